@@ -1,0 +1,90 @@
+/* The one door to the DNS: questions to libunbound, answers in the five kinds of
+ * engine/base/dns_answer.h.
+ *
+ * Owned and driven by one thread (engine/run's resolver thread, `explain`). libunbound works in a
+ * thread of its own and tells by a descriptor that answers have come; the owner watches
+ * dns_resolver_fd() on its ring and calls dns_resolver_process(). Callbacks run from there only,
+ * never from inside dns_resolver_ask(), and may ask and cancel freely.
+ *
+ * Every answer was validated here, whatever a forwarder says of it (DNS-10), and nothing but DNS is
+ * looked at: no /etc/hosts, no search list (DNS-01, MX-21). Nothing is served beyond its TTL
+ * (DNS-24). The same question asked twice at a time goes out once: libunbound coalesces.
+ *
+ * There is no deadline here (DNS-35: the asker has one): libunbound gives up by itself after a
+ * minute or so, and a question that was cancelled keeps its place until then, since it is still
+ * being worked on. Places are bounded, in all and for each remote zone (DNS-34); what
+ * does not find one waits in order. */
+#ifndef DNS_DNS_RESOLVER_H
+#define DNS_DNS_RESOLVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/base/check.h"
+#include "engine/base/dns_answer.h"
+#include "engine/base/result.h"
+
+struct dns_resolver;
+struct dns_query; /* one question under way; dead once `done` was called or it was cancelled */
+
+struct dns_resolver_config {
+	/* "ADDR" or "ADDR@PORT" that all questions go to; NULL: our own recursion from the root. */
+	const char *forward;
+	/* File with DS or DNSKEY records of the root; NULL: the first readable one of the places
+	 * where Debian's packages put it. */
+	const char *trust_anchor_file;
+	/* Name servers on loopback may be asked: for the lab. A forwarder on loopback implies it. */
+	bool allow_private;
+};
+
+/* What the self-test found; the sentence for people comes with it. */
+enum dns_trust {
+	DNS_TRUST_SECURE,      /* the root's answer was validated: DANE works */
+	DNS_TRUST_NO_ANCHOR,   /* no trust anchor was loaded: DANE is unavailable (DNS-01) */
+	DNS_TRUST_INSECURE,    /* answers come, but do not count as signed: DANE is unavailable */
+	DNS_TRUST_BOGUS,       /* answers come and fail validation: wrong anchor, wrong clock, filter */
+	DNS_TRUST_UNREACHABLE, /* no answer to be had: nothing can be looked up now */
+};
+
+/* `answer` is borrowed until the callback returns. */
+typedef void dns_done_fn(void *context, const struct dns_answer *answer);
+typedef void dns_self_test_fn(void *context, enum dns_trust trust, const char *sentence);
+
+/* Makes the context and reads the trust anchor; asks nothing yet, but starts no thread either, so
+ * call it before or after other threads start. RESULT_INVALID: the forwarder or the anchor file
+ * cannot be used, `fail` says which and why. A default anchor that is nowhere to be found is no
+ * error: the resolver works, all answers are insecure, and the self-test says so. */
+MUST_USE enum result dns_resolver_create(const struct dns_resolver_config *config,
+	struct dns_resolver **out_resolver, struct fail *fail);
+
+/* Ends the threads of libunbound. No callback is called any more, whatever is under way.
+ * NULL is fine. Never from inside a callback. */
+void dns_resolver_destroy(struct dns_resolver *resolver);
+
+/* Readable when dns_resolver_process() has something to do. Borrowed; only ever polled. */
+int dns_resolver_fd(const struct dns_resolver *resolver);
+
+/* Calls back for everything that has come, and sends what waited for a place. Call it when the
+ * descriptor is readable; calling it for nothing costs one read. RESULT_IO: libunbound's
+ * worker is gone and no question will be answered any more. */
+MUST_USE enum result dns_resolver_process(struct dns_resolver *resolver, struct fail *fail);
+
+/* Asks for `name` (A-labels, NUL-terminated, no trailing dot; "" is the root). `done` is called once,
+ * later, unless the query is cancelled before. A name that cannot be in the DNS (DNS-29) is a bug
+ * of the caller. */
+struct dns_query *dns_resolver_ask(struct dns_resolver *resolver, const char *name,
+	enum dns_type type, dns_done_fn *done, void *context);
+
+/* The callback will not be called. The answer, when it comes, still fills libunbound's cache. */
+void dns_resolver_cancel(struct dns_resolver *resolver, struct dns_query *query);
+
+/* Questions that libunbound works on, and those that wait for a place. For counters. */
+unsigned dns_resolver_in_flight(const struct dns_resolver *resolver);
+unsigned dns_resolver_waiting(const struct dns_resolver *resolver);
+
+/* Asks for the root's keys and says in one sentence whether validation works here. */
+void dns_resolver_self_test(struct dns_resolver *resolver, dns_self_test_fn *done, void *context);
+
+/* The anchor file in use, for messages; NULL when there is none. */
+const char *dns_resolver_anchor_file(const struct dns_resolver *resolver);
+
+#endif
