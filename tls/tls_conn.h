@@ -17,12 +17,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "engine/base/check.h"
+#include "engine/base/text.h"
 #include "tls/tls_failure.h"
 
 struct buf;
 struct fail;
 struct security_demand;
 struct tls_conn;
+struct tls_chain;
 struct tls_context;
 struct tls_verdict;
 
@@ -46,7 +48,8 @@ enum tls_status {
 	TLS_OK,
 	TLS_WANT_READ,          /* all of `in` is eaten, the peer must say more */
 	TLS_WANT_ROOM,          /* `out` is full: send it, call again in the same way */
-	TLS_WAIT_VERIFY,        /* handshake: after tls_conn_resume_verify() call again */
+	TLS_WAIT_VERIFY,        /* handshake: after tls_conn_resume_verify() call again, with what
+	                         * is left of `in` */
 	TLS_CLOSED,             /* the peer ended the stream by close_notify */
 	TLS_FAILED,             /* `fail` says why */
 };
@@ -65,11 +68,11 @@ struct tls_info {
 	bool alert_sent, alert_received;
 };
 
-/* `demand` is borrowed until destroy. `sni`: A-label, lower case, no dot at its end (TLS-16), NULL
- * for none; copied. NULL with RESULT_LIMIT when conns_max are open or memory is short, with
- * RESULT_CONFIG for an SNI that cannot be sent (empty, longer than 255). */
+/* `demand` is borrowed until destroy. `sni`, as a rule demand->sni: an A-label in lower case, no dot
+ * at its end (TLS-16), empty for none; copied. NULL with RESULT_LIMIT when conns_max are open, with
+ * RESULT_MEMORY, or with RESULT_INVALID for an SNI that cannot be sent. */
 MUST_USE struct tls_conn *tls_conn_create_client(struct tls_context *ctx,
-	const struct security_demand *demand, const char *sni, struct fail *fail);
+	const struct security_demand *demand, struct text sni, struct fail *fail);
 MUST_USE struct tls_conn *tls_conn_create_server(struct tls_context *ctx, struct fail *fail);
 /* NULL is allowed. Sends nothing. */
 void tls_conn_destroy(struct tls_conn *conn);
@@ -107,6 +110,9 @@ void tls_conn_describe(const struct tls_conn *conn, struct tls_info *out_info);
  * False when there is no such certificate or its DER does not hold one. */
 MUST_USE bool tls_conn_leaf_digest(const struct tls_conn *conn, uint8_t out[TLS_DIGEST_LEN]);
 MUST_USE bool tls_conn_leaf_key_digest(const struct tls_conn *conn, uint8_t out[TLS_DIGEST_LEN]);
+
+/* What the peer presented, as the verifier sees it; no certificates before it did. */
+void tls_conn_peer_chain(const struct tls_conn *conn, struct tls_chain *out_chain);
 
 /* The name that the client asked for (server side), "" if none. Until destroy. */
 const char *tls_conn_sni(const struct tls_conn *conn);

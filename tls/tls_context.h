@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "engine/base/check.h"
+#include "engine/base/policy.h"
 #include "tls/tls_verify.h"
 
 struct fail;
@@ -30,20 +31,23 @@ struct tls_pool;
 struct tls_pool *tls_pool_create(void);
 void tls_pool_destroy(struct tls_pool *pool);
 
-enum tls_version {
-	TLS_VERSION_DEFAULT,    /* as a floor 1.2, as a ceiling 1.3 */
-	TLS_VERSION_1_0,
-	TLS_VERSION_1_1,
-	TLS_VERSION_1_2,
-	TLS_VERSION_1_3,
+/* Versions stand as TLS writes them, in uint16_t; these two beside those of engine/base/policy.h. */
+enum {
+	TLS_VERSION_1_0 = 0x0301,
+	TLS_VERSION_1_1 = 0x0302,
 };
+
+/* X25519 first: it is the cheapest and goes alone into the key share. The curves are also those that
+ * a certificate's key may have under TLS 1.2, hence P-521 (TLS-08). No post-quantum group: its
+ * share makes the ClientHello larger than a segment (TLS-26). */
+#define TLS_GROUPS_DEFAULT "X25519:P-256:P-384:P-521"
 
 struct tls_client_config {
 	struct tls_pool *pool;          /* borrowed until the context is destroyed */
 	uint32_t conns_max;             /* connections at once; one more is refused */
-	enum tls_version floor;         /* of the opportunistic setting only (TLS-02); a demand
-	                                 * never goes beneath TLS 1.2, and to 1.3 if floor is 1.3 */
-	const char *groups;             /* "X25519:P-256:P-384" if NULL (TLS-26) */
+	uint16_t may_version_min;       /* TLS-02: a lower floor than the demand's 1.2, for
+	                                 * SECURITY_NEED_MAY only; 0: none lower */
+	const char *groups;             /* TLS_GROUPS_DEFAULT if NULL (TLS-26) */
 	tls_verify_fn *verify;          /* NULL: a demand of authentication always fails */
 	void *verify_arg;
 };
@@ -67,7 +71,7 @@ struct tls_server_config {
 	uint32_t conns_max;
 	const struct tls_identity *identities;  /* [0] answers to all names that no other has */
 	size_t identities_count;
-	enum tls_version version_min, version_max;
+	uint16_t version_min, version_max;      /* 0: TLS 1.2, TLS 1.3 */
 	const char *ciphers;            /* of TLS 1.2 and below, OpenSSL's syntax; NULL: all */
 	const char *groups;             /* NULL: as the client's */
 	const char *sigalgs;            /* "rsa_pkcs1_sha1:…"; NULL: BoringSSL's default */
@@ -76,7 +80,7 @@ struct tls_server_config {
 	bool unknown_name_is_fatal;     /* alert unrecognized_name when no identity has the SNI */
 };
 
-/* NULL with `fail` filled (RESULT_CONFIG or RESULT_IO and the file's name): a list does not parse,
+/* NULL with `fail` filled (RESULT_INVALID, RESULT_IO or RESULT_MEMORY, and the file's name): a list does not parse,
  * a file cannot be read, key and certificate do not belong together. */
 MUST_USE struct tls_context *tls_context_create_client(const struct tls_client_config *config,
 	struct fail *fail);
