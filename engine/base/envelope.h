@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "engine/base/check.h"
 #include "engine/base/refcount.h"
 #include "engine/base/text.h"
 
@@ -20,7 +21,7 @@ enum {
 	/* DESIGN 1: 1 to 10,000 X-Receiver lines; more are a job directory's trade. */
 	ENVELOPE_RCPTS_MAX = 10000,
 	ENVELOPE_LOCAL_MAX = 64,   /* RFC 5321 4.5.3.1.1 (SMTP-25) */
-	ENVELOPE_DOMAIN_MAX = 253, /* RFC 1035 2.3.4: 255 octets on the wire, so 253 as text */
+	ENVELOPE_DOMAIN_MAX = 253, /* RFC 1035 2.3.4: 255 in the DNS's form, 253 as text */
 	ENVELOPE_ADDRESS_MAX = ENVELOPE_LOCAL_MAX + 1 + ENVELOPE_DOMAIN_MAX,
 	ENVELOPE_ENVID_MAX = 100, /* RFC 3461 4.4, encoded (EXT-DSN-02) */
 	ENVELOPE_ORCPT_MAX = 500, /* RFC 3461 4.2, encoded (EXT-DSN-02) */
@@ -45,7 +46,9 @@ struct envelope_notify {
 
 struct envelope_rcpt {
 	struct envelope_address address;
-	struct text orcpt; /* as given, "type;xtext" (EXT-DSN-04); empty: not given */
+	/* "type;xtext" as given (EXT-DSN-04), raw UTF-8 in it as \x{..}, which every server takes
+	 * (EXT-DSN-05); empty: not given. */
+	struct text orcpt;
 	struct envelope_notify notify;
 };
 
@@ -118,6 +121,11 @@ static inline bool envelope_notify_given(struct envelope_notify notify)
 {
 	return notify.never || notify.success || notify.failure || notify.delay;
 }
+
+/* Copies a draft, whose texts and recipients may lie anywhere, into one block with one reference.
+ * The draft's own references and memory_bytes are not looked at; needs at least one recipient.
+ * NULL when malloc fails. */
+MUST_USE struct envelope *envelope_create(const struct envelope *draft);
 
 /* One more owner; returns the same envelope. */
 struct envelope *envelope_ref(struct envelope *envelope);
