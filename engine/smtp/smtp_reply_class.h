@@ -1,0 +1,75 @@
+/* What an answer means: for the recipient, for the throttle (provider × source), for the next MX.
+ *
+ * The table of CONFORMANCE 0.4 as one pure function, and the patterns of smtp_reply_rules.def that
+ * tell a missing mailbox from a full one, a block from a rate limit. The three decisions are apart
+ * on purpose: a 5yz banner is about us and not about any address. */
+#ifndef ENGINE_SMTP_REPLY_CLASS_H
+#define ENGINE_SMTP_REPLY_CLASS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/smtp/smtp_reply.h"
+#include "engine/smtp/smtp_session.h"
+#include "engine/smtp/smtp_step.h"
+#include "engine/smtp/smtp_transaction.h"
+
+/* `bounce_class` of events. */
+enum smtp_bounce_class {
+#define BOUNCE_CLASS(name, text) SMTP_BOUNCE_CLASS_##name,
+#include "engine/smtp/smtp_bounce_classes.def"
+#undef BOUNCE_CLASS
+	SMTP_BOUNCE_CLASS_COUNT
+};
+
+enum smtp_fate {
+	SMTP_FATE_DELIVERED,
+	SMTP_FATE_DEFER,
+	SMTP_FATE_BOUNCE,
+	SMTP_FATE_AGAIN, /* at once, not an attempt: the next transaction or another session */
+};
+
+enum smtp_throttle {
+	SMTP_THROTTLE_NOTHING,
+	SMTP_THROTTLE_SLOW_DOWN, /* fewer sessions, slower */
+	SMTP_THROTTLE_BACK_OFF,  /* no new session for a while */
+	SMTP_THROTTLE_SUSPEND,   /* none until somebody or a long time helps; say so */
+};
+
+struct smtp_action {
+	enum smtp_fate fate;
+	enum smtp_throttle throttle;
+	enum smtp_bounce_class bounce_class;
+	bool next_mx;            /* try the next host now, at most 2 sessions in all */
+	bool counts_as_attempt;
+	bool same_host;          /* come back to the same host from the same source (greylisting) */
+	bool may_suppress;       /* the address itself is bad, and the channel was good enough */
+	bool counts_as_block;    /* over a tenth of the last 200 of these: suspend and requeue */
+	bool bounce_if_all;      /* 521: permanent if every host says so, at opportunistic level */
+};
+
+/* An answer to be classed. */
+struct smtp_answer {
+	enum smtp_step step;        /* GREETING, EHLO, HELO, STARTTLS, MAIL, RCPT, DATA, BODY, BDAT */
+	uint16_t code;
+	struct smtp_status status;
+	struct text text;
+	bool rcpt_accepted_before;  /* RCPT: one of this transaction was accepted before */
+	bool channel_is_demanded;   /* heard over a channel as good as the level demands (POL-14) */
+	bool level_is_mandatory;    /* some level above opportunistic is demanded */
+};
+
+struct smtp_action smtp_reply_class_answer(const struct smtp_answer *answer);
+/* A session that ended, or never began (LOST before the greeting), without an answer about a
+ * message. `reply` is smtp_session_end_reply(). */
+struct smtp_action smtp_reply_class_end(enum smtp_end end, enum smtp_step step,
+	const struct smtp_reply *reply, bool channel_is_demanded, bool level_is_mandatory);
+/* One recipient of a finished transaction: the verdict and, when a reply decided, its class. */
+struct smtp_action smtp_reply_class_rcpt(const struct smtp_transaction *transaction,
+	const struct smtp_rcpt_result *rcpt, bool channel_is_demanded, bool level_is_mandatory);
+
+/* Only the class of a reply, by text, status and code. */
+enum smtp_bounce_class smtp_reply_class_find(
+	uint16_t code, struct smtp_status status, struct text text, enum smtp_step step);
+const char *smtp_bounce_class_name(enum smtp_bounce_class bounce_class);
+
+#endif
