@@ -32,13 +32,15 @@ enum {
 
 	/* ---- SMTP ---- */
 
-	/* RFC 5321 4.5.3.1.4: a command line with CRLF; RFC 6531 and RFC 3461 add to MAIL and RCPT,
-	 * 2,048 hold all of them together. */
-	SMTP_COMMAND_BYTES_MAX = 2048,
-	/* RFC 5321 4.5.3.1.5 says 512; Exchange, Gmail and filters send longer texts. */
-	SMTP_REPLY_LINE_BYTES_MAX = 2048,
+	/* RFC 5321 4.5.3.1.4: a command line with CRLF has 512 octets; the extensions add to MAIL and
+	 * RCPT, an ORCPT of 500 octets of UTF-8 written as \x{HEX} (RFC 6533) most of all. */
+	SMTP_COMMAND_BYTES_MAX = 4096,
+	/* RFC 5321 4.5.3.1.5 says 512; Exchange, Gmail and filters send longer texts (SMTP-09). */
+	SMTP_REPLY_LINE_BYTES_MAX = 4096,
 	/* Lines of one reply: EHLO of the richest servers has under 30. */
 	SMTP_REPLY_LINES_MAX = 100,
+	/* All lines of one reply together (SMTP-09). */
+	SMTP_REPLY_BYTES_MAX = 65536,
 	/* What is kept of a reply for events and logs: enough for the longest explanations with
 	 * their links, small enough to hold for every pending recipient. */
 	SMTP_REPLY_TEXT_BYTES_MAX = 1000,
