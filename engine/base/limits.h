@@ -32,9 +32,9 @@ enum {
 
 	/* ---- SMTP ---- */
 
-	/* RFC 5321 4.5.3.1.4: a command line with CRLF has 512 octets; the extensions add to MAIL and
-	 * RCPT, an ORCPT of 500 octets of UTF-8 written as \x{HEX} (RFC 6533) most of all. */
-	SMTP_COMMAND_BYTES_MAX = 4096,
+	/* RFC 5321 4.5.3.1.4: a command line with CRLF; RFC 6531 and RFC 3461 add to MAIL and RCPT,
+	 * 2,048 hold all of them together. */
+	SMTP_COMMAND_BYTES_MAX = 2048,
 	/* RFC 5321 4.5.3.1.5 says 512; Exchange, Gmail and filters send longer texts (SMTP-09). */
 	SMTP_REPLY_LINE_BYTES_MAX = 4096,
 	/* Lines of one reply: EHLO of the richest servers has under 30. */

@@ -1,7 +1,8 @@
 /* Writes SMTP commands. The last place before the wire, so everything is checked here once more,
  * whoever made it: no CR, LF, NUL, space or control inside an argument, no octet over 127 unless
  * SMTPUTF8 was negotiated (SMTP-24, SEC-19). Each function writes one whole command with its CRLF,
- * or nothing and RESULT_INVALID (forbidden octet) or RESULT_TOO_LONG. */
+ * or nothing and RESULT_INVALID (forbidden octet) or RESULT_TOO_LONG. Room for any command is
+ * SMTP_COMMAND_BYTES_MAX. */
 #ifndef ENGINE_SMTP_COMMAND_H
 #define ENGINE_SMTP_COMMAND_H
 
@@ -17,11 +18,6 @@
 enum {
 	/* RFC 5321 4.5.3.1.3: a path has 256 octets with its punctuation. */
 	SMTP_PATH_MAX = 256,
-	/* RFC 5321 4.5.3.1.4: 512 octets, and what the extensions add to MAIL: SIZE 26 (RFC 1870),
-	 * BODY 17 (RFC 6152), SMTPUTF8 10 (RFC 6531), RET and ENVID 116 (RFC 3461), REQUIRETLS 11
-	 * (RFC 8689); to RCPT: NOTIFY and ORCPT 538, or three times the ORCPT when its UTF-8
-	 * has to be written as \x{HEX} (RFC 6533). */
-	SMTP_COMMAND_MAX = 2560,
 };
 
 enum smtp_body_type {

@@ -5,7 +5,8 @@
  * several commands in flight a skipped line would shift every later answer (SMTP-10). An error is
  * final, the connection has to be closed.
  *
- * The text of a reply is kept cut (SMTP-09) and made safe: control bytes and NUL are replaced by
+ * Limits (SMTP-09, SEC-14) are SMTP_REPLY_ in limits.h: octets and lines beyond them are an error, text
+ * beyond them is cut. The text is made safe: control bytes and NUL are replaced by
  * '?', a tab by a space; octets over 127 stay, since a peer may answer in UTF-8 (EXT-U8-06). The
  * lines of a reply are joined by one space; an enhanced status code that each line repeats is kept
  * on the first only. */
@@ -16,17 +17,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "engine/base/result.h"
 #include "engine/base/text.h"
 
 enum {
-	/* RFC 5321 4.5.3.1.5 allows 512 octets a line; real servers send more. Beyond these a peer
-	 * only costs us time (SMTP-09, SEC-14). */
-	SMTP_REPLY_LINE_MAX = 4096,
-	SMTP_REPLY_LINES_MAX = 100,
-	SMTP_REPLY_BYTES_MAX = 65536,
-	/* What is kept of a reply: enough to classify it and to show it to a postmaster. */
-	SMTP_REPLY_TEXT_MAX = 512,
 	/* "5.999.999" and its terminating zero. */
 	SMTP_STATUS_TEXT_MAX = 12,
 };
@@ -67,7 +62,7 @@ struct smtp_reply_parser {
 	bool line_is_cut;     /* the newest line is longer than what was kept */
 	struct smtp_status status;      /* of the first line of this reply */
 	uint16_t kept_code;             /* of the reply whose text is kept */
-	char text[SMTP_REPLY_TEXT_MAX];
+	char text[SMTP_REPLY_TEXT_BYTES_MAX];
 };
 
 void smtp_reply_init(struct smtp_reply_parser *parser);

@@ -8,18 +8,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "engine/base/event.h"
 #include "engine/smtp/smtp_reply.h"
 #include "engine/smtp/smtp_session.h"
 #include "engine/smtp/smtp_step.h"
 #include "engine/smtp/smtp_transaction.h"
-
-/* `bounce_class` of events. */
-enum smtp_bounce_class {
-#define BOUNCE_CLASS(name, text) SMTP_BOUNCE_CLASS_##name,
-#include "engine/smtp/smtp_bounce_classes.def"
-#undef BOUNCE_CLASS
-	SMTP_BOUNCE_CLASS_COUNT
-};
 
 enum smtp_fate {
 	SMTP_FATE_DELIVERED,
@@ -38,7 +31,7 @@ enum smtp_throttle {
 struct smtp_action {
 	enum smtp_fate fate;
 	enum smtp_throttle throttle;
-	enum smtp_bounce_class bounce_class;
+	enum bounce_class bounce_class;
 	bool next_mx;            /* try the next host now, at most 2 sessions in all */
 	bool counts_as_attempt;
 	bool same_host;          /* come back to the same host from the same source (greylisting) */
@@ -68,8 +61,7 @@ struct smtp_action smtp_reply_class_rcpt(const struct smtp_transaction *transact
 	const struct smtp_rcpt_result *rcpt, bool channel_is_demanded, bool level_is_mandatory);
 
 /* Only the class of a reply, by text, status and code. */
-enum smtp_bounce_class smtp_reply_class_find(
+enum bounce_class smtp_reply_class_find(
 	uint16_t code, struct smtp_status status, struct text text, enum smtp_step step);
-const char *smtp_bounce_class_name(enum smtp_bounce_class bounce_class);
 
 #endif
