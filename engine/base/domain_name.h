@@ -10,11 +10,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include "engine/base/limits.h"
 #include "engine/base/text.h"
 
 enum {
-	DOMAIN_LABEL_MAX = 63,  /* RFC 1035 2.3.4, octets of one label */
-	DOMAIN_NAME_MAX = 253,  /* RFC 1035 2.3.4: 255 on the wire, less first length and root */
+	DOMAIN_LABEL_MAX = DOMAIN_LABEL_BYTES_MAX,
+	DOMAIN_NAME_MAX = DOMAIN_BYTES_MAX,
 	DOMAIN_NAME_SIZE = DOMAIN_NAME_MAX + 1, /* with the NUL */
 	/* What is looked at before conversion: a label of 63 octets as an A-label is at most 59
 	 * characters, each at most 4 octets of UTF-8, so nothing longer than this can become valid. */

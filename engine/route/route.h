@@ -12,16 +12,18 @@
 #include <stdint.h>
 #include "engine/base/dns_answer.h"
 #include "engine/base/ip_address.h"
+#include "engine/base/limits.h"
 #include "engine/base/policy.h"
 #include "engine/base/refcount.h"
 
-enum {
-	ROUTE_HOSTS_MAX = 20,     /* MX-22: more hosts only make more work for a bad zone */
+enum { /* ROUTE_HOSTS_MAX stands in limits.h */
 	ROUTE_ADDRESSES_MAX = 10, /* MX-22: of one host, both families together */
 	/* The MX question; of each host A, AAAA, CNAME and two for TLSA; three for MTA-STS. */
 	ROUTE_STEPS_MAX = 1 + ROUTE_HOSTS_MAX * 5 + 3,
 };
 #define ROUTE_MAGIC 0x40737e01u
+
+struct random_state;
 
 enum route_kind {
 	ROUTE_HOSTS,     /* at least one host is ready */
@@ -59,7 +61,6 @@ struct route_host {
 	const char *name;      /* as the MX record has it, lower case, no dot at its end: for logs,
 	                        * events and MTA-STS (MX-11, DANE-26); "192.0.2.1" for an address */
 	const char *canonical; /* where the aliases of `name` end; the same text without alias */
-	const char *sni;       /* server_name of the TLS session; "" for an address (MX-19) */
 	const char *reason;    /* why it waits or is unusable, for people; "" when ready */
 	const struct route_address *addresses; /* in the order to try them (MX-10, MX-17) */
 	uint16_t addresses_count;
@@ -70,7 +71,8 @@ struct route_host {
 	bool is_alias;           /* `canonical` differs */
 	bool address_secure;     /* the addresses and the whole chain of aliases are (DANE-04) */
 	bool first_alias_secure; /* is_alias, and the alias itself is in a signed zone (DNS-07) */
-	struct security_demand demand; /* what this host must prove before it gets this mail */
+	struct security_demand demand; /* what it must prove before it gets this mail, and the SNI;
+	                                * without SNI for an address (MX-19) */
 };
 
 /* One look-up on the way, in the order asked: for `explain`. */
@@ -106,8 +108,6 @@ struct route {
 	size_t steps_count;
 };
 
-typedef uint64_t route_random_fn(void *context); /* 64 random bits */
-
 /* Both may be called on any thread; everything but the count is read-only. */
 struct route *route_ref(struct route *route);
 void route_unref(struct route *route); /* frees with the last reference; NULL is fine */
@@ -115,7 +115,7 @@ void route_unref(struct route *route); /* frees with the last reference; NULL is
 /* Writes the indices of all hosts in the order for one more attempt: by preference, equal ones
  * shuffled anew (MX-09), so that a route which serves many messages spreads them (MX-24). Hosts
  * that are not ready keep their place: POL-17 wants each failure at its place in the order. */
-void route_order(const struct route *route, route_random_fn *random, void *context,
+void route_order(const struct route *route, struct random_state *random,
 	uint8_t out_order[static ROUTE_HOSTS_MAX]);
 
 const char *route_cause_name(enum route_cause cause);     /* "NULL_MX" */

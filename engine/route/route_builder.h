@@ -22,19 +22,21 @@
 #include "engine/base/text.h"
 #include "engine/route/route.h"
 #include "engine/route/route_option.h"
+#include "engine/route/route_policy.h"
 
 struct dns_resolver;
+struct random_state;
 struct route_builder;
 struct timer_wheel;
 
 struct route_builder_config {
 	struct dns_resolver *resolver;  /* borrowed, outlives the builder */
 	struct timer_wheel *wheel;      /* borrowed, likewise */
-	route_random_fn *random;        /* for hosts of equal preference */
-	void *random_context;
+	struct random_state *random;    /* borrowed, likewise; for hosts of equal preference */
 	const struct route_option *options; /* --route; borrowed */
 	size_t options_count;
-	const struct route_policy *policy; /* --tls; borrowed; NULL: opportunistic everywhere */
+	const struct route_tls_option *tls_options; /* --tls; borrowed */
+	size_t tls_options_count;
 	const char *const *own_names;   /* --helo and the like, A-labels: MX-15; borrowed */
 	size_t own_names_count;
 	uint16_t port;                  /* --port */

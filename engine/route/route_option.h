@@ -25,9 +25,4 @@ struct route_option {
 MUST_USE enum result route_option_parse(
 	struct text value, struct route_option *out_option, struct fail *fail);
 
-/* The option that applies to `domain` (A-labels): the one with exactly this name, else "*", else NULL.
- * Of two for the same domain the last counts, as with every flag. */
-const struct route_option *route_option_find(
-	const struct route_option *options, size_t options_count, struct text domain);
-
 #endif
