@@ -1,0 +1,264 @@
+"""The lab: its directory, its processes, its names, certificates and addresses.
+
+Runs inside tests/lab/enter. A Lab starts knotd and the programmable name server, hands out
+addresses and mail domains, and starts programs; whatever it started it ends by process id when it
+is stopped. Nothing here waits by sleeping: a service is ready when it answers.
+"""
+
+import itertools
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import dns.message
+import dns.query
+
+import zones
+from background import Background
+from certificates import Authority
+from names import ADDRESS as NAMES_ADDRESS
+from names import Names
+from peer import Dialogue, Receiver
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SERVERS = os.path.join(ROOT, "build/lab/servers")
+RESOLVER = f"{NAMES_ADDRESS}@53"
+KNOT = f"{zones.KNOT_ADDRESS}@53"
+READY_SECONDS = 20
+# How long to wait before a refused connection is tried again, unless the process ends before.
+AGAIN_MS = 5
+
+
+class Process:
+    """A program that the lab started, with its output in files."""
+
+    def __init__(self, name, command, directory, environment=None, cwd=None, **options):
+        self.name = name
+        self.command = command
+        self.out = os.path.join(directory, name + ".out")
+        self.err = os.path.join(directory, name + ".err")
+        with open(self.out, "wb") as out, open(self.err, "wb") as err:
+            self.popen = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd,
+                env={**os.environ, **(environment or {})}, **options)
+        self.pid = self.popen.pid
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def wait(self, timeout):
+        """The exit status; a process that does not end in time is killed, and that is an error."""
+        try:
+            return self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+            raise AssertionError(f"{self.name} did not end in {timeout} s\n{self.tail()}") from None
+
+    def signal(self, number):
+        self.popen.send_signal(number)
+
+    def stop(self, timeout=10):
+        if self.running():
+            self.popen.terminate()
+            try:
+                self.popen.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
+        return self.popen.returncode
+
+    def stderr(self):
+        with open(self.err, errors="replace") as file:
+            return file.read()
+
+    def stdout(self):
+        with open(self.out, errors="replace") as file:
+            return file.read()
+
+    def tail(self, lines=30):
+        text = self.stdout() + self.stderr()
+        return "\n".join(f"    {self.name}: {line}" for line in text.splitlines()[-lines:])
+
+    def until(self, attempt, what, timeout=READY_SECONDS):
+        """Calls attempt() until it is true; ends at once when the process ends."""
+        deadline = time.monotonic() + timeout
+        pidfd = os.pidfd_open(self.pid)
+        try:
+            while not attempt():
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"{self.name}: {what} not in {timeout} s\n{self.tail()}")
+                if select.select([pidfd], [], [], AGAIN_MS / 1000)[0]:
+                    raise RuntimeError(f"{self.name} ended before {what}\n{self.tail()}")
+        finally:
+            os.close(pidfd)
+
+    def until_connect(self, address, port, **options):
+        self.until(lambda: connects(address, port), f"{address}:{port} accepts", **options)
+
+
+def connects(address, port):
+    try:
+        socket.create_connection((address, port), timeout=1).close()
+        return True
+    except OSError:
+        return False
+
+
+class Lab:
+    def __init__(self, bulk_domains=0, bulk_addresses=()):
+        if os.environ.get("LAB_USERNS") not in ("0", "1"):
+            sys.exit("lab: run this through tests/lab/enter")
+        if not os.path.exists(os.path.join(SERVERS, ".unpacked")):
+            sys.exit("lab: the servers are missing: run tests/lib/setup lab test server")
+        self.directory = os.environ["LAB_DIR"]
+        self.single_user = os.environ["LAB_USERNS"] == "1" and not _maps_user("postfix")
+        self.processes = []
+        self.receivers = []
+        self._at_stop = []
+        self._lock = threading.Lock()
+        self._addresses = (
+            f"127.{a}.{b}.{c}" for a in range(20, 250) for b in range(256) for c in range(1, 255))
+        self._addresses6 = (f"fd00:6c61:62::{n:x}" for n in range(1, 33))
+        self._numbers = itertools.count(1)
+        self.background = Background()
+        self.authority = Authority(os.path.join(self.directory, "certificates"))
+        self.certificate = self.authority.issue(["mx.lab", "*.lab", "*.play.lab"])
+        self.ca_file = self.authority.ca_file
+        builder = zones.ZoneBuilder(os.path.join(self.directory, "dns"), SERVERS)
+        self.trust_anchor = builder.build(zones.standard_zones(bulk_domains, bulk_addresses))
+        self.knot = self.start("knotd", [builder.knotd, "-c", builder.config()])
+        self.knot.until(_answers(zones.KNOT_ADDRESS, "lab."), "answers for lab.")
+        self.names = Names(self.background)
+        self.names.start()
+        self._black_holes = []
+
+    # Programs and receivers.
+
+    def start(self, name, command, directory=None, **options):
+        """Starts a program; it is stopped with the lab."""
+        process = Process(name, command, directory or self.directory, **options)
+        with self._lock:
+            self.processes.append(process)
+        return process
+
+    def receiver(self, addresses=None, dialogue=Dialogue, **options):
+        """A receiver of ours (peer.py) on a new address unless told one. With the lab's
+        certificate, unless certificate=None is given."""
+        options.setdefault("certificate", self.certificate)
+        receiver = Receiver(self.background, addresses or self.address(), dialogue, **options)
+        with self._lock:
+            self.receivers.append(receiver)
+        return receiver
+
+    def at_stop(self, function):
+        """For what runs outside of `start`: called when the lab is stopped."""
+        with self._lock:
+            self._at_stop.append(function)
+
+    def directory_for(self, name):
+        path = os.path.join(self.directory, f"{name}-{self.number()}")
+        os.makedirs(path)
+        os.chmod(path, 0o755)
+        return path
+
+    # Addresses and names, each handed out once.
+
+    def number(self):
+        with self._lock:
+            return next(self._numbers)
+
+    def address(self):
+        with self._lock:
+            return next(self._addresses)
+
+    def address6(self):
+        with self._lock:
+            return next(self._addresses6)
+
+    def host(self, *addresses, name=None):
+        """A new host name of play.lab with these addresses."""
+        name = name or f"mx{self.number()}.play.lab"
+        for rdtype, wanted in (("A", False), ("AAAA", True)):
+            of_family = [address for address in addresses if (":" in address) == wanted]
+            self.names.set(name, rdtype, of_family)
+        return name
+
+    def domain(self, *mx, name=None):
+        """A new mail domain of play.lab. Each mx is an address, a Receiver, a host name with
+        dots in letters, or (preference, one of these); without preference 10, 20, 30 …"""
+        name = name or f"d{self.number()}.play.lab"
+        records = []
+        for index, entry in enumerate(mx):
+            preference, target = entry if isinstance(entry, tuple) else (10 + 10 * index, entry)
+            if isinstance(target, Receiver):
+                target = self.host(*target.addresses)
+            elif _is_address(target):
+                target = self.host(target)
+            records.append(f"{preference} {target}.")
+        self.names.set(name, "MX", records)
+        return name
+
+    def refusing_address(self):
+        """An address where nobody listens: the kernel refuses at once."""
+        return self.address()
+
+    def black_hole(self):
+        """An address whose SYNs are never answered: a listener whose backlog is full."""
+        address = self.address()
+        listener = socket.socket()
+        listener.bind((address, 25))
+        listener.listen(0)
+        fillers = []
+        while len(fillers) < 8:
+            sock = socket.socket()
+            sock.setblocking(False)
+            sock.connect_ex((address, 25))
+            fillers.append(sock)
+        with self._lock:
+            self._black_holes += [listener] + fillers
+        return address
+
+    # The end.
+
+    def stop(self):
+        """Ends everything; what does not end on SIGTERM is killed."""
+        for receiver in self.receivers:
+            receiver.stop()
+        for function in reversed(self._at_stop):
+            function()
+        for process in reversed(self.processes):
+            if process.running():
+                process.signal(signal.SIGTERM)
+        for process in reversed(self.processes):
+            process.stop()
+        self.names.stop()
+        self.background.stop()
+
+
+def _is_address(text):
+    return ":" in text or text.replace(".", "").isdigit()
+
+
+def _maps_user(name):
+    """True when the ids of the lab's users exist in this user namespace."""
+    with open("/proc/self/uid_map") as file:
+        ranges = [line.split() for line in file]
+    return any(int(first) <= 64701 < int(first) + int(count) for first, _, count in ranges)
+
+
+def _answers(address, name):
+    query = dns.message.make_query(name, "SOA")
+
+    def attempt():
+        try:
+            return bool(dns.query.udp(query, address, timeout=0.5).answer)
+        except (OSError, dns.exception.Timeout):
+            return False
+
+    return attempt
