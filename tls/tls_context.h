@@ -80,8 +80,8 @@ struct tls_server_config {
 	bool unknown_name_is_fatal;     /* alert unrecognized_name when no identity has the SNI */
 };
 
-/* NULL with `fail` filled (RESULT_INVALID, RESULT_IO or RESULT_MEMORY, and the file's name): a list does not parse,
- * a file cannot be read, key and certificate do not belong together. */
+/* NULL with `fail` filled (RESULT_INVALID, RESULT_IO or RESULT_MEMORY, and the file's name): a list
+ * does not parse, a file cannot be read, key and certificate do not belong together. */
 MUST_USE struct tls_context *tls_context_create_client(const struct tls_client_config *config,
 	struct fail *fail);
 MUST_USE struct tls_context *tls_context_create_server(const struct tls_server_config *config,

@@ -1,0 +1,18 @@
+/* The little DER that is read without parsing a certificate: where its public key stands.
+ * Pure; works on bytes of a peer. */
+#ifndef TLS_TLS_DER_H
+#define TLS_TLS_DER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "engine/base/check.h"
+#include "engine/base/result.h"
+
+/* The complete SubjectPublicKeyInfo element of a Certificate (TLSA-09: with its AlgorithmIdentifier),
+ * borrowed from `der`. Only the outer structure on the way to it is walked; the key itself may be of
+ * an algorithm that nobody here knows (ruling TLSA-05). RESULT_INVALID when `der` is not one
+ * Certificate from its first byte to its last. */
+MUST_USE enum result tls_der_find_key(const uint8_t *der, size_t der_len, const uint8_t **out_key,
+	size_t *out_key_len);
+
+#endif
