@@ -10,7 +10,7 @@ struct text_writer {
 static size_t texts_bytes(const struct envelope *draft)
 {
 	size_t bytes = draft->sender.text.len + draft->envid.len + draft->job.len +
-		draft->pool.len + draft->id.len;
+		       draft->pool.len + draft->id.len;
 	for (uint32_t i = 0; i < draft->rcpts_count; i++)
 		bytes += draft->rcpts[i].address.text.len + draft->rcpts[i].orcpt.len;
 	return bytes;
@@ -29,7 +29,7 @@ static struct text text_move_in(struct text_writer *writer, struct text text)
 struct envelope *envelope_create(const struct envelope *draft)
 {
 	CHECK(draft->rcpts_count >= 1);
-	CHECK(draft->rcpts_count <= ENVELOPE_RCPTS_MAX);
+	CHECK(draft->rcpts_count <= MESSAGE_RCPTS_MAX);
 	/* No overflow: at most 10,000 recipients, each text within its own limit. */
 	size_t rcpts_bytes = draft->rcpts_count * sizeof(struct envelope_rcpt);
 	size_t text_bytes = texts_bytes(draft);

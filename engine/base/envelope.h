@@ -14,15 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "engine/base/refcount.h"
 #include "engine/base/text.h"
 
 enum {
-	/* DESIGN 1: 1 to 10,000 X-Receiver lines; more are a job directory's trade. */
-	ENVELOPE_RCPTS_MAX = 10000,
-	ENVELOPE_LOCAL_MAX = 64,   /* RFC 5321 4.5.3.1.1 (SMTP-25) */
-	ENVELOPE_DOMAIN_MAX = 253, /* RFC 1035 2.3.4: 255 in the DNS's form, 253 as text */
-	ENVELOPE_ADDRESS_MAX = ENVELOPE_LOCAL_MAX + 1 + ENVELOPE_DOMAIN_MAX,
 	ENVELOPE_ENVID_MAX = 100, /* RFC 3461 4.4, encoded (EXT-DSN-02) */
 	ENVELOPE_ORCPT_MAX = 500, /* RFC 3461 4.2, encoded (EXT-DSN-02) */
 	ENVELOPE_LABEL_MAX = 128, /* job, pool and id: names for people, shown in every event */
@@ -33,10 +29,10 @@ enum {
  * (SMTP-22); the domain in lower case, as A-labels, without a final dot (MX-01), or an address
  * literal in one canonical spelling: [192.0.2.1] or [IPv6:2001:db8::1]. */
 struct envelope_address {
-	struct text text;      /* empty: the null sender; never so for a recipient */
-	uint16_t domain_at;    /* where the domain starts in `text` */
-	bool is_literal;       /* the domain is an address literal: no MX, no DANE, no MTA-STS */
-	bool needs_smtputf8;   /* the local part is not ASCII (the domain always is) */
+	struct text text;    /* empty: the null sender; never so for a recipient */
+	uint16_t domain_at;  /* where the domain starts in `text` */
+	bool is_literal;     /* the domain is an address literal: no MX, no DANE, no MTA-STS */
+	bool needs_smtputf8; /* the local part is not ASCII (the domain always is) */
 };
 
 /* NOTIFY=, RFC 3461 4.1. All false: not given. `never` stands alone (EXT-DSN-02). */
@@ -76,13 +72,13 @@ struct envelope {
 	size_t memory_bytes; /* the whole block; for the owner's accounts (--memory) */
 
 	struct envelope_address sender; /* X-Sender-Override is already applied */
-	uint32_t rcpts_count;           /* 1..ENVELOPE_RCPTS_MAX, no address twice */
+	uint32_t rcpts_count;           /* 1..MESSAGE_RCPTS_MAX, no address twice */
 	const struct envelope_rcpt *rcpts;
 
 	/* ESMTP parameters of MAIL FROM as the submitter gave them. */
 	enum envelope_body_type body_type; /* a wish; what the content is stands in struct body */
 	enum envelope_ret ret;
-	struct text envid;  /* xtext, as it goes on the wire; empty: not given */
+	struct text envid;   /* xtext, as it goes on the wire; empty: not given */
 	bool wants_smtputf8; /* SMTPUTF8 was given; sent only if needed (EXT-U8-02) */
 	bool requiretls;     /* RFC 8689 2 */
 	/* The sender or a recipient has a local part that is not ASCII. Headers in raw UTF-8

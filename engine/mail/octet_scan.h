@@ -1,0 +1,25 @@
+/* One look at all octets of a message, which tells what need not be looked for one by one.
+ *
+ * Pure; written so that the compiler turns it into vector instructions, since it runs over every
+ * message of the hot path: 8 KB in well under a microsecond. */
+#ifndef ENGINE_MAIL_OCTET_SCAN_H
+#define ENGINE_MAIL_OCTET_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "engine/base/text.h"
+
+struct octet_scan {
+	size_t lf_count;
+	size_t cr_count; /* without a bare CR: the lines that end in CRLF */
+	bool has_nul;
+	bool has_bare_cr;   /* a CR with anything but LF behind it, or at the end */
+	bool has_8bit;      /* an octet over 127 */
+	bool has_dot_lines; /* a LF with "." behind it, or a "." at the very front */
+	/* False: no line is longer than MESSAGE_LINE_BYTES_MAX. True: perhaps one is, look. */
+	bool may_have_long_lines;
+};
+
+struct octet_scan octet_scan(struct text octets);
+
+#endif

@@ -1,0 +1,82 @@
+#include "engine/spool/message_file.h"
+#include "engine/base/buf.h"
+#include "engine/base/limits.h"
+#include "engine/mail/message_wire.h"
+#include "engine/spool/control_fields.h"
+#include "engine/spool/rcpt_set.h"
+
+enum {
+	/* < 32 hex digits @ host > */
+	MESSAGE_ID_BYTES_MAX = 1 + 2 * MESSAGE_FILE_RANDOM_BYTES + 1 + DOMAIN_BYTES_MAX + 1,
+};
+
+static struct text make_message_id(const struct message_file_context *context, struct buf *buf)
+{
+	buf_put_u8(buf, '<');
+	buf_put_hex(buf, context->random, sizeof context->random);
+	buf_put_u8(buf, '@');
+	buf_put_text(buf, context->host);
+	buf_put_u8(buf, '>');
+	CHECK(!buf->overflow);
+	return buf_text(buf);
+}
+
+static enum result read_header(
+	struct message_wire *wire, struct control_fields *fields, struct fail *out_fail)
+{
+	for (;;) {
+		struct header_field field;
+		bool more;
+		enum result result = message_wire_next_field(wire, &field, &more, out_fail);
+		if (result != RESULT_OK || !more)
+			return result;
+		result = control_fields_add(fields, &field, out_fail);
+		if (result != RESULT_OK)
+			return result;
+	}
+}
+
+static enum result make_envelope(const struct message_wire *wire, struct control_fields *fields,
+	const struct message_file_context *context, struct envelope **out_envelope,
+	struct fail *out_fail)
+{
+	struct envelope draft;
+	enum result result = control_fields_finish(fields, &draft, out_fail);
+	if (result != RESULT_OK)
+		return result;
+	if (rcpt_set_merge(fields->rcpts, &draft.rcpts_count, &context->hash_key, fields->arena) !=
+		RESULT_OK)
+		return fail_set(out_fail, RESULT_MEMORY, "no memory left to merge receivers");
+	draft.message_bytes = wire->data_bytes;
+	*out_envelope = envelope_create(&draft);
+	if (*out_envelope == NULL)
+		return fail_set(out_fail, RESULT_MEMORY, "no memory left for the envelope");
+	return RESULT_OK;
+}
+
+enum result message_file_parse(struct text file, const struct message_file_context *context,
+	struct arena *scratch, struct envelope **out_envelope, struct body **out_body,
+	struct fail *out_fail)
+{
+	*out_envelope = NULL;
+	*out_body = NULL;
+	char message_id[MESSAGE_ID_BYTES_MAX];
+	struct buf buf;
+	buf_init(&buf, message_id, sizeof message_id);
+	struct message_wire_options options = {
+		.date = context->date,
+		.message_id = make_message_id(context, &buf),
+		.is_dot_stuffed = context->is_dot_stuffed,
+	};
+	struct message_wire wire;
+	struct control_fields fields;
+	control_fields_init(&fields, scratch);
+	enum result result = message_wire_begin(&wire, file, &options, out_fail);
+	if (result == RESULT_OK)
+		result = read_header(&wire, &fields, out_fail);
+	if (result == RESULT_OK)
+		result = make_envelope(&wire, &fields, context, out_envelope, out_fail);
+	if (result == RESULT_OK && context->budget != NULL)
+		*out_body = message_wire_write(&wire, context->budget);
+	return result;
+}
