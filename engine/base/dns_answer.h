@@ -76,7 +76,7 @@ static inline bool dns_class_has_data(enum dns_class class)
 
 /* "secure data", "insecure denial", "failure" ... */
 const char *dns_class_name(enum dns_class class);
-/* "MX"; "TYPE65" for one that has no name here. Lives forever. */
+/* "MX"; "another type" for one that has no name here. Lives forever. */
 const char *dns_type_name(uint16_t type);
 
 #endif

@@ -27,17 +27,17 @@ enum bounce_class {
 
 /* Meanings of the fields: event.def. Texts are borrowed for the time of the call. */
 struct event {
-#define EVENT_TYPE_KIND   enum event_kind
-#define EVENT_TYPE_NUMBER uint64_t
-#define EVENT_TYPE_TIME   int64_t
-#define EVENT_TYPE_TEXT   struct text
+#define EVENT_TYPE_kind   enum event_kind
+#define EVENT_TYPE_number uint64_t
+#define EVENT_TYPE_time   int64_t
+#define EVENT_TYPE_text   struct text
 #define EVENT_FIELD(type, name, meaning) EVENT_TYPE_##type name;
 #include "engine/base/event.def"
 #undef EVENT_FIELD
-#undef EVENT_TYPE_KIND
-#undef EVENT_TYPE_NUMBER
-#undef EVENT_TYPE_TIME
-#undef EVENT_TYPE_TEXT
+#undef EVENT_TYPE_kind
+#undef EVENT_TYPE_number
+#undef EVENT_TYPE_time
+#undef EVENT_TYPE_text
 };
 
 /* Appends the line with its newline. Texts over EVENT_FIELD_BYTES_MAX are cut. A buf with room for

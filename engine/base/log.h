@@ -82,7 +82,7 @@ static inline struct log_field log_fail(const char *key, const struct fail *fail
 	return log_text(key, text_of(fail->text));
 }
 
-/* Lines over 4 KB are cut, marked by "..." at the end. */
+/* A field that makes the line longer than 4 KB is left out, with all behind it; "..." says so. */
 void log_write(const struct logger *logger, enum log_row row, const struct log_field *fields);
 /* To spare the making of values that nobody sees. */
 bool log_is_on(const struct logger *logger, enum log_row row);
