@@ -21,10 +21,11 @@
 #include <stdint.h>
 #include "engine/base/check.h"
 #include "engine/base/dns_answer.h"
+#include "engine/base/list.h"
 #include "engine/base/result.h"
 
+struct dns_flight; /* the place of a question that libunbound works on */
 struct dns_resolver;
-struct dns_query; /* one question under way; dead once `done` was called or it was cancelled */
 
 struct dns_resolver_config {
 	/* "ADDR" or "ADDR@PORT" that all questions go to; NULL: our own recursion from the root. */
@@ -49,6 +50,18 @@ enum dns_trust {
 typedef void dns_done_fn(void *context, const struct dns_answer *answer);
 typedef void dns_self_test_fn(void *context, enum dns_trust trust, const char *sentence);
 
+/* A question under way, embedded in whoever asks, so that asking cannot fail for want of memory.
+ * Zeroed before its first use; the resolver's until `done` or dns_resolver_cancel(). */
+struct dns_query {
+	struct list_node node;     /* in the queue, while it waits for a place */
+	struct dns_flight *flight; /* NULL while it waits */
+	const char *name;          /* borrowed from the asker until the end */
+	uint16_t type;
+	bool pending;
+	dns_done_fn *done;
+	void *context;
+};
+
 /* Makes the context and reads the trust anchor; asks nothing yet, but starts no thread either, so
  * call it before or after other threads start. RESULT_INVALID: the forwarder or the anchor file
  * cannot be used, `fail` says which and why. A default anchor that is nowhere to be found is no
@@ -68,13 +81,14 @@ int dns_resolver_fd(const struct dns_resolver *resolver);
  * worker is gone and no question will be answered any more. */
 MUST_USE enum result dns_resolver_process(struct dns_resolver *resolver, struct fail *fail);
 
-/* Asks for `name` (A-labels, NUL-terminated, no trailing dot; "" is the root). `done` is called once,
- * later, unless the query is cancelled before. A name that cannot be in the DNS (DNS-29) is a bug
- * of the caller. */
-struct dns_query *dns_resolver_ask(struct dns_resolver *resolver, const char *name,
+/* Asks for `name` (A-labels, no trailing dot; "" is the root; it must live until the end). `done` is
+ * called once, later, unless the query is cancelled before. A name that cannot be in the DNS
+ * (dns_name_can_be_asked()) is a bug of the caller. */
+void dns_resolver_ask(struct dns_resolver *resolver, struct dns_query *query, const char *name,
 	enum dns_type type, dns_done_fn *done, void *context);
 
-/* The callback will not be called. The answer, when it comes, still fills libunbound's cache. */
+/* `done` will not be called; nothing happens when the query is not pending. The answer, when it
+ * comes, still fills libunbound's cache (DNS-35). */
 void dns_resolver_cancel(struct dns_resolver *resolver, struct dns_query *query);
 
 /* Questions that libunbound works on, and those that wait for a place. For counters. */

@@ -2,6 +2,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum result domain_index_parse(
+	struct text domain, char out_domain[static DOMAIN_NAME_SIZE], struct fail *fail)
+{
+	if (text_equal(domain, TEXT("*"))) {
+		memcpy(out_domain, "*", 2);
+		return RESULT_OK;
+	}
+	enum domain_name_fault fault = domain_name_to_ascii(domain, out_domain);
+	if (fault == DOMAIN_NAME_OK)
+		return RESULT_OK;
+	return fail_set(fail, RESULT_INVALID, "\"%.*s\" is no domain: it %s", TEXT_ARG(domain),
+		domain_name_fault_text(fault));
+}
+
 static int compare_rows(const void *a, const void *b)
 {
 	const struct domain_index_row *left = a, *right = b;

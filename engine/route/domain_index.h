@@ -6,8 +6,14 @@
 
 #include <stddef.h>
 #include "engine/base/check.h"
+#include "engine/base/domain_name.h"
 #include "engine/base/result.h"
 #include "engine/base/text.h"
+
+/* The DOMAIN of a flag: "*", or a name in any spelling, which becomes lower case A-labels.
+ * RESULT_INVALID with words for the operator. */
+MUST_USE enum result domain_index_parse(
+	struct text domain, char out_domain[static DOMAIN_NAME_SIZE], struct fail *fail);
 
 struct domain_index_row {
 	const char *domain; /* lower case A-labels, or "*" */

@@ -2,14 +2,15 @@
  *
  * Made by engine/route/route_builder.c on the resolver thread, immutable from then on, shared by
  * reference counting with the scheduler and all workers. It carries everything a delivery needs,
- * so that nobody else asks the DNS or opens a database. One block of memory: every pointer in
- * here points into it (or into read-only configuration) and lives as long as the route. */
+ * so that nobody else asks the DNS or opens a database. Every pointer in here points into its
+ * arena (or into read-only configuration) and lives as long as the route. */
 #ifndef ENGINE_ROUTE_ROUTE_H
 #define ENGINE_ROUTE_ROUTE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "engine/base/arena.h"
 #include "engine/base/dns_answer.h"
 #include "engine/base/ip_address.h"
 #include "engine/base/limits.h"
@@ -92,8 +93,8 @@ struct route {
 	                        * true for ROUTE_FROM_OPTION, as CONFORMANCE 0.4 rules */
 	enum dns_class mx_class; /* of the MX answer; only with ROUTE_FROM_MX, ROUTE_FROM_DOMAIN
 	                          * and causes that come from it */
-	uint64_t expires_ns;   /* monotonic: when the first ingredient runs out */
-	size_t memory_bytes;
+	uint64_t expires_ns;   /* monotonic: when the first ingredient runs out; UINT64_MAX: never */
+	struct arena arena;    /* of all texts and arrays below; full by now */
 	const char *domain;     /* as asked: the policy domain, or a literal in brackets */
 	const char *mx_owner;   /* where the aliases at the domain end (MX-07); else `domain` */
 	const char *sts_domain; /* whose MTA-STS policy applies; "" for an address */
@@ -104,7 +105,7 @@ struct route {
 	const char *const *host_set; /* the names sorted, each once: the same for every route to
 	                              * the same set of MX hosts, whatever their order */
 	size_t host_set_count;
-	const struct route_step *steps;
+	const struct route_step *steps; /* only of a builder that keeps them, for `explain` */
 	size_t steps_count;
 };
 

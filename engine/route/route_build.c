@@ -1,0 +1,284 @@
+#include "engine/route/route_build.h"
+#include <stdio.h>
+#include "dns/dns_name.h"
+#include "dns/dns_resolver.h"
+#include "engine/route/route_address.h"
+#include "engine/route/route_mx.h"
+#include "engine/route/route_rules.h"
+
+#define NS_PER_S 1000000000ull
+
+/* Stands for an answer that there was no memory to keep. */
+static const struct dns_answer no_memory = {
+	.class = DNS_FAILURE,
+	.extended_error = DNS_EXTENDED_ERROR_NONE,
+	.why = TEXT_INIT("no memory for the answer"),
+};
+
+static void on_mx(struct route_build *build);
+static void on_host_answer(struct route_build *build, struct route_lookup *lookup);
+
+static uint64_t now_ns(const struct route_build *build)
+{
+	return build->env->wheel->step * TIMER_WHEEL_STEP_NS;
+}
+
+/* ---- one look-up: asked, then answered or out of time ---- */
+
+static const struct dns_answer *answer_of(const struct route_lookup *lookup)
+{
+	return lookup->answer != NULL ? lookup->answer : &no_memory;
+}
+
+static void lookup_done(struct route_lookup *lookup)
+{
+	struct route_build *build = lookup->build;
+	CHECK_OBJ(build, ROUTE_BUILD_MAGIC);
+	CHECK(build->open_count > 0);
+	build->open_count--;
+	const struct dns_answer *answer = answer_of(lookup);
+	route_draft_limit(&build->draft, now_ns(build),
+		answer->class == DNS_FAILURE ? ROUTE_PARTIAL_TTL_S : answer->ttl_s);
+	if (build->env->rules->keep_steps)
+		route_draft_add_step(&build->draft, answer);
+	if (lookup == &build->mx)
+		on_mx(build);
+	else
+		on_host_answer(build, lookup);
+}
+
+static void lookup_answered(void *context, const struct dns_answer *answer)
+{
+	struct route_lookup *lookup = context;
+	timer_stop(lookup->build->env->wheel, &lookup->timer);
+	lookup->answer = dns_answer_create(answer);
+	lookup_done(lookup);
+}
+
+/* DNS-35: to be late is to fail, here; the answer may still fill the resolver's cache. */
+static void lookup_late(struct timer *timer)
+{
+	struct route_lookup *lookup = CONTAINER_OF(timer, struct route_lookup, timer);
+	struct route_build_env *env = lookup->build->env;
+	dns_resolver_cancel(env->resolver, &lookup->query);
+	env->deadlines++;
+	char why[64];
+	snprintf(why, sizeof why, "no answer within %u s", (unsigned)(env->lookup_ns / NS_PER_S));
+	struct dns_answer failure = {
+		.class = DNS_FAILURE,
+		.type = (uint16_t)lookup->type,
+		.extended_error = DNS_EXTENDED_ERROR_NONE,
+		.name = text_of(lookup->query.name),
+		.canonical_name = text_of(lookup->query.name),
+		.why = text_of(why),
+	};
+	lookup->answer = dns_answer_create(&failure);
+	lookup_done(lookup);
+}
+
+static void lookup_start(struct route_build *build, struct route_lookup *lookup, const char *name,
+	enum dns_type type)
+{
+	lookup->build = build;
+	lookup->type = type;
+	build->open_count++;
+	struct route_build_env *env = build->env;
+	timer_start(env->wheel, &lookup->timer, now_ns(build) + env->lookup_ns, lookup_late);
+	dns_resolver_ask(env->resolver, &lookup->query, name, type, lookup_answered, lookup);
+}
+
+static void lookup_stop(struct route_build *build, struct route_lookup *lookup)
+{
+	timer_stop(build->env->wheel, &lookup->timer);
+	dns_resolver_cancel(build->env->resolver, &lookup->query);
+	dns_answer_release(&lookup->answer);
+}
+
+/* ---- the whole ---- */
+
+static void stop_lookups(struct route_build *build)
+{
+	lookup_stop(build, &build->mx);
+	for (size_t i = 0; i < ROUTE_HOSTS_MAX; i++) {
+		lookup_stop(build, &build->hosts[i].a);
+		lookup_stop(build, &build->hosts[i].aaaa);
+		lookup_stop(build, &build->hosts[i].alias);
+	}
+	build->open_count = 0;
+}
+
+static void finish(struct route_build *build, struct route *route)
+{
+	CHECK(build->open_count == 0);
+	stop_lookups(build);
+	build->magic = 0;
+	build->done(build, route);
+}
+
+static void finish_with_cause(
+	struct route_build *build, enum route_cause cause, struct text detail)
+{
+	finish(build, route_draft_end_cause(&build->draft, cause, now_ns(build), detail));
+}
+
+static void start_host(struct route_build *build, size_t index)
+{
+	struct route_build_host *work = &build->hosts[index];
+	const char *name = build->draft.hosts[index].name;
+	work->a.host = work->aaaa.host = work->alias.host = (uint8_t)index;
+	lookup_start(build, &work->a, name, DNS_TYPE_A);
+	lookup_start(build, &work->aaaa, name, DNS_TYPE_AAAA);
+}
+
+/* All answers are there: each host gets its state, and the route its end. */
+static void finish_with_hosts(struct route_build *build)
+{
+	struct route_draft *draft = &build->draft;
+	const struct route_rules *rules = build->env->rules;
+	for (size_t i = 0; i < draft->route->hosts_count; i++) {
+		struct route_build_host *work = &build->hosts[i];
+		struct route_address_answers answers = {
+			.a = answer_of(&work->a),
+			.aaaa = answer_of(&work->aaaa),
+			.alias = work->alias.build != NULL ? answer_of(&work->alias) : NULL,
+		};
+		if (work->a.build != NULL)
+			route_address_fill(draft, &draft->hosts[i], &answers, rules->allow_private);
+		route_rules_set_demand(rules, draft, &draft->hosts[i]);
+	}
+	enum route_cause unusable = ROUTE_CAUSE_NO_ADDRESS;
+	if (draft->route->origin == ROUTE_FROM_OPTION)
+		unusable = ROUTE_CAUSE_ROUTE_UNUSABLE; /* a mistake of ours bounces nothing */
+	else if (build->own_dropped)
+		unusable = ROUTE_CAUSE_LOOP; /* MX-15: no better host exists than we are */
+	finish(build, route_draft_end_hosts(
+		draft, ROUTE_CAUSE_HOSTS_FAILED, unusable, now_ns(build)));
+}
+
+static void on_host_answer(struct route_build *build, struct route_lookup *lookup)
+{
+	struct route_build_host *work = &build->hosts[lookup->host];
+	bool both = !work->a.query.pending && !work->aaaa.query.pending;
+	/* DNS-07: is the alias itself signed? */
+	if (both && lookup->type != DNS_TYPE_CNAME && build->wants_dane &&
+		route_address_wants_alias(answer_of(&work->a), answer_of(&work->aaaa)))
+		lookup_start(build, &work->alias, lookup->query.name, DNS_TYPE_CNAME);
+	if (build->open_count == 0)
+		finish_with_hosts(build);
+}
+
+/* One host that no MX record named: the domain itself (MX-04), or that of --route. */
+MUST_USE static bool start_single_host(struct route_build *build, const char *name, uint16_t port)
+{
+	if (!route_draft_add_hosts(&build->draft, 1))
+		return false;
+	struct route_host *host = &build->draft.hosts[0];
+	host->name = host->canonical = name;
+	host->port = port;
+	start_host(build, 0);
+	return true;
+}
+
+static void start_mx_hosts(struct route_build *build, const struct route_mx_list *list)
+{
+	struct route_draft *draft = &build->draft;
+	build->own_dropped = list->own_dropped;
+	if (!route_draft_add_hosts(draft, list->count)) {
+		finish_with_cause(build, ROUTE_CAUSE_NO_MEMORY, TEXT_EMPTY);
+		return;
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		struct route_host *host = &draft->hosts[i];
+		host->name = host->canonical =
+			route_draft_text(draft, text_of(list->hosts[i].name));
+		host->preference = list->hosts[i].preference;
+		host->port = build->env->rules->port;
+		host->state = ROUTE_HOST_UNUSABLE;
+		host->reason = list->hosts[i].why;
+	}
+	if (arena_is_exhausted(&draft->route->arena)) {
+		finish_with_cause(build, ROUTE_CAUSE_NO_MEMORY, TEXT_EMPTY);
+		return;
+	}
+	for (size_t i = 0; i < list->count; i++)
+		if (!list->hosts[i].unusable)
+			start_host(build, i);
+	if (build->open_count == 0)
+		finish_with_hosts(build);
+}
+
+/* MX-04: the domain is its own mail host, with all that applies to one (DANE-28). */
+static void start_implicit_host(struct route_build *build)
+{
+	const struct route_rules *rules = build->env->rules;
+	struct route *route = build->draft.route;
+	route->origin = ROUTE_FROM_DOMAIN;
+	if (route_mx_is_own(route->domain, rules->own_names, rules->own_names_count))
+		finish_with_cause(build, ROUTE_CAUSE_LOOP, TEXT_EMPTY);
+	else if (!start_single_host(build, route->domain, rules->port))
+		finish_with_cause(build, ROUTE_CAUSE_NO_MEMORY, TEXT_EMPTY);
+}
+
+static struct text detail_of_cause(enum route_cause cause, const struct dns_answer *answer)
+{
+	if (cause != ROUTE_CAUSE_MX_FAILED)
+		return TEXT_EMPTY;
+	return answer->class == DNS_FAILURE ? answer->why : TEXT("its MX records are malformed");
+}
+
+static void on_mx(struct route_build *build)
+{
+	const struct dns_answer *answer = answer_of(&build->mx);
+	const struct route_rules *rules = build->env->rules;
+	struct route *route = build->draft.route;
+	route->mx_class = answer->class;
+	route->mx_secure = dns_class_is_secure(answer->class); /* DANE-50 */
+	if (answer->aliased) /* MX-07: both names are remembered */
+		route->mx_owner = route_draft_text(&build->draft, answer->canonical_name);
+	struct route_mx_list list;
+	route_mx_read(&list, answer, rules->own_names, rules->own_names_count, rules->random);
+	switch (list.verdict) {
+	case ROUTE_MX_HOSTS:
+		start_mx_hosts(build, &list);
+		return;
+	case ROUTE_MX_IMPLICIT:
+		start_implicit_host(build);
+		return;
+	case ROUTE_MX_CAUSE:
+		finish_with_cause(build, list.cause, detail_of_cause(list.cause, answer));
+		return;
+	}
+	UNREACHABLE("a verdict that is not in the enum");
+}
+
+bool route_build_start(struct route_build *build, struct route_build_env *env,
+	struct text domain, const struct route_option *option, route_build_done_fn *done)
+{
+	*build = (struct route_build){ .magic = ROUTE_BUILD_MAGIC, .env = env, .done = done };
+	if (!route_draft_begin(&build->draft, domain,
+		option != NULL ? ROUTE_FROM_OPTION : ROUTE_FROM_MX))
+		return false;
+	struct route *route = build->draft.route;
+	build->wants_dane = route_rules_wants_dane(env->rules, domain);
+	route->sts_domain = route->domain;
+	if (option == NULL) {
+		lookup_start(build, &build->mx, route->domain, DNS_TYPE_MX);
+		return true;
+	}
+	/* CONFORMANCE 0.4: a route host counts as secure, and DANE and MTA-STS are its own. */
+	route->mx_secure = true;
+	route->sts_domain = route_draft_text(&build->draft, text_of(option->host));
+	uint16_t port = option->port != 0 ? option->port : env->rules->port;
+	if (start_single_host(build, route->sts_domain, port))
+		return true;
+	route_build_stop(build);
+	return false;
+}
+
+void route_build_stop(struct route_build *build)
+{
+	CHECK_OBJ(build, ROUTE_BUILD_MAGIC);
+	stop_lookups(build);
+	route_draft_abandon(&build->draft);
+	build->magic = 0;
+}

@@ -1,0 +1,73 @@
+/* One domain being looked up: a small machine driven by answers and deadlines.
+ *
+ *   start ──▶ MX ──▶ A and AAAA of every host ──▶ CNAME where they ask for it ──▶ done
+ *     └─ --route to a name: starts at A and AAAA          └─ any look-up: deadline = failure
+ *
+ * What the answers mean is decided in route_mx.c and route_address.c. Embedded in its owner's object;
+ * `done` is the last thing that happens, from inside a callback of the resolver or a timer, and
+ * the owner may release the object in it. */
+#ifndef ENGINE_ROUTE_ROUTE_BUILD_H
+#define ENGINE_ROUTE_ROUTE_BUILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "dns/dns_resolver.h"
+#include "engine/base/check.h"
+#include "engine/base/dns_answer.h"
+#include "engine/base/text.h"
+#include "engine/base/timer_wheel.h"
+#include "engine/route/route_draft.h"
+#include "engine/route/route_option.h"
+
+struct route_build;
+struct route_rules;
+
+#define ROUTE_BUILD_MAGIC 0x40b01d5eu
+
+/* `route` with a reference for the callee; NULL: no memory. */
+typedef void route_build_done_fn(struct route_build *build, struct route *route);
+
+/* What builds share; outlives them. */
+struct route_build_env {
+	struct dns_resolver *resolver;
+	struct timer_wheel *wheel;
+	const struct route_rules *rules;
+	uint64_t lookup_ns;
+	uint64_t deadlines; /* how many look-ups ran out of time */
+};
+
+struct route_lookup {
+	struct timer timer;
+	struct dns_query query;    /* pending while under way */
+	struct dns_answer *answer; /* NULL: none yet, or no memory for it */
+	struct route_build *build;
+	enum dns_type type;
+	uint8_t host; /* index; of no meaning for the MX look-up */
+};
+
+struct route_build_host {
+	struct route_lookup a, aaaa, alias;
+};
+
+struct route_build {
+	uint32_t magic;
+	struct route_build_env *env;
+	route_build_done_fn *done;
+	struct route_draft draft;
+	struct route_lookup mx;
+	struct route_build_host hosts[ROUTE_HOSTS_MAX];
+	size_t open_count;    /* look-ups under way */
+	bool own_dropped;     /* MX-15: nothing left means a loop */
+	bool wants_dane;      /* the security of aliases matters */
+};
+
+/* Starts the look-ups of `domain` (A-labels); `option` is a --route to a name, or NULL. False: no
+ * memory, nothing was started. */
+MUST_USE bool route_build_start(struct route_build *build, struct route_build_env *env,
+	struct text domain, const struct route_option *option, route_build_done_fn *done);
+
+/* Cancels everything; `done` will not be called. */
+void route_build_stop(struct route_build *build);
+
+#endif
