@@ -51,6 +51,7 @@ struct io_op {
 	bool in_flight; /* the ring owns it */
 	bool cancelled; /* ring_cancel() was called for what is in flight */
 	int fd;         /* what it works on, so that the ring can start a receive again */
+	int32_t posted_value; /* the ring's, while it comes back without the kernel */
 	io_done_fn *done;
 	struct list_node node; /* of the ring: posted, or a receive that waits for buffers */
 };

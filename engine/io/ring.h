@@ -34,6 +34,8 @@ enum {
 	RING_TURN_NS_MAX = 2000000,
 	/* How long a turn may collect completions that are certain to come, where one would do. */
 	RING_BATCH_NS_MAX = 500000,
+	/* Sets of flags, from those of Linux 6.1 down to 5.19. */
+	RING_RUNGS = 4,
 };
 
 /* A field of 0 takes the default of its comment. */
@@ -44,6 +46,7 @@ struct ring_options {
 	uint32_t buffer_bytes;  /* 4096: a reply or a TLS record of a reply; more for who receives mail */
 	bool without_buffers;   /* no receive on this ring: nothing is set up for it */
 	bool single_shot;       /* as if the kernel knew no multishot receive (Linux before 6.0) */
+	uint8_t rung_first;     /* as if the kernel knew only the RING_RUNGS sets of flags from here on */
 };
 
 struct ring_counters {
@@ -67,6 +70,11 @@ void ring_destroy(struct ring *ring);
 
 /* One turn; waits until `deadline_ns` (clock_now_ns) at most. Returns how many callbacks ran. */
 unsigned ring_run_once(struct ring *ring, uint64_t deadline_ns);
+/* Its halves, for who has something to do in between (loop.c): hand over and wait, then call back. */
+void ring_wait(struct ring *ring, uint64_t deadline_ns);
+unsigned ring_deliver(struct ring *ring, uint64_t now_ns);
+/* Something can be called back without waiting. */
+bool ring_has_work(const struct ring *ring);
 
 /* Ops in flight, posted ones included. */
 unsigned ring_ops_in_flight(const struct ring *ring);

@@ -1,0 +1,100 @@
+#include "engine/io/loop.h"
+#include <errno.h>
+#include "engine/base/check.h"
+#include "engine/io/clock.h"
+
+static void wait_for_wake_up(struct loop *loop);
+
+/* Somebody wrote the eventfd: the turn that follows looks at the mailbox. */
+static void wake_done(struct io_op *op, const struct io_result *result)
+{
+	struct loop *loop = CONTAINER_OF(op, struct loop, wake_op);
+	CHECK_OBJ(loop, LOOP_MAGIC);
+	if (result->value != -ECANCELED)
+		wait_for_wake_up(loop);
+}
+
+static void wait_for_wake_up(struct loop *loop)
+{
+	ring_read(loop->ring, &loop->wake_op, mailbox_fd(loop->mailbox), &loop->wake_count,
+		sizeof loop->wake_count, RING_AT_CURSOR, wake_done);
+}
+
+enum result loop_init(struct loop *loop, const struct ring_options *options, struct mailbox *mailbox,
+	const struct loop_handlers *handlers, void *owner, struct fail *fail)
+{
+	CHECK(mailbox == NULL || handlers->message != NULL);
+	*loop = (struct loop){
+		.magic = LOOP_MAGIC,
+		.mailbox = mailbox,
+		.handlers = handlers,
+		.owner = owner,
+		.now_ns = clock_now_ns(),
+	};
+	enum result result = ring_create(options, &loop->ring, fail);
+	if (result != RESULT_OK)
+		return result;
+	timer_wheel_init(&loop->timers, loop->now_ns);
+	if (mailbox != NULL)
+		wait_for_wake_up(loop);
+	return RESULT_OK;
+}
+
+void loop_deinit(struct loop *loop)
+{
+	CHECK_OBJ(loop, LOOP_MAGIC);
+	ring_cancel(loop->ring, &loop->wake_op);
+	while (loop->wake_op.in_flight)
+		(void)ring_run_once(loop->ring, RING_FOREVER);
+	ring_destroy(loop->ring);
+	loop->ring = NULL;
+	loop->magic = 0;
+}
+
+/* Returns whether more may be waiting. */
+static bool read_mail(struct loop *loop)
+{
+	struct mailbox_message message;
+	for (int i = 0; i < LOOP_TURN_MESSAGES_MAX; i++) {
+		if (!mailbox_take(loop->mailbox, &message))
+			return false;
+		loop->handlers->message(loop, &message);
+	}
+	return true;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+void loop_run_once(struct loop *loop, uint64_t deadline_ns)
+{
+	CHECK_OBJ(loop, LOOP_MAGIC);
+	bool mail_left = loop->mailbox != NULL && read_mail(loop);
+	loop->now_ns = clock_now_ns();
+	(void)timer_wheel_advance(&loop->timers, loop->now_ns);
+	if (loop->handlers->turn_end != NULL)
+		loop->handlers->turn_end(loop);
+	if (loop->stopping || mail_left)
+		deadline_ns = RING_NO_WAIT;
+	deadline_ns = earlier(deadline_ns, timer_wheel_next_ns(&loop->timers));
+	/* Senders write the eventfd only while the flag is up, so it is up for the sleep alone. */
+	bool sleeps = deadline_ns != RING_NO_WAIT && !ring_has_work(loop->ring);
+	if (loop->mailbox != NULL && sleeps && !mailbox_may_sleep(loop->mailbox))
+		sleeps = false;
+	ring_wait(loop->ring, sleeps ? deadline_ns : RING_NO_WAIT);
+	if (loop->mailbox != NULL && sleeps)
+		mailbox_awake(loop->mailbox);
+	loop->now_ns = clock_now_ns();
+	(void)ring_deliver(loop->ring, loop->now_ns);
+}
+
+void loop_run(struct loop *loop)
+{
+	while (!loop->stopping)
+		loop_run_once(loop, RING_FOREVER);
+}
+
+void loop_stop(struct loop *loop)
+{
+	CHECK_OBJ(loop, LOOP_MAGIC);
+	loop->stopping = true;
+}
