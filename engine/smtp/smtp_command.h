@@ -12,12 +12,13 @@
 #include "engine/base/buf.h"
 #include "engine/base/check.h"
 #include "engine/base/envelope.h"
+#include "engine/base/limits.h"
 #include "engine/base/result.h"
 #include "engine/base/text.h"
 
 enum {
-	/* RFC 5321 4.5.3.1.3: a path has 256 octets with its punctuation. */
-	SMTP_PATH_MAX = 256,
+	/* RFC 5321 4.5.3.1.3: a path has 256 octets with its punctuation (SMTP-25). */
+	SMTP_PATH_BYTES_MAX = ADDRESS_BYTES_MAX + 2,
 };
 
 enum smtp_body_type {

@@ -16,8 +16,13 @@ struct smtp_dot {
 	const struct body *body; /* NULL: no message, only the lone "." of EXT-PIPE-04 */
 	size_t data_at;          /* octets of the body that have gone */
 	uint32_t dots_at;        /* line-leading dots whose second has gone */
-	uint8_t tail_at, tail_len; /* of what ends the data */
+	uint8_t tail_at, tail_len; /* of the octets that end the data */
 };
+
+/* Octets of the body without stuffing and end, a missing last CRLF counted: SIZE= and BDAT. */
+size_t smtp_dot_body_bytes(const struct body *body);
+/* The octet range [at, at + len) of those, unstuffed, for BDAT. */
+void smtp_dot_copy_raw(const struct body *body, size_t at, uint8_t *out, size_t len);
 
 void smtp_dot_init(struct smtp_dot *dot, const struct body *body);
 /* The next octets, at most `max`; 0 when all have gone (or max is 0). */

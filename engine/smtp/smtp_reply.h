@@ -56,7 +56,8 @@ struct smtp_reply_parser {
 	uint16_t line_at;     /* where the text of the newest line starts */
 	bool line_is_last;    /* no '-' behind the code */
 	bool after_cr;        /* a CR was seen: the end of a line if LF follows, else a '?' */
-	bool done;            /* the next byte begins a new reply */
+	bool at_line_start;   /* the next byte begins a line */
+	bool done;            /* the next byte begins a reply */
 	bool bad;
 	bool keep_text;       /* false: later replies leave the text alone */
 	bool line_is_cut;     /* the newest line is longer than what was kept */
@@ -87,6 +88,10 @@ void smtp_reply_freeze(struct smtp_reply_parser *parser);
 /* Reads "5.7.26" at the front of a text; class 0 if there is none, or if what follows it is neither
  * a space nor the end. Never reads past the text. */
 struct smtp_status smtp_status_parse(struct text text);
+static inline bool smtp_status_equal(struct smtp_status a, struct smtp_status b)
+{
+	return a.class == b.class && a.subject == b.subject && a.detail == b.detail;
+}
 /* "5.7.26", or "" without one. Returns `out`. */
 const char *smtp_status_format(struct smtp_status status, char out[SMTP_STATUS_TEXT_MAX]);
 

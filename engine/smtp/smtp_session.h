@@ -60,26 +60,26 @@ struct smtp_awaited {
 
 struct smtp_session {
 	uint32_t magic;
-	const struct smtp_session_config *config;
 	uint8_t step;                /* enum smtp_step: what is sent next; written by go() only */
 	uint8_t end;                 /* enum smtp_end */
 	uint8_t end_step;            /* enum smtp_step: where it ended */
+	bool end_has_reply;          /* a reply ended it, the parser keeps its text */
 	bool tls_active;
-	bool heard_in_tls;           /* STLS-19: something was read since the handshake */
+	bool heard_in_tls;           /* something was read since the handshake (STLS-19) */
 	bool hello_seen;             /* the first line of EHLO's answer has been read */
 	bool quit_wanted;
 	bool needs_rset;             /* the server may hold a failed transaction (SMTP-19) */
-	bool close_after;            /* EXT-PIPE-07: over as soon as the transaction is */
-	uint8_t awaited_head, awaited_count;
+	bool queued;                 /* MAIL of `sending` waits for the end of the body before it */
+	bool body_begun;             /* octets of the body, or of this chunk, go out */
+	uint8_t awaited_first, awaited_count;
 	struct smtp_awaited awaited[SMTP_AWAITED_MAX]; /* sent, reply not yet here: FIFO */
 	uint32_t command_at;         /* octets of the command at `step` that were handed out */
-	bool body_begun;             /* octets of the body are going out */
-	bool bdat_last;              /* the chunk that goes out is the last one */
-	size_t chunk_left;           /* BDAT: octets of this chunk still to hand out */
-	struct smtp_dot body;        /* where the body is */
-	struct smtp_transaction *answered; /* the one whose replies come next */
-	struct smtp_transaction *sending;  /* the one whose commands go out: the same or the next */
+	const struct smtp_session_config *config;
+	struct smtp_transaction *answered; /* whose replies come next, whose body goes out */
+	struct smtp_transaction *sending;  /* whose commands go out: the same, or the next */
 	struct smtp_transaction *done_first, *done_last;
+	struct smtp_dot body;        /* DATA: where the body is */
+	size_t chunk_at, chunk_left; /* BDAT: octets of the body that went before, and of this chunk */
 	struct smtp_caps caps;
 	unsigned learned;            /* set of enum smtp_cap that turned out not to work */
 	uint32_t learned_rcpts_max;  /* 0: none; set by a 452 after some were accepted */
@@ -119,7 +119,7 @@ bool smtp_session_can_begin(const struct smtp_session *session);
 /* Takes a transaction over; needs can_begin. What cannot go to this host is decided at once, and a
  * transaction with nothing left to send is done at once. */
 void smtp_session_begin(struct smtp_session *session, struct smtp_transaction *transaction);
-/* A finished transaction, in the order of begin, or NULL. */
+/* A finished transaction, in the order in which they were finished, or NULL. */
 struct smtp_transaction *smtp_session_take_done(struct smtp_session *session);
 /* Recipients that one transaction may have here, after EHLO. More than that come back as AGAIN. */
 uint32_t smtp_session_rcpts_max(const struct smtp_session *session);

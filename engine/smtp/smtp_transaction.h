@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "engine/base/body.h"
 #include "engine/base/envelope.h"
+#include "engine/smtp/smtp_command.h"
 #include "engine/smtp/smtp_reply.h"
 #include "engine/smtp/smtp_step.h"
 
@@ -68,10 +69,16 @@ struct smtp_transaction {
 	uint32_t delivered_count;
 
 	/* The session's own. */
-	uint32_t rcpts_sent, rcpts_answered; /* cursors in `rcpts` */
-	uint32_t rcpts_accepted;
+	struct smtp_mail_params mail_params;
+	bool rcpt_dsn;                  /* NOTIFY and ORCPT are given */
+	bool use_bdat;
+	bool chunk_taken;               /* a BDAT chunk before the last was answered 2yz */
+	bool mail_sent, mail_answered, mail_refused;
 	bool failed;                    /* no data may go: MAIL, all RCPT or DATA were refused */
-	bool mail_refused;
+	uint32_t rcpts_sent;            /* the next to send, in `rcpts` */
+	uint32_t rcpts_answered;        /* the next to be answered, in `rcpts` */
+	uint32_t rcpts_accepted;
+	uint32_t last_text_at;          /* the newest text in `texts` */
 	struct smtp_transaction *next;  /* in the list of those that are done */
 };
 
@@ -87,12 +94,12 @@ const char *smtp_verdict_name(enum smtp_verdict verdict);
 const char *smtp_cause_text(enum smtp_cause cause);
 struct smtp_status smtp_cause_status(enum smtp_cause cause);
 
-/* For the session's own files. Decides every recipient that is still open, and those of `sent` that
- * were accepted; `reply` may be NULL when the cause is not REPLY. */
-void smtp_transaction_decide(struct smtp_transaction *transaction, enum smtp_verdict verdict,
-	enum smtp_cause cause, enum smtp_step step, const struct smtp_reply *reply);
+/* For the files of the session only. Decides one recipient, or every one that is still open. `reply`
+ * is NULL when none came; with another cause than REPLY it is shown, and the status is ours. */
 void smtp_transaction_decide_rcpt(struct smtp_transaction *transaction,
 	struct smtp_rcpt_result *rcpt, enum smtp_verdict verdict, enum smtp_cause cause,
 	enum smtp_step step, const struct smtp_reply *reply);
+void smtp_transaction_decide(struct smtp_transaction *transaction, enum smtp_verdict verdict,
+	enum smtp_cause cause, enum smtp_step step, const struct smtp_reply *reply);
 
 #endif
