@@ -127,7 +127,9 @@ def standard_zones(bulk_domains=0, bulk_addresses=()):
     if bulk_domains:
         zones.append(Zone("bulk.lab", bulk_lines(bulk_domains, bulk_addresses), "nsec"))
     children = [zone.name for zone in zones if zone.name.count(".") == 1] + ["play.lab"]
-    top = [f"ns A {NS_ADDRESS}"] + [f"{name[:-4]} NS ns.lab." for name in children]
+    top = [f"ns A {NS_ADDRESS}", "own-recursion MX 10 mx.own-recursion",
+           "mx.own-recursion A 127.10.0.9"]
+    top += [f"{name[:-4]} NS ns.lab." for name in children]
     zones.append(Zone("lab", top, "nsec"))
     zones.append(Zone(".", ["lab NS ns.lab.", f"ns.lab. A {NS_ADDRESS}"], "nsec"))
     return zones
