@@ -57,7 +57,7 @@ struct dns_query {
 	struct dns_flight *flight; /* NULL while it waits */
 	const char *name;          /* borrowed from the asker until the end */
 	uint16_t type;
-	bool pending;
+	bool pending, failed; /* failed: it could not be sent, and process() says so */
 	dns_done_fn *done;
 	void *context;
 };

@@ -55,7 +55,7 @@ struct route_request {
 	struct list_node node;
 	route_done_fn *done;
 	void *context;
-	bool pending;
+	bool pending, queued; /* queued: no look-up has begun for it */
 	char domain[DOMAIN_NAME_SIZE];
 };
 
