@@ -4,7 +4,7 @@
 #include <strings.h>
 #include "tls/tls_internal.h"
 
-enum { SERVER_CHAIN_MAX = 16 }; /* certificates in one PEM file */
+enum { SERVER_CHAIN_MAX = 64 }; /* certificates in one PEM file: more than a client looks at */
 
 struct chain {
 	CRYPTO_BUFFER *certs[SERVER_CHAIN_MAX];
