@@ -56,8 +56,11 @@ struct conn {
 	uint8_t state;                       /* enum conn_state, see conn.c */
 	uint8_t tls_state;                   /* enum conn_tls_state, see conn_tls.c */
 	uint8_t end;                         /* enum conn_end: why `failed` was called */
-	bool aborting, eof, told_failed, flush_wanted, receive_stopped, sent_due;
+	bool aborting, eof, write_broken;    /* after conn_abort; FIN came; sending failed before */
+	bool flush_wanted, receive_stopped, output_awaited;
+	bool failed_due, sent_due, resume_due; /* what event_op will see to */
 	int fd;                              /* -1: none */
+	struct fail fail;                    /* with `end`: the words for people */
 	struct conn_pool *pool;
 	const struct conn_handlers *handlers;
 	void *owner;                         /* for the handlers */
@@ -67,7 +70,8 @@ struct conn {
 	struct io_op receive_op, send_op, event_op;
 	uint64_t sent_bytes, received_bytes; /* on the wire */
 	struct sockaddr_storage peer;        /* until connected: what to connect to */
-	struct fail fail;
+	uint8_t *held;                       /* ciphertext that cannot be read yet, see conn_tls.c */
+	size_t held_len, held_max;
 };
 
 /* Starts to connect, from `source` if not NULL. A socket that cannot be made is `failed` as well, so
@@ -81,8 +85,9 @@ void conn_adopt(struct conn *conn, struct conn_pool *pool, const struct conn_han
 /* How many bytes conn_write() takes at least; 0 while nothing may be written (`sent` will tell): not
  * connected, in a handshake, failed, or no flight to be had. */
 size_t conn_room(struct conn *conn);
-/* Takes as much as there is room for and returns how much. Under TLS each call makes records of its
- * own, so a group of commands is best written in one call. Nothing leaves before conn_flush(). */
+/* Takes as much as there is room for and returns how much; what was not taken is written again, the
+ * same bytes, after `sent`. Under TLS each call makes records of its own, so a group of commands is best
+ * written in one call. Leaves with conn_flush(), or when a flight is full. */
 size_t conn_write(struct conn *conn, const void *data, size_t len);
 void conn_flush(struct conn *conn);
 /* Written, and not yet taken by the kernel: bytes on the wire, with the overhead of TLS. */
@@ -91,15 +96,15 @@ size_t conn_unsent(const struct conn *conn);
 /* Client: after the 220 to STARTTLS. RESULT_PROTOCOL, and conn_injected(), if anything has arrived
  * behind the 220 or came before our STARTTLS had left (STLS-04, SEC-02): the owner closes. That is
  * watched until the ClientHello has left; later finds are `failed`. `leftover` is how many bytes of
- * what `received` was given stand behind the 220. `demand` and `sni` as in tls_conn.h. RESULT_LIMIT,
- * RESULT_MEMORY, RESULT_CONFIG: no TLS to be had. */
+ * what `received` was given stand behind the 220. `demand` and `sni` as in tls_conn.h. Others: no TLS
+ * is to be had (RESULT_LIMIT, RESULT_MEMORY, RESULT_INVALID); RESULT_CLOSED: already failed. */
 MUST_USE enum result conn_start_tls(struct conn *conn, struct tls_context *ctx,
-	const struct security_demand *demand, const char *sni, bool tls12_only, size_t leftover);
+	const struct security_demand *demand, struct text sni, bool tls12_only, size_t leftover);
 /* Server: after its 220 has been written (it leaves first). */
 MUST_USE enum result conn_start_tls_server(struct conn *conn, struct tls_context *ctx);
 /* The answer of a verifier that had said TLS_VERDICT_WAIT; the handshake goes on in a later turn. */
 void conn_resume_verify(struct conn *conn, const struct tls_verdict *verdict);
-/* For tls_conn_describe() and the like; NULL in cleartext. Until `closed` has returned. */
+/* For tls_conn_describe() and the like; NULL in cleartext, and from `closed` on. */
 static inline struct tls_conn *conn_tls(const struct conn *conn) { return conn->tls; }
 static inline bool conn_injected(const struct conn *conn) { return conn->end == CONN_END_INJECTED; }
 

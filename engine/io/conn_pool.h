@@ -29,6 +29,7 @@ struct conn_pool {
 	struct conn_counters counters;
 	uint32_t conns;    /* not yet closed */
 	uint8_t *plain;    /* CONN_PLAIN_BYTES: what `received` is given under TLS */
+	uint8_t reply[TLS_OUT_ROOM_MIN]; /* what reading makes TLS answer, before it has a flight */
 };
 
 /* `flights` of `flight_bytes` each (0: the default); a thread with as many as sessions cannot starve.

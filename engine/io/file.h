@@ -9,9 +9,10 @@
 #include <stdint.h>
 #include "engine/base/result.h"
 
-/* Which file a name meant (DESIGN 1): a name that returns with another identity is new mail. */
+/* Which file a name meant (DESIGN 1): a name that returns with another identity is new mail. The device
+ * is no part of it, since its number may change with the next boot. */
 struct file_identity {
-	uint64_t device, inode;
+	uint64_t inode;
 	int64_t birth_ns;    /* since 1970; 0: the file system keeps none, then the next two count */
 	int64_t modified_ns;
 	uint64_t bytes;
@@ -28,11 +29,12 @@ MUST_USE enum result file_open_regular(int dir_fd, const char *name, int *out_fd
 MUST_USE enum result file_create(int dir_fd, const char *name, int *out_fd, struct fail *fail); /* new */
 MUST_USE enum result file_open_append(int dir_fd, const char *name, int *out_fd, struct fail *fail);
 void file_close(int fd);
-/* Of an open descriptor, whatever it is. */
-MUST_USE enum result file_identify(int fd, struct file_identity *out_identity, struct fail *fail);
 
-/* Looks at a name without opening it. */
 enum file_type { FILE_TYPE_REGULAR, FILE_TYPE_DIRECTORY, FILE_TYPE_OTHER };
+/* Looks at what is open; does not wait for the disk. */
+MUST_USE enum result file_describe(int fd, enum file_type *out_type,
+	struct file_identity *out_identity, struct fail *fail);
+/* Looks at a name without opening it; a link is FILE_TYPE_OTHER. */
 MUST_USE enum result file_look(int dir_fd, const char *name, enum file_type *out_type,
 	struct file_identity *out_identity, struct fail *fail);
 

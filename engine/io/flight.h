@@ -7,6 +7,8 @@
 #ifndef ENGINE_IO_FLIGHT_H
 #define ENGINE_IO_FLIGHT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "engine/base/buf.h"
 #include "engine/base/list.h"
@@ -18,29 +20,32 @@ struct flight {
 	size_t sent_bytes; /* how much of them is on the wire */
 };
 
-struct flight_pool;
-/* Who waits for a flight: embedded in the connection. */
-typedef void flight_ready_fn(struct flight_pool *pool, struct list_node *waiter);
+/* The turn of a waiter has come: `flight` is its own now. Called from within flight_release(), so it
+ * notes it and acts later, in a callback of its own. */
+typedef void flight_ready_fn(struct list_node *waiter, struct flight *flight);
 
 struct flight_pool {
-	struct slab slab;
+	struct slab slab;    /* struct flight with its memory behind it */
 	size_t flight_bytes; /* what one holds */
 	struct list waiters; /* oldest first */
 	uint64_t waits;      /* how often the pool was found empty */
 	flight_ready_fn *ready;
 };
 
-/* `ready` is told, from within flight_release(), of the waiter whose turn has come; it must not acquire
- * at once but later, in a callback of its own. RESULT_MEMORY. */
+/* RESULT_MEMORY. */
 MUST_USE enum result flight_pool_init(struct flight_pool *pool, size_t flight_bytes, uint32_t count,
 	flight_ready_fn *ready);
 /* All flights have come back. */
 void flight_pool_deinit(struct flight_pool *pool);
 
-/* An empty flight, or NULL; then flight_wait() queues the waiter, once. */
+/* An empty flight; NULL when none is left, or when others wait already: then flight_wait() queues. */
 struct flight *flight_acquire(struct flight_pool *pool);
+/* To the first waiter, else back to the pool. */
 void flight_release(struct flight_pool *pool, struct flight *flight);
+/* Does nothing if it waits already. */
 void flight_wait(struct flight_pool *pool, struct list_node *waiter);
+/* flight_acquire() would give one. */
+bool flight_pool_has_one(const struct flight_pool *pool);
 /* Plenty is left: a connection may hold two, one on the wire and one being filled. */
 bool flight_pool_has_plenty(const struct flight_pool *pool);
 

@@ -125,6 +125,9 @@ void ring_write(struct ring *ring, struct io_op *op, int fd, const void *data, s
 /* ---- files (statx and sync always go through a kernel thread: not for the hot path) ---- */
 void ring_open(struct ring *ring, struct io_op *op, int dir_fd, const char *path, int flags,
 	uint32_t mode, io_done_fn *done);
+/* For reading, without waiting for a FIFO's writer: no link on the way, nothing outside `dir_fd`. */
+void ring_open_beneath(struct ring *ring, struct io_op *op, int dir_fd, const char *path,
+	io_done_fn *done);
 void ring_statx(struct ring *ring, struct io_op *op, int dir_fd, const char *path, int flags,
 	uint32_t mask, struct statx *out_status, io_done_fn *done);
 void ring_sync(struct ring *ring, struct io_op *op, int fd, bool data_only, io_done_fn *done);

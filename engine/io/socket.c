@@ -136,7 +136,7 @@ int socket_peek(int fd)
 	ssize_t got = recv(fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
 	if (got > 0)
 		return 1;
-	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	return -1;
 }
