@@ -89,6 +89,7 @@ static enum domain_name_fault fault_of_idn2(int code)
 	case IDN2_TOO_BIG_DOMAIN:
 		return DOMAIN_NAME_TOO_LONG;
 	case IDN2_TOO_BIG_LABEL:
+	case IDN2_PUNYCODE_BIG_OUTPUT:
 		return DOMAIN_NAME_LABEL_TOO_LONG;
 	case IDN2_HYPHEN_STARTEND:
 		return DOMAIN_NAME_HYPHEN;
