@@ -8,7 +8,7 @@ import os
 import re
 
 import lab as lab_module
-from lab import ROOT, Process
+from lab import ROOT
 
 # DESIGN 1, `--events`: all of these are in every line, as strings. `result` is the type of RFC 8460
 # that a session event closes with.
@@ -197,3 +197,11 @@ def check(condition, text="does not hold"):
 
 def equal(got, wanted, what=""):
     check(got == wanted, f"{what}\n  got    {got!r}\n  wanted {wanted!r}")
+
+
+def delivered_to(sender, rcpt, receiver):
+    """The recipient's one outcome: delivered, at an address of this receiver."""
+    event = sender.outcome(rcpt)
+    equal(event["event"], "delivered", f"{event}")
+    check(event["ip"] in receiver.addresses, f"{event['ip']} is not of {receiver.addresses}")
+    return event

@@ -1,8 +1,8 @@
 """Every receiver of hostile.py at once, in one run, beside good ones.
 
-One run for all is the point: a silent, dripping or endless receiver costs its own session and nothing
-else, so that the good receivers' mail is delivered while the others still hold on (SEC-15). What is
-expected of longship with each hostile receiver is a row of EXPECTED.
+One run for all is the point: a silent, dripping or endless receiver costs its own session and
+nothing else, so that the good receivers' mail is delivered while the others still hold on
+(SEC-15). What is expected of longship with each hostile receiver is a row of EXPECTED.
 """
 
 import threading
@@ -238,7 +238,7 @@ def good_receivers_get_their_mail_while_hostile_ones_hold_on(t):
     for domain in run.good_domains:
         equal([event["event"] for event in run.by_domain.get(domain, [])], ["delivered"], domain)
     check(run.good_seconds < run.seconds, "the good ones came last")
-    # The longest that one of them can hold on: connect, greeting, EHLO, TLS, and once more in clear.
+    # The longest that one can hold on: connect, greeting, EHLO, TLS, and once more in clear.
     check(run.seconds < 60, f"the run took {run.seconds:.0f} s")
 
 

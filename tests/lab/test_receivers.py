@@ -38,7 +38,7 @@ def _sends_all_bodies(t, cls, flags=()):
         raise AssertionError(f"{error}\n{receiver.log()}") from None
     equal(len(arrived), len(letters), "how many arrived")
     for name, content in letters.items():
-        check(content in arrived, f"{name!r} did not arrive as it was sent\n{_nearest(content, arrived)}")
+        check(content in arrived, f"{name!r} did not arrive as sent: {_nearest(content, arrived)}")
     events = sender.outcomes()
     equal({event["event"] for event in events}, {"delivered"})
     check(all(event["tls"] == "TLSv1.3" for event in events), "not all under TLS 1.3")

@@ -89,7 +89,8 @@ def a_554_banner_of_all_hosts_defers_and_521_bounces(t):
 @case("SMTP-15")
 def a_421_does_not_lead_to_the_next_host(t):
     for stage in ("mail", "rcpt", "data", "dot"):
-        first, second = t.receiver(dialogue=_answering(**{stage: "421 4.7.0 slow down"})), t.receiver()
+        first = t.receiver(dialogue=_answering(**{stage: "421 4.7.0 slow down"}))
+        second = t.receiver()
         domain = t.domain(first, second)
         sender = t.sender()
         sender.put(f"you@{domain}")
