@@ -52,7 +52,7 @@ static const char *stage_name(const struct tls_conn *conn)
 static enum tls_status fail_closed(struct tls_conn *conn, const char *how, struct fail *fail)
 {
 	conn->failure = TLS_FAILURE_CLOSED;
-	fail_set(fail, RESULT_CLOSED, "%s: peer closed the connection %s", stage_name(conn), how);
+	fail_set(fail, RESULT_CLOSED, "%s: peer closed the connection%s", stage_name(conn), how);
 	return TLS_FAILED;
 }
 
@@ -64,7 +64,7 @@ static enum tls_status status_of(struct tls_conn *conn, int ret, struct fail *fa
 	case SSL_ERROR_WANT_READ:
 		CHECK(io->in_len == 0);
 		if (io->in_eof)
-			return fail_closed(conn, "without close_notify", fail);
+			return fail_closed(conn, conn->handshake_done ? " without close_notify" : "", fail);
 		return TLS_WANT_READ;
 	case SSL_ERROR_WANT_WRITE:
 		return TLS_WANT_ROOM;
@@ -73,7 +73,7 @@ static enum tls_status status_of(struct tls_conn *conn, int ret, struct fail *fa
 	case SSL_ERROR_ZERO_RETURN:
 		if (conn->handshake_done)
 			return TLS_CLOSED;
-		return fail_closed(conn, "in the middle", fail);
+		return fail_closed(conn, " by close_notify", fail);
 	default: /* SSL_ERROR_SSL, and what only asynchronous features that we do not use return */
 		tls_error_explain(conn, stage_name(conn), fail);
 		return TLS_FAILED;
