@@ -304,6 +304,8 @@ static void an_idle_session_is_small(void **state)
 		pairs[i].server.conn = NULL;
 		free(pairs[i].server.in.data);
 		free(pairs[i].client.in.data);
+		free(pairs[i].out_memory);
+		pairs[i].out_memory = NULL;
 		pairs[i].server.in.data = pairs[i].client.in.data = NULL;
 	}
 	size_t bytes = (mallinfo2().uordblks - before) / SESSIONS;

@@ -38,6 +38,8 @@ void tls_pair_init(struct tls_pair *pair, struct tls_context *client_ctx,
 	const struct security_demand *demand, const char *sni, struct tls_context *server_ctx)
 {
 	*pair = (struct tls_pair){ .piece = PIPE_SIZE, .out_room = OUT_SIZE };
+	pair->out_memory = malloc(OUT_SIZE);
+	CHECK(pair->out_memory != NULL);
 	pipe_init(&pair->client.in);
 	pipe_init(&pair->server.in);
 	if (client_ctx != NULL)
@@ -53,6 +55,7 @@ void tls_pair_deinit(struct tls_pair *pair)
 {
 	tls_conn_destroy(pair->client.conn);
 	tls_conn_destroy(pair->server.conn);
+	free(pair->out_memory);
 	free(pair->client.in.data);
 	free(pair->server.in.data);
 }

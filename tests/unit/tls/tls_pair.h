@@ -42,7 +42,7 @@ struct tls_pair {
 	struct side client, server;
 	size_t piece;               /* bytes a call is given at most */
 	size_t out_room;            /* size of the buffer that a call may fill */
-	uint8_t out_memory[OUT_SIZE];
+	uint8_t *out_memory;        /* OUT_SIZE */
 };
 
 void tls_pair_init(struct tls_pair *pair, struct tls_context *client_ctx,
