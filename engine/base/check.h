@@ -15,9 +15,9 @@
 
 #define MUST_USE __attribute__((warn_unused_result))
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-/* The object that holds `member`, found from the address of the member. */
+/* The object that holds `member`, found from the address of the member. `type` may be const. */
 #define CONTAINER_OF(pointer, type, member) \
-	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+	((type *)((uintptr_t)(pointer) - offsetof(type, member)))
 
 #define CHECK(expr) \
 	(__builtin_expect(!!(expr), 1) ? (void)0 : check_failed(#expr, __FILE__, __LINE__, __func__))

@@ -83,13 +83,12 @@ static void put_text(struct buf *buf, struct text text)
 
 void event_format_line(const struct event *event, struct buf *buf)
 {
-	struct text between = TEXT("{\"");
-	/* The quote that ends a value, and the comma, are written with the name of the next one. */
+	bool first = true;
+	/* The quote that ends a value is written together with the name of the next field. */
 #define EVENT_FIELD(type, name, meaning) \
-	buf_put_text(buf, between); \
-	buf_put_text(buf, TEXT(#name "\":\"")); \
+	buf_put_text(buf, first ? TEXT("{\"" #name "\":\"") : TEXT("\",\"" #name "\":\"")); \
 	put_##type(buf, event->name); \
-	between = TEXT("\",\"");
+	first = false;
 #include "engine/base/event.def"
 #undef EVENT_FIELD
 	buf_put_text(buf, TEXT("\"}\n"));

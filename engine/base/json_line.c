@@ -8,6 +8,33 @@ static bool is_plain(uint8_t byte)
 	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
+#define EVERY(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The high bit of each byte that is 0; bytes behind such a one may be marked as well, which only makes
+ * the answer careful. */
+static uint64_t zero_bytes(uint64_t word) { return (word - EVERY(1)) & ~word & EVERY(0x80); }
+
+/* True if all eight bytes are plain; may say false of some that are. */
+static bool is_plain_word(const char *bytes)
+{
+	uint64_t word;
+	memcpy(&word, bytes, sizeof word);
+	uint64_t below_space = (word - EVERY(0x20)) & ~word & EVERY(0x80);
+	return ((word & EVERY(0x80)) | below_space | zero_bytes(word ^ EVERY(0x7f)) |
+		zero_bytes(word ^ EVERY('"')) | zero_bytes(word ^ EVERY('\\'))) == 0;
+}
+
+/* How many bytes from the front are plain: values are mostly one such run. */
+static size_t plain_run(struct text text)
+{
+	size_t run = 0;
+	while (text.len - run >= sizeof(uint64_t) && is_plain_word(text.data + run))
+		run += sizeof(uint64_t);
+	while (run < text.len && is_plain((uint8_t)text.data[run]))
+		run++;
+	return run;
+}
+
 static void put_escape(struct buf *buf, uint8_t byte)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -50,9 +77,7 @@ static size_t put_high(struct buf *buf, struct text text)
 void json_put_escaped(struct buf *buf, struct text text)
 {
 	while (text.len > 0) {
-		size_t run = 0;
-		while (run < text.len && is_plain((uint8_t)text.data[run]))
-			run++;
+		size_t run = plain_run(text);
 		buf_put(buf, text.data, run);
 		text = text_skip(text, run);
 		if (text.len == 0)
