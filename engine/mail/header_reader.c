@@ -24,33 +24,37 @@ bool header_kind_is_taken(enum header_kind kind)
 	return kind != HEADER_OTHER && rows[kind].fate == TAKEN;
 }
 
-/* Most fields of a message are none of ours: their first letter already says so. */
-static bool may_be_in_table(uint8_t first)
+/* Rows of one first letter: most fields of a message have another, and are none of ours. */
+struct row_range {
+	enum header_kind from, to; /* `to` is in it */
+};
+
+static struct row_range rows_of_letter(uint8_t first)
 {
 	switch (text_lower(first)) {
-	case 'a':
-	case 'b':
-	case 'd':
-	case 'm':
-	case 'r':
-	case 't':
-	case 'x': return true;
-	default: /* any octet may come from a file */ return false;
+	case 'a': return (struct row_range){ HEADER_ARC, HEADER_ARC };
+	case 'b': return (struct row_range){ HEADER_BCC, HEADER_BCC };
+	case 'd': return (struct row_range){ HEADER_DATE, HEADER_DOMAINKEY };
+	case 'm': return (struct row_range){ HEADER_MESSAGE_ID, HEADER_MESSAGE_ID };
+	case 'r': return (struct row_range){ HEADER_RETURN_PATH, HEADER_RESENT_BCC };
+	case 't': return (struct row_range){ HEADER_TLS_REQUIRED, HEADER_TLS_REQUIRED };
+	case 'x': return (struct row_range){ HEADER_X_SENDER, HEADER_X_SOURCE_IP };
+	default: return (struct row_range){ HEADER_OTHER, HEADER_X_SENDER }; /* none */
 	}
 }
 
 static enum header_kind kind_of(struct text name)
 {
-	if (name.len == 0 || !may_be_in_table((uint8_t)name.data[0]))
-		return HEADER_OTHER;
-	enum header_kind kind = HEADER_X_SENDER;
-	for (; kind < HEADER_OTHER; kind++) {
+	struct row_range range = rows_of_letter((uint8_t)name.data[0]);
+	for (enum header_kind kind = range.from; kind <= range.to; kind++) {
 		struct text known = rows[kind].name;
+		if (name.len < known.len)
+			continue;
 		bool is_prefix = known.data[known.len - 1] == '-';
-		if (is_prefix ? text_starts_nocase(name, known) : text_equal_nocase(name, known))
-			break;
+		if ((name.len == known.len || is_prefix) && text_starts_nocase(name, known))
+			return kind;
 	}
-	return kind;
+	return HEADER_OTHER;
 }
 
 void header_reader_init(struct header_reader *reader, struct text file)
@@ -90,7 +94,7 @@ static bool at_folded_line(const struct header_reader *reader)
 
 /* RFC 5322 2.2: a name is printable ASCII without colon and space. 4.5: white space before the
  * colon is obsolete, but must be understood. Its length; 0: this line has no name. */
-static size_t name_len(struct text line)
+static size_t name_len(struct text line, size_t *out_colon)
 {
 	size_t len = 0;
 	while (len < line.len && (uint8_t)line.data[len] > 0x20 && (uint8_t)line.data[len] < 0x7f &&
@@ -99,6 +103,7 @@ static size_t name_len(struct text line)
 	size_t colon = len;
 	while (colon < line.len && (line.data[colon] == ' ' || line.data[colon] == '\t'))
 		colon++;
+	*out_colon = colon;
 	return colon < line.len && line.data[colon] == ':' ? len : 0;
 }
 
@@ -124,12 +129,12 @@ enum result header_reader_next(struct header_reader *reader, struct header_field
 		step(reader, next, crlf);
 		return RESULT_OK;
 	}
-	size_t named = name_len(line);
+	size_t colon, named = name_len(line, &colon);
 	if (named == 0)
 		return not_a_field(reader, line, out_fail);
 	*out_field = (struct header_field){ .name = text_cut(line, named), .line = reader->line };
 	out_field->kind = kind_of(out_field->name);
-	size_t value_at = start + text_find(line, ':') + 1;
+	size_t value_at = start + colon + 1;
 	size_t value_end = start + line.len;
 	step(reader, next, crlf);
 	while (at_folded_line(reader)) {

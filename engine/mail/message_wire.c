@@ -224,23 +224,47 @@ enum result message_wire_next_field(struct message_wire *wire, struct header_fie
 
 /* ---- writing ---- */
 
-static void put_lines(
-	const struct message_wire *wire, struct buf *out, struct text lines, bool is_body)
+/* One line at a time, straight into room that was claimed for all of them: this is the hot path
+ * of every file with LF. */
+static void put_lines_as_crlf(struct buf *out, struct text lines)
 {
-	bool is_stuffed = is_body && wire->options->is_dot_stuffed;
-	if (wire->scan.lf_count == wire->scan.cr_count && !is_stuffed) {
-		buf_put_text(out, lines);
-		if (lines.len > 0 && lines.data[lines.len - 1] != '\n')
-			buf_put_text(out, crlf);
-		return;
+	const char *at = lines.data, *end = lines.data + lines.len;
+	uint8_t *to = out->data + out->len;
+	const uint8_t *room_end = out->data + out->size;
+	while (at < end) {
+		const char *lf = memchr(at, '\n', (size_t)(end - at));
+		const char *next = lf != NULL ? lf + 1 : end;
+		size_t len = (size_t)((lf != NULL ? lf : end) - at);
+		if (lf != NULL && len > 0 && at[len - 1] == '\r')
+			len--;
+		CHECK((size_t)(room_end - to) >= len + crlf.len);
+		memcpy(to, at, len);
+		to[len] = '\r';
+		to[len + 1] = '\n';
+		to += len + crlf.len;
+		at = next;
 	}
+	out->len = (size_t)(to - out->data);
+}
+
+static void put_unstuffed_lines(const struct message_wire *wire, struct buf *out, struct text lines)
+{
 	while (lines.len > 0) {
 		struct text line = take_line(&lines);
-		if (is_stuffed && loses_dot(wire, line))
-			line = text_skip(line, 1);
-		buf_put_text(out, line);
+		buf_put_text(out, text_skip(line, loses_dot(wire, line)));
 		buf_put_text(out, crlf);
 	}
+}
+
+static void put_lines(const struct message_wire *wire, struct buf *out, struct text lines)
+{
+	if (wire->scan.lf_count != wire->scan.cr_count) {
+		put_lines_as_crlf(out, lines);
+		return;
+	}
+	buf_put_text(out, lines); /* every LF of the file has its CR */
+	if (lines.len > 0 && lines.data[lines.len - 1] != '\n')
+		buf_put_text(out, crlf);
 }
 
 /* Runs of fields that stay are copied at once: mostly it is one, behind the X-headers. */
@@ -262,10 +286,10 @@ static void put_fields(const struct message_wire *wire, struct buf *out)
 			run.len += field.whole.len;
 			continue;
 		}
-		put_lines(wire, out, run, false);
+		put_lines(wire, out, run);
 		run = TEXT_EMPTY;
 	}
-	put_lines(wire, out, run, false);
+	put_lines(wire, out, run);
 }
 
 static void put_added(const struct message_wire *wire, struct buf *out)
@@ -306,7 +330,10 @@ struct body *message_wire_write(const struct message_wire *wire, struct body_bud
 	CHECK(out.len == wire->header_bytes);
 	if (wire->reader.has_end) {
 		buf_put_text(&out, crlf);
-		put_lines(wire, &out, body_text(wire), true);
+		if (wire->options->is_dot_stuffed)
+			put_unstuffed_lines(wire, &out, body_text(wire));
+		else
+			put_lines(wire, &out, body_text(wire));
 	}
 	CHECK(!out.overflow);
 	CHECK(out.len == wire->data_bytes);

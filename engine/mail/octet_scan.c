@@ -16,11 +16,6 @@ enum {
 	LONG_LINE_BLOCKS = (MESSAGE_LINE_BYTES_MAX + 1 - (BLOCK - 1) - BLOCK) / BLOCK,
 };
 
-struct sums {
-	lanes lf, cr;                  /* counts, a lane each */
-	lanes nul, bare_cr, high, dot; /* anything: yes */
-};
-
 static lanes load(const char *at)
 {
 	lanes loaded;
@@ -43,56 +38,52 @@ static size_t total(lanes l)
 	return sum;
 }
 
-/* Reads BLOCK octets and the one behind them. Returns the lanes that hold a LF. */
-static lanes add_block(struct sums *sums, const char *at)
+/* Adds what the blocks hold; reads one octet behind the last of them. */
+static void scan_blocks(struct octet_scan *scan, const char *at, size_t blocks)
 {
-	lanes block_lf = { 0 };
-	for (size_t i = 0; i < BLOCK; i += LANES) {
-		lanes here = load(at + i), next = load(at + i + 1);
-		lanes lf = (lanes)(here == '\n'), cr = (lanes)(here == '\r');
-		sums->lf -= lf;
-		sums->cr -= cr;
-		sums->nul |= (lanes)(here == 0);
-		sums->high |= here;
-		sums->bare_cr |= cr & ~(lanes)(next == '\n');
-		sums->dot |= lf & (lanes)(next == '.');
-		block_lf |= lf;
+	lanes nul = { 0 }, bare_cr = { 0 }, high = { 0 }, dot = { 0 };
+	size_t blocks_without_lf = 0;
+	while (blocks > 0) {
+		lanes lf_counts = { 0 }, cr_counts = { 0 };
+		size_t run = blocks < BLOCKS_A_FLUSH ? blocks : BLOCKS_A_FLUSH;
+		blocks -= run;
+		for (const char *end = at + run * BLOCK; at < end;) {
+			lanes block_lf = { 0 };
+			for (const char *block_end = at + BLOCK; at < block_end; at += LANES) {
+				lanes here = load(at), next = load(at + 1);
+				lanes lf = (lanes)(here == '\n'), cr = (lanes)(here == '\r');
+				lf_counts -= lf;
+				cr_counts -= cr;
+				nul |= (lanes)(here == 0);
+				high |= here;
+				bare_cr |= cr & ~(lanes)(next == '\n');
+				dot |= lf & (lanes)(next == '.');
+				block_lf |= lf;
+			}
+			blocks_without_lf = any(block_lf) ? 0 : blocks_without_lf + 1;
+			scan->may_have_long_lines |= blocks_without_lf >= LONG_LINE_BLOCKS;
+		}
+		scan->lf_count += total(lf_counts);
+		scan->cr_count += total(cr_counts);
 	}
-	return block_lf;
-}
-
-static void flush_counts(struct sums *sums, struct octet_scan *scan)
-{
-	scan->lf_count += total(sums->lf);
-	scan->cr_count += total(sums->cr);
-	sums->lf = (lanes){ 0 };
-	sums->cr = (lanes){ 0 };
+	scan->has_nul |= any(nul);
+	scan->has_bare_cr |= any(bare_cr);
+	scan->has_8bit |= any(high & 0x80);
+	scan->has_dot_lines |= any(dot);
 }
 
 struct octet_scan octet_scan(struct text octets)
 {
 	struct octet_scan scan = { .has_dot_lines = octets.len > 0 && octets.data[0] == '.' };
-	struct sums sums = { .lf = { 0 } };
-	size_t at = 0, blocks = 0, blocks_without_lf = 0;
-	for (; at + BLOCK < octets.len; at += BLOCK) {
-		bool has_lf = any(add_block(&sums, octets.data + at));
-		blocks_without_lf = has_lf ? 0 : blocks_without_lf + 1;
-		scan.may_have_long_lines |= blocks_without_lf >= LONG_LINE_BLOCKS;
-		if (++blocks % BLOCKS_A_FLUSH == 0)
-			flush_counts(&sums, &scan);
-	}
+	if (octets.len == 0)
+		return scan;
+	size_t blocks = (octets.len - 1) / BLOCK;
+	scan_blocks(&scan, octets.data, blocks);
 	/* The rest, 1 to 64 octets, filled up with what counts as nothing. A CR at the very end
 	 * has a space behind it and so is bare. */
-	char rest[BLOCK + LANES];
+	char rest[BLOCK + 1];
 	memset(rest, ' ', sizeof rest);
-	if (at < octets.len)
-		memcpy(rest, octets.data + at, octets.len - at);
-	add_block(&sums, rest);
-	flush_counts(&sums, &scan);
-
-	scan.has_nul = any(sums.nul);
-	scan.has_bare_cr = any(sums.bare_cr);
-	scan.has_8bit = any(sums.high & 0x80);
-	scan.has_dot_lines |= any(sums.dot);
+	memcpy(rest, octets.data + blocks * BLOCK, octets.len - blocks * BLOCK);
+	scan_blocks(&scan, rest, 1);
 	return scan;
 }
