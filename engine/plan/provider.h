@@ -1,0 +1,22 @@
+/* Which provider runs a set of MX hosts: the key of learning and, with a source, of the throttle.
+ *
+ * Known providers are told by the suffix of the best MX host (provider.def); all others by the set
+ * of their MX hosts, so that ten thousand domains at one small hoster share one throttle (DESIGN 2,
+ * "four keys"). Pure: no allocation, no clock. */
+#ifndef ENGINE_PLAN_PROVIDER_H
+#define ENGINE_PLAN_PROVIDER_H
+
+#include <stddef.h>
+
+enum {
+	/* "mx:" and the host name of a set of one, or a name out of provider.def. */
+	PROVIDER_KEY_MAX = 3 + 255 + 1 + 16 + 1,
+};
+
+/* Writes the key of the provider into out_key, NUL-terminated. `hosts` are the names of the MX
+ * hosts, best first, lower case, without trailing dot; at least one. A known suffix gives the
+ * provider's name; a single other host "mx:HOST"; several "mx:FIRST+HASH", where FIRST is the first
+ * in the alphabet and HASH covers the whole set, so that the order and shuffling do not matter. */
+void provider_key(const char *const *hosts, size_t hosts_count, char out_key[PROVIDER_KEY_MAX]);
+
+#endif

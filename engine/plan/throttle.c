@@ -1,0 +1,107 @@
+#include "engine/plan/throttle.h"
+#include <string.h>
+#include "engine/base/check.h"
+
+#define SECOND_NS 1000000000ull
+/* A 421 often means "too many at once": the next try needs only a moment and fewer sessions. */
+#define PAUSE_NS (5 * SECOND_NS)
+#define BACK_OFF_FIRST_NS (15 * SECOND_NS)
+#define BACK_OFF_MAX_NS (3600 * SECOND_NS)
+#define SUSPEND_NS (3600 * SECOND_NS)
+
+void throttle_init(struct throttle *t, uint32_t sessions_max)
+{
+	CHECK(sessions_max > 0);
+	*t = (struct throttle){ .sessions_max = sessions_max, .sessions_now = sessions_max };
+}
+
+enum throttle_state throttle_state_at(const struct throttle *t, uint64_t now_ns)
+{
+	return now_ns < t->blocked_until_ns ? t->state : THROTTLE_OPEN;
+}
+
+/* A wait with up to an eighth more, so that throttles do not all wake together. */
+static uint64_t jittered(uint64_t wait_ns, uint64_t random)
+{
+	return wait_ns + random % (wait_ns / 8 + 1);
+}
+
+static void block(struct throttle *t, enum throttle_state state, uint64_t until_ns)
+{
+	if (until_ns <= t->blocked_until_ns)
+		return;
+	t->state = state;
+	t->blocked_until_ns = until_ns;
+}
+
+static void window_add(struct throttle *t, bool is_block)
+{
+	if (t->window_len == THROTTLE_WINDOW)
+		t->window_blocks = (uint16_t)(t->window_blocks - t->window[t->window_next]);
+	else
+		t->window_len++;
+	t->window[t->window_next] = is_block;
+	t->window_blocks = (uint16_t)(t->window_blocks + is_block);
+	t->window_next = (uint16_t)((t->window_next + 1) % THROTTLE_WINDOW);
+}
+
+void throttle_on_good(struct throttle *t)
+{
+	window_add(t, false);
+	t->backs_off_in_row = 0;
+	if (++t->good_in_row < THROTTLE_RECOVER_REPLIES)
+		return;
+	t->good_in_row = 0;
+	if (t->sessions_now < t->sessions_max)
+		t->sessions_now++;
+}
+
+void throttle_on_slow_down(struct throttle *t, uint64_t now_ns, uint64_t random)
+{
+	t->good_in_row = 0;
+	/* Twenty sessions which hear the same 421 are one piece of news. */
+	if (throttle_state_at(t, now_ns) != THROTTLE_OPEN)
+		return;
+	t->sessions_now = t->sessions_now > 1 ? t->sessions_now / 2 : 1;
+	block(t, THROTTLE_PAUSED, now_ns + jittered(PAUSE_NS, random));
+}
+
+void throttle_on_back_off(struct throttle *t, uint64_t now_ns, uint64_t random)
+{
+	t->good_in_row = 0;
+	enum throttle_state state = throttle_state_at(t, now_ns);
+	if (state == THROTTLE_BACK_OFF || state == THROTTLE_SUSPENDED)
+		return;
+	uint64_t wait_ns = BACK_OFF_FIRST_NS;
+	for (uint32_t i = 0; i < t->backs_off_in_row && wait_ns < BACK_OFF_MAX_NS; i++)
+		wait_ns *= 2;
+	if (wait_ns > BACK_OFF_MAX_NS)
+		wait_ns = BACK_OFF_MAX_NS;
+	t->backs_off_in_row++;
+	block(t, THROTTLE_BACK_OFF, now_ns + jittered(wait_ns, random));
+}
+
+bool throttle_on_suspend(struct throttle *t, uint64_t now_ns, uint64_t random)
+{
+	t->good_in_row = 0;
+	if (throttle_state_at(t, now_ns) == THROTTLE_SUSPENDED)
+		return false;
+	block(t, THROTTLE_SUSPENDED, now_ns + jittered(SUSPEND_NS, random));
+	return true;
+}
+
+bool throttle_on_block_reply(struct throttle *t, uint64_t now_ns, uint64_t random)
+{
+	window_add(t, true);
+	if (t->window_len < THROTTLE_WINDOW_MIN)
+		return false;
+	if (t->window_blocks * 10u <= t->window_len)
+		return false;
+	bool news = throttle_on_suspend(t, now_ns, random);
+	if (news) {
+		/* The verdict is spent: what comes after the suspension is judged anew. */
+		t->window_len = t->window_blocks = t->window_next = 0;
+		memset(t->window, 0, sizeof t->window);
+	}
+	return news;
+}

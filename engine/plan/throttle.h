@@ -1,0 +1,57 @@
+/* How hard one provider may be worked from one source: sessions, pauses, suspension.
+ *
+ * The scheduler holds one for each provider and source address and tells it what workers hear; the
+ * effects are those of CONFORMANCE 0.4's table. Pure: the caller gives time and random bits.
+ * Invariant: 1 <= sessions_now <= sessions_max. */
+#ifndef ENGINE_PLAN_THROTTLE_H
+#define ENGINE_PLAN_THROTTLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	/* CONFORMANCE 0.4: block replies over a tenth of the last 200 suspend. */
+	THROTTLE_WINDOW = 200,
+	/* Fewer replies than this say nothing about a share. */
+	THROTTLE_WINDOW_MIN = 20,
+	/* A session comes back after so many good replies: slow enough to not swing. */
+	THROTTLE_RECOVER_REPLIES = 50,
+};
+
+enum throttle_state {
+	THROTTLE_OPEN,
+	THROTTLE_PAUSED,    /* slowed down: a short wait, mail is still to be sent now */
+	THROTTLE_BACK_OFF,  /* no host could be reached: exponential wait */
+	THROTTLE_SUSPENDED, /* they refuse us: a long wait, said aloud */
+};
+
+struct throttle {
+	uint32_t sessions_max;       /* the operator's limit */
+	uint32_t sessions_now;       /* what we allow ourselves at present */
+	uint32_t good_in_row;        /* replies since the last trouble, for recovery */
+	uint32_t backs_off_in_row;   /* connection failures without a success between */
+	enum throttle_state state;   /* why blocked_until_ns lies ahead; may be stale once it is past */
+	uint64_t blocked_until_ns;   /* no new work before this instant */
+	uint8_t window[THROTTLE_WINDOW]; /* 1: that reply was a block */
+	uint16_t window_next, window_len, window_blocks;
+};
+
+void throttle_init(struct throttle *t, uint32_t sessions_max);
+
+/* May work be handed out at this instant, and if not, why not? */
+enum throttle_state throttle_state_at(const struct throttle *t, uint64_t now_ns);
+
+/* A transaction went through. */
+void throttle_on_good(struct throttle *t);
+/* 421 anywhere, MAIL 4xx: half the sessions and a pause of some seconds. */
+void throttle_on_slow_down(struct throttle *t, uint64_t now_ns, uint64_t random);
+/* No connection, banner 4xx, TLS failure: wait 15 s, doubling up to an hour. Failures that are
+ * heard while it is already waiting are the same trouble and count once. */
+void throttle_on_back_off(struct throttle *t, uint64_t now_ns, uint64_t random);
+/* Banner 5xx, EHLO and HELO refused: an hour. Returns true when that is news. */
+bool throttle_on_suspend(struct throttle *t, uint64_t now_ns, uint64_t random);
+/* A reply of the policy or block class: suspends when they are over a tenth of the last 200.
+ * Returns true when that happened now. */
+bool throttle_on_block_reply(struct throttle *t, uint64_t now_ns, uint64_t random);
+
+#endif
