@@ -157,6 +157,10 @@ static void tidy_line(struct smtp_reply_parser *parser)
 		memmove(line, line + skip, line_len - skip);
 		parser->text_len = (uint16_t)(parser->text_len - skip);
 	}
+	/* Nothing is left of it: nor is the space that joined it to the line before. */
+	if (parser->text_len == parser->line_at && parser->line_at > 0 &&
+		parser->text[parser->line_at - 1] == ' ')
+		parser->line_at = --parser->text_len;
 	parser->kept_code = parser->line_code;
 }
 

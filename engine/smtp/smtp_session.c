@@ -146,20 +146,25 @@ static enum result on_unasked(
 	return fail_set(fail, RESULT_PROTOCOL, "reply %u before anything was asked", reply->code);
 }
 
-static enum result on_reply(struct smtp_session *s, struct fail *fail)
+struct smtp_reply smtp_session_reply(const struct smtp_session *s, enum smtp_step step)
 {
 	struct smtp_reply reply = smtp_reply_get(&s->parser);
 	/* RFC 2034 3: the codes are there when they were offered, and never in the greeting or the
 	 * answer to EHLO (SMTP-43). */
-	enum smtp_step step = smtp_session_here(s);
 	bool in_hello = step == SMTP_STEP_GREETING || step == SMTP_STEP_EHLO ||
 		step == SMTP_STEP_HELO;
 	if (in_hello || (s->caps.offered & SMTP_CAP_ENHANCEDSTATUSCODES) == 0)
 		reply.status = (struct smtp_status){ 0 };
+	return reply;
+}
+
+static enum result on_reply(struct smtp_session *s, struct fail *fail)
+{
+	struct smtp_reply reply = smtp_session_reply(s, smtp_session_here(s));
 	s->progress++;
 	if (s->awaited_count == 0)
 		return on_unasked(s, &reply, fail);
-	step = pop_awaited(s);
+	enum smtp_step step = pop_awaited(s);
 	enum result result = RESULT_OK;
 	if (reply.code == 421 && step != SMTP_STEP_QUIT)
 		on_421(s, step, &reply);

@@ -139,5 +139,5 @@ struct smtp_reply smtp_session_end_reply(const struct smtp_session *s)
 	CHECK_OBJ(s, SMTP_SESSION_MAGIC);
 	if (!s->end_has_reply)
 		return (struct smtp_reply){ 0 };
-	return smtp_reply_get(&s->parser);
+	return smtp_session_reply(s, (enum smtp_step)s->end_step);
 }

@@ -23,6 +23,8 @@ enum {
 void smtp_session_go(struct smtp_session *s, enum smtp_step to);
 /* A reply to this step is due behind those that are awaited already. */
 void smtp_session_await(struct smtp_session *s, enum smtp_step step);
+/* The newest reply, as an answer to this step. */
+struct smtp_reply smtp_session_reply(const struct smtp_session *s, enum smtp_step step);
 /* QUIT, because of this reply. */
 void smtp_session_leave(struct smtp_session *s, enum smtp_end end, enum smtp_step step);
 /* No more words: over at once. Whatever transaction is left is decided. `by_reply`: the newest reply
