@@ -16,8 +16,9 @@ enum {
 	/* A record with less plaintext is not begun while the rest of a larger one waits: better to
 	 * send what is there, and fill the next buffer whole. */
 	RECORD_PLAIN_WORTHWHILE = 2048,
-	/* RFC 8446 5.4: content type, padding none; what a record costs at most is asked of BoringSSL.
-	 * This much more is kept free for the answer to a KeyUpdate that goes out before it. */
+	/* BoringSSL puts the answer to a KeyUpdate, and nothing else, before our next record: a header
+	 * of 5, a message of 5, content type and tag (RFC 8446 4.6.3, 5.2), 27 bytes in all. Kept free,
+	 * so that a record that was sealed always fits whole and no half of one has to be remembered. */
 	KEY_UPDATE_ROOM = 64,
 };
 
@@ -80,11 +81,15 @@ static enum tls_status status_of(struct tls_conn *conn, int ret, struct fail *fa
 	}
 }
 
-static enum tls_status fail_again(const struct tls_conn *conn, struct fail *fail)
+/* A failure is final. */
+static bool has_failed(const struct tls_conn *conn, struct fail *fail)
 {
+	CHECK_OBJ(conn, TLS_CONN_MAGIC);
+	if (conn->failure == TLS_FAILURE_NONE)
+		return false;
 	fail_set(fail, RESULT_TLS, "%s failed before: %s", stage_name(conn),
 		tls_failure_text(conn->failure));
-	return TLS_FAILED;
+	return true;
 }
 
 /* ---- life ---- */
@@ -187,17 +192,28 @@ void tls_conn_limit_to_tls12(struct tls_conn *conn)
 
 /* ---- bytes ---- */
 
+/* A server's tickets (TLS 1.3) would leave together with its first record, of which then some would
+ * have no room; so they leave now, by a write of nothing. */
+static enum tls_status flush_tickets(struct tls_conn *conn, struct fail *fail)
+{
+	static const uint8_t nothing[1];
+	int ret = SSL_write(conn->ssl, nothing, 0);
+	return ret < 0 ? status_of(conn, ret, fail) : TLS_OK;
+}
+
 enum tls_status tls_conn_handshake(struct tls_conn *conn, struct tls_io *io, struct fail *fail)
 {
 	enum tls_status status = TLS_OK;
-	if (conn->failure != TLS_FAILURE_NONE)
-		return fail_again(conn, fail);
+	if (has_failed(conn, fail))
+		return TLS_FAILED;
 	enter(conn, io);
 	conn->handshake_begun = true;
 	int ret = SSL_do_handshake(conn->ssl);
 	if (ret <= 0)
 		status = status_of(conn, ret, fail);
-	else
+	else if (conn->is_server)
+		status = flush_tickets(conn, fail);
+	if (status == TLS_OK)
 		conn->handshake_done = true;
 	leave(conn);
 	return status;
@@ -208,8 +224,8 @@ enum tls_status tls_conn_read(struct tls_conn *conn, struct tls_io *io, uint8_t 
 {
 	enum tls_status status = TLS_OK;
 	*out_len = 0;
-	if (conn->failure != TLS_FAILURE_NONE)
-		return fail_again(conn, fail);
+	if (has_failed(conn, fail))
+		return TLS_FAILED;
 	CHECK(conn->handshake_done && plain_max > 0);
 	enter(conn, io);
 	while (*out_len < plain_max) {
@@ -251,29 +267,24 @@ enum tls_status tls_conn_write(struct tls_conn *conn, struct tls_io *io, const u
 {
 	enum tls_status status = TLS_OK;
 	*out_taken = 0;
-	if (conn->failure != TLS_FAILURE_NONE)
-		return fail_again(conn, fail);
+	if (has_failed(conn, fail))
+		return TLS_FAILED;
 	CHECK(conn->handshake_done && !conn->close_sent);
 	enter(conn, io);
 	while (*out_taken < len && status == TLS_OK) {
-		size_t n = conn->retry_len;
-		if (n == 0)
-			n = record_len(conn, io->out, len - *out_taken);
+		size_t n = record_len(conn, io->out, len - *out_taken);
 		if (n == 0) {
 			status = TLS_WANT_ROOM;
 			break;
 		}
-		CHECK(n <= len - *out_taken);
 		int ret = SSL_write(conn->ssl, plain + *out_taken, (int)n);
 		if (ret > 0) {
 			CHECK((size_t)ret == n);
 			*out_taken += n;
-			conn->retry_len = 0;
 			continue;
 		}
 		status = status_of(conn, ret, fail);
-		CHECK(status == TLS_WANT_ROOM || status == TLS_FAILED);
-		conn->retry_len = n;
+		CHECK(status == TLS_FAILED); /* the record fitted, nothing has to be read first */
 	}
 	leave(conn);
 	return status;
@@ -282,12 +293,11 @@ enum tls_status tls_conn_write(struct tls_conn *conn, struct tls_io *io, const u
 enum tls_status tls_conn_close_notify(struct tls_conn *conn, struct tls_io *io, struct fail *fail)
 {
 	enum tls_status status = TLS_OK;
-	if (conn->failure != TLS_FAILURE_NONE)
-		return fail_again(conn, fail);
+	if (has_failed(conn, fail))
+		return TLS_FAILED;
 	/* A second SSL_shutdown() would read, and throw away what it reads. */
 	if (!conn->handshake_done || conn->close_sent)
 		return TLS_OK;
-	CHECK(conn->retry_len == 0);
 	enter(conn, io);
 	int ret = SSL_shutdown(conn->ssl);
 	if (ret < 0)

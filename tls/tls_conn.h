@@ -77,7 +77,8 @@ MUST_USE struct tls_conn *tls_conn_create_server(struct tls_context *ctx, struct
 /* NULL is allowed. Sends nothing. */
 void tls_conn_destroy(struct tls_conn *conn);
 
-/* Before the first byte only: TLS 1.2 at most, for the one fresh retry of ruling TLS-03. */
+/* Before the first byte only: TLS 1.2 at most, for the one fresh retry before cleartext (ruling TLS-03);
+ * so the demand must be one that allows cleartext. */
 void tls_conn_limit_to_tls12(struct tls_conn *conn);
 
 /* TLS_OK once our side of the handshake is done; never TLS_CLOSED. */
@@ -94,7 +95,7 @@ MUST_USE enum tls_status tls_conn_read(struct tls_conn *conn, struct tls_io *io,
 	size_t plain_max, size_t *out_len, struct fail *fail);
 
 /* Encrypts from `plain` in as few records as `out` has room for. TLS_OK: all is taken.
- * TLS_WANT_ROOM: `*out_taken` bytes are; call again with the bytes from there on, unchanged. */
+ * TLS_WANT_ROOM: only `*out_taken` bytes are, the rest is the caller's to give again or to change. */
 MUST_USE enum tls_status tls_conn_write(struct tls_conn *conn, struct tls_io *io,
 	const uint8_t *plain, size_t len, size_t *out_taken, struct fail *fail);
 

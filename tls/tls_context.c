@@ -102,10 +102,6 @@ SSL_CTX *tls_context_new_ssl_ctx(struct tls_pool *pool, const char *groups, stru
 		return NULL;
 	}
 	boringssl_set_pool(ssl_ctx, pool->buffers);
-	/* SSL_write gives up a record that was sealed and waits for room, and the caller's bytes
-	 * may have moved when it is tried again. */
-	SSL_CTX_set_mode(ssl_ctx,
-		SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_cache_mode(ssl_ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_max_cert_list(ssl_ctx, CERT_LIST_BYTES_MAX);
 	SSL_CTX_set_info_callback(ssl_ctx, note_alert);

@@ -32,7 +32,6 @@ struct tls_conn {
 	const struct security_demand *demand;  /* client only; borrowed */
 	struct tls_verdict verdict;
 	enum tls_verify_state verify_state;
-	size_t retry_len;       /* plaintext of the record that is sealed and did not fit whole */
 	enum tls_failure failure;
 	uint8_t alert;
 	bool alert_sent, alert_received;
