@@ -6,7 +6,7 @@ enum {
 	ADDRESS_HASHED_MAX = 512,
 };
 
-static void put_hex_u64(struct buf *out, uint64_t value)
+void mail_token_put_hex(struct buf *out, uint64_t value)
 {
 	uint8_t bytes[8];
 	for (unsigned i = 0; i < 8; i++)
@@ -17,13 +17,13 @@ static void put_hex_u64(struct buf *out, uint64_t value)
 void mail_token_format(const struct mail_token *token, struct buf *out)
 {
 	buf_put_text(out, TEXT(MAIL_TOKEN_FIELD ": run="));
-	put_hex_u64(out, token->run);
+	mail_token_put_hex(out, token->run);
 	buf_put_text(out, TEXT(" id="));
 	buf_put_number(out, token->id);
 	buf_put_text(out, TEXT(" size="));
 	buf_put_number(out, token->size);
 	buf_put_text(out, TEXT(" digest="));
-	put_hex_u64(out, token->digest);
+	mail_token_put_hex(out, token->digest);
 }
 
 static bool hex_digit(char digit, uint64_t *out_value)
@@ -37,7 +37,7 @@ static bool hex_digit(char digit, uint64_t *out_value)
 	return true;
 }
 
-static bool parse_hex_u64(struct text digits, uint64_t *out_value)
+bool mail_token_parse_hex(struct text digits, uint64_t *out_value)
 {
 	if (digits.len != 16)
 		return false;
@@ -65,11 +65,11 @@ static bool take_word(struct text *rest, struct text name, struct text *out_valu
 bool mail_token_parse(struct text value, struct mail_token *out_token)
 {
 	struct text rest = text_trim(value), word;
-	return take_word(&rest, TEXT("run="), &word) && parse_hex_u64(word, &out_token->run) &&
+	return take_word(&rest, TEXT("run="), &word) && mail_token_parse_hex(word, &out_token->run) &&
 		take_word(&rest, TEXT("id="), &word) && text_to_u64(word, &out_token->id) &&
 		take_word(&rest, TEXT("size="), &word) && text_to_u64(word, &out_token->size) &&
 		take_word(&rest, TEXT("digest="), &word) &&
-		parse_hex_u64(word, &out_token->digest) && text_is_empty(rest);
+		mail_token_parse_hex(word, &out_token->digest) && text_is_empty(rest);
 }
 
 uint64_t mail_token_rcpt_hash(struct text rcpt)

@@ -29,6 +29,10 @@ void mail_token_format(const struct mail_token *token, struct buf *out);
 /* `value` is what stands behind the colon. False if it is not such a token, as a whole. */
 MUST_USE bool mail_token_parse(struct text value, struct mail_token *out_token);
 
+/* 16 hex digits, as run and digest are written. */
+void mail_token_put_hex(struct buf *out, uint64_t value);
+MUST_USE bool mail_token_parse_hex(struct text digits, uint64_t *out_value);
+
 /* One delivery: this message to this recipient. The domain counts without case. */
 uint64_t mail_token_delivery_key(uint64_t run, uint64_t id, struct text rcpt);
 /* The part of the recipient in it, for those who learn the message later. */

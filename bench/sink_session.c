@@ -385,6 +385,12 @@ bool sink_session_is_idle(const struct sink_session *session)
 		!session->mail.open && session->greeted && session->line_len == 0;
 }
 
+bool sink_session_is_silent(const struct sink_session *session)
+{
+	return session->phase == SINK_PHASE_BLIND || session->want == SINK_WANT_DEAF ||
+		session->want == SINK_WANT_WAIT || session->want == SINK_WANT_DRIP;
+}
+
 void sink_session_idle(struct sink_session *session, bool patience_over, struct buf *out)
 {
 	begin_call(session, session->now_ns, out);

@@ -131,6 +131,9 @@ void sink_session_gone(struct sink_session *session, bool clean);
 /* Between two commands, with no transaction open: where idle rules strike. */
 bool sink_session_is_idle(const struct sink_session *session);
 
+/* It is the sink that has something to say, or keeps silent on purpose. */
+bool sink_session_is_silent(const struct sink_session *session);
+
 static inline const struct sink_offer *sink_session_offer(const struct sink_session *session)
 {
 	return session->in_tls ? &session->site->tls : &session->site->plain;
