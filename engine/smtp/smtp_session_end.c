@@ -65,10 +65,12 @@ static void abandon(struct smtp_session *s, struct smtp_transaction *transaction
 		is_open = is_open || transaction->rcpts[i].verdict == SMTP_VERDICT_NONE;
 	/* Nobody has looked at it. On a session that has served others the host may simply have
 	 * tired of us between two messages (SMTP-41). */
-	bool tired = end == SMTP_END_LOST || end == SMTP_END_CLOSING || end == SMTP_END_STOPPED ||
-		end == SMTP_END_RSET_REFUSED;
+	bool tired = end == SMTP_END_LOST || end == SMTP_END_CLOSING || end == SMTP_END_RSET_REFUSED;
 	bool untouched = transaction != s->answered || !transaction->mail_sent ||
 		(!transaction->mail_answered && s->mails_count > 1 && tired);
+	/* We broke it off ourselves: no attempt, unless the host may have taken it. */
+	if (end == SMTP_END_STOPPED && !transaction->body_sent)
+		untouched = true;
 	if (is_open && untouched) {
 		smtp_transaction_decide(transaction, SMTP_VERDICT_NOT_TRIED,
 			SMTP_CAUSE_SESSION_OVER, step, NULL);
