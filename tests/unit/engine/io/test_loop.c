@@ -1,0 +1,188 @@
+/* Loops of several threads, with real rings: messages, timers and completions each get their turn. */
+#include "tests/unit/engine/io/io_test.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include "engine/io/loop.h"
+
+enum { KIND_PING = 1, KIND_STOP, KIND_COUNT };
+
+static struct mailbox *mailbox_for_test(uint32_t messages)
+{
+	struct mailbox *mailbox;
+	struct fail fail;
+	assert_int_equal(mailbox_create(messages, &mailbox, &fail), RESULT_OK);
+	return mailbox;
+}
+
+/* ---- one thread ---- */
+
+struct solo {
+	struct loop loop;
+	struct timer timer;
+	unsigned messages, timers, turn_ends, posted;
+	struct io_op op;
+	uint64_t fired_ns;
+};
+
+static void solo_message(struct loop *loop, const struct mailbox_message *message)
+{
+	struct solo *solo = loop->owner;
+	solo->messages++;
+	if (message->kind == KIND_STOP)
+		loop_stop(loop);
+}
+
+static void solo_turn_end(struct loop *loop)
+{
+	struct solo *solo = loop->owner;
+	solo->turn_ends++;
+}
+
+static const struct loop_handlers solo_handlers = { solo_message, solo_turn_end };
+
+static void solo_timer(struct timer *timer)
+{
+	struct solo *solo = CONTAINER_OF(timer, struct solo, timer);
+	solo->timers++;
+	solo->fired_ns = clock_now_ns();
+	loop_stop(&solo->loop);
+}
+
+static void init_solo(struct solo *solo, struct mailbox *mailbox)
+{
+	static const struct ring_options options = { .submissions = 64, .without_buffers = true };
+	struct fail fail;
+	memset(solo, 0, sizeof *solo);
+	assert_int_equal(
+		loop_init(&solo->loop, &options, mailbox, &solo_handlers, solo, &fail), RESULT_OK);
+}
+
+static void a_timer_fires_in_time_and_the_loop_sleeps_until_then(void **state)
+{
+	(void)state;
+	struct solo solo;
+	init_solo(&solo, NULL);
+	uint64_t start_ns = loop_now_ns(&solo.loop);
+	loop_timer_start(&solo.loop, &solo.timer, 50000000, solo_timer);
+	loop_run(&solo.loop);
+	assert_int_equal(solo.timers, 1);
+	assert_in_range(solo.fired_ns - start_ns, 50000000, 5000000000);
+	assert_in_range(ring_counters(solo.loop.ring)->turns, 1, 10); /* no spinning */
+	loop_deinit(&solo.loop);
+}
+
+static void messages_that_are_there_are_read_before_it_sleeps(void **state)
+{
+	(void)state;
+	struct solo solo;
+	struct mailbox *mailbox = mailbox_for_test(1024);
+	init_solo(&solo, mailbox);
+	for (int i = 0; i < 1000; i++)
+		mailbox_post(mailbox, &(struct mailbox_message){ .kind = KIND_PING });
+	loop_run_once(&solo.loop, RING_FOREVER);
+	assert_int_equal(solo.messages, LOOP_TURN_MESSAGES_MAX);
+	assert_int_equal(solo.turn_ends, 1);
+	mailbox_post(mailbox, &(struct mailbox_message){ .kind = KIND_STOP });
+	loop_run(&solo.loop);
+	assert_int_equal(solo.messages, 1001);
+	loop_deinit(&solo.loop);
+	mailbox_destroy(mailbox);
+}
+
+static void solo_posted(struct io_op *op, const struct io_result *result)
+{
+	struct solo *solo = CONTAINER_OF(op, struct solo, op);
+	(void)result;
+	solo->posted++;
+}
+
+static void completions_have_their_go_beside_a_full_mailbox(void **state)
+{
+	(void)state;
+	struct solo solo;
+	struct mailbox *mailbox = mailbox_for_test(1024);
+	init_solo(&solo, mailbox);
+	for (int i = 0; i < 1000; i++)
+		mailbox_post(mailbox, &(struct mailbox_message){ .kind = KIND_PING });
+	ring_post(solo.loop.ring, &solo.op, solo_posted);
+	loop_run_once(&solo.loop, RING_FOREVER);
+	assert_int_equal(solo.posted, 1);
+	assert_in_range(solo.messages, 1, 999);
+	while (solo.messages < 1000)
+		loop_run_once(&solo.loop, RING_NO_WAIT);
+	loop_deinit(&solo.loop);
+	mailbox_destroy(mailbox);
+}
+
+/* ---- two threads that play ping-pong, each asleep while the other plays ---- */
+
+struct player {
+	struct mailbox *own, *other;
+	struct loop loop;
+	unsigned hits;
+	bool failed;
+};
+
+enum { HITS = 20000 };
+
+static void player_message(struct loop *loop, const struct mailbox_message *message)
+{
+	struct player *player = loop->owner;
+	player->hits++;
+	if (message->number < HITS)
+		mailbox_post(player->other, &(struct mailbox_message){ .kind = KIND_COUNT,
+			.number = message->number + 1 });
+	if (message->number >= HITS - 1)
+		loop_stop(loop);
+}
+
+static const struct loop_handlers player_handlers = { player_message, NULL };
+
+static void *play(void *arg)
+{
+	static const struct ring_options options = { .submissions = 64, .without_buffers = true };
+	struct player *player = arg;
+	struct fail fail;
+	if (loop_init(&player->loop, &options, player->own, &player_handlers, player, &fail) !=
+		RESULT_OK) {
+		player->failed = true;
+		return NULL;
+	}
+	loop_run(&player->loop);
+	loop_deinit(&player->loop);
+	return NULL;
+}
+
+static void two_loops_wake_each_other_every_time(void **state)
+{
+	(void)state;
+	struct mailbox *a = mailbox_for_test(8), *b = mailbox_for_test(8);
+	struct player players[2] = { { .own = a, .other = b }, { .own = b, .other = a } };
+	pthread_t threads[2];
+	struct fail fail;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, play, &players[i]), 0);
+	/* As run/ does it at start. */
+	assert_int_equal(mailbox_test(a, 60000, &fail), RESULT_OK);
+	assert_int_equal(mailbox_test(b, 60000, &fail), RESULT_OK);
+	mailbox_post(a, &(struct mailbox_message){ .kind = KIND_COUNT, .number = 1 });
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_false(players[i].failed);
+	}
+	assert_int_equal(players[0].hits + players[1].hits, HITS);
+	mailbox_destroy(a);
+	mailbox_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_timer_fires_in_time_and_the_loop_sleeps_until_then),
+		cmocka_unit_test(messages_that_are_there_are_read_before_it_sleeps),
+		cmocka_unit_test(completions_have_their_go_beside_a_full_mailbox),
+		cmocka_unit_test(two_loops_wake_each_other_every_time),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
