@@ -258,12 +258,14 @@ static void put_unstuffed_lines(const struct message_wire *wire, struct buf *out
 
 static void put_lines(const struct message_wire *wire, struct buf *out, struct text lines)
 {
+	if (lines.len == 0)
+		return;
 	if (wire->scan.lf_count != wire->scan.cr_count) {
 		put_lines_as_crlf(out, lines);
 		return;
 	}
 	buf_put_text(out, lines); /* every LF of the file has its CR */
-	if (lines.len > 0 && lines.data[lines.len - 1] != '\n')
+	if (lines.data[lines.len - 1] != '\n')
 		buf_put_text(out, crlf);
 }
 
