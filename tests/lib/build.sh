@@ -1,0 +1,46 @@
+# Shell functions that tests/run and bench/demo share. Sourced after `root` is set.
+#
+# Build directories: build/ for the programs as people run them, build/asan with sanitizers,
+# build/fuzz by clang with the fuzz targets. With CC=clang the first two are build/clang and
+# build/clang-asan, so that neither compiler's objects are mistaken for the other's.
+
+say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
+
+# Which directory a kind of build has: release, asan or fuzz.
+build_dir() {
+	case $1:$(basename "${CC:-gcc}") in
+	fuzz:*) echo "$root/build/fuzz" ;;
+	release:clang*) echo "$root/build/clang" ;;
+	asan:clang*) echo "$root/build/clang-asan" ;;
+	release:*) echo "$root/build" ;;
+	asan:*) echo "$root/build/asan" ;;
+	esac
+}
+
+# build KIND [TARGET…]: configures once, compiles; on failure shows what the compiler said.
+build() {
+	local kind=$1 dir log options=()
+	shift
+	dir=$(build_dir "$kind")
+	log=$dir/build-log
+	case $kind in
+	# clang's sanitizers are linked into programs only, so its libraries have undefined symbols.
+	asan) options=(-Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,undefined
+		-Db_lundef=false) ;;
+	fuzz) options=(-Dfuzz=true -Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,undefined
+		-Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link) ;;
+	esac
+	mkdir -p "$dir"
+	say "builds ${dir#"$root"/}"
+	{
+		if [ ! -f "$dir/build.ninja" ]; then
+			case $kind in
+			fuzz) CC=clang meson setup "$dir" "$root" "${options[@]}" ;;
+			*) meson setup "$dir" "$root" "${options[@]}" ;;
+			esac
+		fi && ninja -C "$dir" "$@"
+	} >"$log" 2>&1 && return 0
+	tail -n 60 "$log" >&2
+	say "the build in ${dir#"$root"/} failed: see ${log#"$root"/}"
+	return 1
+}
