@@ -1,0 +1,194 @@
+#include "engine/run/config.h"
+#include <string.h>
+#include "engine/base/check.h"
+#include "engine/base/domain_name.h"
+#include "engine/io/clock.h"
+#include "engine/io/limits_process.h"
+
+static int64_t wall_clock(void *context)
+{
+	(void)context;
+	return clock_wall_us();
+}
+
+struct logger run_config_logger(const struct run_config *config, const char *thread)
+{
+	struct logger log = config->log;
+	log.thread = thread;
+	return log;
+}
+
+/* ---- who we are ---- */
+
+/* SMTP-12: a fully qualified name; without one there is no start. RFC 6531 3.7.1: as A-labels. */
+static enum result parse_helo(struct text name, struct arena *arena, const char **out_helo, struct fail *fail)
+{
+	char ascii[DOMAIN_NAME_SIZE];
+	enum domain_name_fault fault = domain_name_to_ascii(name, ascii);
+	if (fault != DOMAIN_NAME_OK)
+		return fail_set(fail, RESULT_INVALID, "--helo: '%.*s' %s", TEXT_ARG(name),
+			domain_name_fault_text(fault));
+	if (strchr(ascii, '.') == NULL)
+		return fail_set(fail, RESULT_INVALID,
+			"--helo: '%s' is not a fully qualified name, such as mail.example.com", ascii);
+	*out_helo = arena_text_copy(arena, text_of(ascii)).data;
+	return *out_helo != NULL ? RESULT_OK : fail_set(fail, RESULT_MEMORY, "out of memory");
+}
+
+static void init_smtp(struct smtp_session_config *smtp, const struct send_options *options, const char *helo)
+{
+	smtp_session_config_init(smtp, text_of(helo));
+	smtp->rcpts_max = (uint32_t)options->rcpts;
+	smtp->mails_max = (uint32_t)options->session_messages;
+	uint32_t *deadline_ms = smtp->deadline_ms;
+	deadline_ms[SMTP_STEP_GREETING] = (uint32_t)options->greeting_ms;
+	static const enum smtp_step commands[] = { SMTP_STEP_EHLO, SMTP_STEP_HELO, SMTP_STEP_MAIL,
+		SMTP_STEP_RCPT };
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		deadline_ms[commands[i]] = (uint32_t)options->command_ms;
+	/* These are shorter in the table, and only ever cut. */
+	static const enum smtp_step shorter[] = { SMTP_STEP_STARTTLS, SMTP_STEP_RSET, SMTP_STEP_DATA,
+		SMTP_STEP_QUIT };
+	for (size_t i = 0; i < COUNT_OF(shorter); i++)
+		if (deadline_ms[shorter[i]] > (uint32_t)options->command_ms)
+			deadline_ms[shorter[i]] = (uint32_t)options->command_ms;
+	deadline_ms[SMTP_STEP_HANDSHAKE] = (uint32_t)options->tls_ms;
+	deadline_ms[SMTP_STEP_SENDING] = (uint32_t)options->data_ms;
+	deadline_ms[SMTP_STEP_BODY] = (uint32_t)options->final_ms;
+	deadline_ms[SMTP_STEP_BDAT] = (uint32_t)options->final_ms;
+	deadline_ms[SMTP_STEP_IDLE] = (uint32_t)options->idle_ms;
+}
+
+/* ADDR or ADDR,helo=NAME */
+static enum result parse_source(struct run_config *config, const char *value, const char *helo,
+	struct arena *arena, struct source *out_source, struct fail *fail)
+{
+	struct text rest = text_of(value), address;
+	static const struct text helo_is = TEXT_INIT("helo=");
+	text_split(&rest, ',', &address);
+	address = text_trim(address);
+	if (ip_address_parse(address, &out_source->address) != RESULT_OK)
+		return fail_set(fail, RESULT_INVALID, "--source: '%.*s' is not an IP address of this machine",
+			TEXT_ARG(address));
+	out_source->helo = helo;
+	struct text word;
+	while (rest.data != NULL && text_split(&rest, ',', &word)) {
+		word = text_trim(word);
+		if (!text_starts(word, helo_is))
+			return fail_set(fail, RESULT_INVALID,
+				"--source: '%.*s' is not understood; after the address comes ,helo=NAME",
+				TEXT_ARG(word));
+		enum result r = parse_helo(text_skip(word, helo_is.len), arena, &out_source->helo, fail);
+		if (r != RESULT_OK)
+			return r;
+	}
+	char text[IP_ADDRESS_TEXT_SIZE];
+	out_source->text =
+		arena_text_copy(arena, text_of(ip_address_text(&out_source->address, text))).data;
+	config->has_source_4 |= out_source->address.family == IP_FAMILY_4;
+	config->has_source_6 |= out_source->address.family == IP_FAMILY_6;
+	return RESULT_OK;
+}
+
+static enum result parse_sources(struct run_config *config, struct arena *arena, struct fail *fail)
+{
+	const struct send_options *options = config->options;
+	const char *helo;
+	if (*options->helo == '\0')
+		return fail_set(fail, RESULT_INVALID,
+			"--helo NAME is needed: the fully qualified name of this host, for EHLO");
+	enum result r = parse_helo(text_of(options->helo), arena, &helo, fail);
+	if (r != RESULT_OK)
+		return r;
+	size_t count = options->source.count;
+	if (count > CONFIG_SOURCES_MAX)
+		return fail_set(fail, RESULT_INVALID, "--source: %zu addresses, at most %d", count,
+			CONFIG_SOURCES_MAX);
+	config->sources_count = count > 0 ? (uint32_t)count : 1;
+	config->sources = arena_alloc_array(arena, config->sources_count, sizeof *config->sources);
+	if (config->sources == NULL)
+		return fail_set(fail, RESULT_MEMORY, "out of memory");
+	if (count == 0) {
+		config->has_source_any = true;
+		config->sources[0].text = "";
+		config->sources[0].helo = helo;
+	}
+	for (size_t i = 0; i < count; i++) {
+		r = parse_source(config, options->source.items[i], helo, arena, &config->sources[i], fail);
+		if (r != RESULT_OK)
+			return r;
+	}
+	for (uint32_t i = 0; i < config->sources_count; i++) {
+		config->sources[i].index = i;
+		init_smtp(&config->sources[i].smtp, options, config->sources[i].helo);
+		r = smtp_session_config_check(&config->sources[i].smtp, fail);
+		if (r != RESULT_OK)
+			return r;
+	}
+	return RESULT_OK;
+}
+
+/* ---- where mail goes, and how safely ---- */
+
+static enum result parse_routes(struct run_config *config, struct arena *arena, struct fail *fail)
+{
+	const struct option_list *list = &config->options->route;
+	config->routes_count = list->count;
+	config->routes = arena_alloc_array(arena, list->count, sizeof *config->routes);
+	if (config->routes == NULL)
+		return fail_set(fail, RESULT_MEMORY, "out of memory for --route");
+	for (size_t i = 0; i < list->count; i++) {
+		enum result r = route_option_parse(text_of(list->items[i]), &config->routes[i], fail);
+		if (r != RESULT_OK)
+			return r;
+	}
+	return RESULT_OK;
+}
+
+static enum result parse_tls(struct run_config *config, struct arena *arena, struct fail *fail)
+{
+	const struct option_list *list = &config->options->tls;
+	config->tls_count = list->count;
+	config->tls = arena_alloc_array(arena, list->count, sizeof *config->tls);
+	if (config->tls == NULL)
+		return fail_set(fail, RESULT_MEMORY, "out of memory for --tls");
+	for (size_t i = 0; i < list->count; i++) {
+		enum result r = route_tls_option_parse(text_of(list->items[i]), &config->tls[i], fail);
+		if (r != RESULT_OK)
+			return r;
+		if (tls_level_is_ceiling(config->tls[i].level))
+			log_write(&config->log, LOG_CONFIG_WARNING,
+				LOG_FIELDS(log_cstr("flag", "--tls"), log_cstr("value", list->items[i]),
+					log_cstr("effect", "what the domain publishes is not enforced")));
+	}
+	return RESULT_OK;
+}
+
+static struct retry_schedule retry_of(const struct send_options *options, enum retry_class class)
+{
+	return retry_schedule_of(class, (uint64_t)options->retry_first_ms, (uint64_t)options->retry_max_ms,
+		(uint64_t)options->lifetime_ms);
+}
+
+enum result run_config_init(struct run_config *config, const struct send_options *options,
+	struct arena *arena, struct fail *fail)
+{
+	*config = (struct run_config){ .options = options };
+	config->log.level = (enum log_level)options->log_level;
+	config->log.clock = wall_clock;
+	if (*options->spool == '\0')
+		return fail_set(fail, RESULT_INVALID, "--spool DIR is needed: the directory that mail is put into");
+	enum result r = parse_sources(config, arena, fail);
+	if (r == RESULT_OK)
+		r = parse_routes(config, arena, fail);
+	if (r == RESULT_OK)
+		r = parse_tls(config, arena, fail);
+	if (r != RESULT_OK)
+		return r;
+	config->retry[RETRY_BULK] = retry_of(options, RETRY_BULK);
+	config->retry[RETRY_TRANSACTIONAL] = retry_of(options, RETRY_TRANSACTIONAL);
+	config->workers_count =
+		options->workers > 0 ? (uint32_t)options->workers : limits_process_cpus();
+	config->messages_max = (uint64_t)options->memory_bytes / CONFIG_MESSAGE_BYTES;
+	return RESULT_OK;
+}

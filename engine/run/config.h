@@ -1,0 +1,57 @@
+/* The settings of one run, parsed and checked: read-only from the start of the threads on. */
+#ifndef ENGINE_RUN_CONFIG_H
+#define ENGINE_RUN_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/base/arena.h"
+#include "engine/base/ip_address.h"
+#include "engine/base/log.h"
+#include "engine/base/result.h"
+#include "engine/plan/retry.h"
+#include "engine/route/route_option.h"
+#include "engine/route/route_policy.h"
+#include "engine/run/send_options.h"
+#include "engine/smtp/smtp_session.h"
+
+enum {
+	/* Sources are tried in turn and shown in every event; more than a few dozen addresses are
+	 * run by more than one sender. */
+	CONFIG_SOURCES_MAX = 256,
+	/* What a message without its body takes in memory: message, envelope, attempt. */
+	CONFIG_MESSAGE_BYTES = 2048,
+};
+
+/* A local address that mail leaves from, or the one "any" when none was given. */
+struct source {
+	struct ip_address address;     /* family NONE: the system chooses */
+	const char *text;              /* for events: the address; "" for any */
+	const char *helo;              /* the name given in EHLO from here */
+	struct smtp_session_config smtp; /* a session copies it and adds what its host demands */
+	uint32_t index;
+};
+
+struct run_config {
+	const struct send_options *options;
+	struct source *sources;
+	uint32_t sources_count;        /* at least 1 */
+	bool has_source_4, has_source_6, has_source_any;
+	struct route_option *routes;
+	size_t routes_count;
+	struct route_tls_option *tls;
+	size_t tls_count;
+	struct retry_schedule retry[2]; /* by enum retry_class */
+	uint32_t workers_count;
+	uint64_t messages_max;         /* in memory at once; from --memory */
+	struct logger log;             /* copies carry the thread's name */
+};
+
+/* Checks and parses; memory comes from the arena. RESULT_INVALID: a flag cannot be meant so, with
+ * words for the operator (exit status 2). Warns about ceilings of --tls through the logger. */
+MUST_USE enum result run_config_init(struct run_config *config, const struct send_options *options,
+	struct arena *arena, struct fail *fail);
+
+/* The logger of a thread. */
+struct logger run_config_logger(const struct run_config *config, const char *thread);
+
+#endif

@@ -1,0 +1,399 @@
+#include "engine/run/delivery.h"
+#include "engine/base/check.h"
+#include "tls/tls_conn.h"
+
+#define MS_NS 1000000ull
+
+static void step(struct delivery *d);
+static void timer_due(struct timer *timer);
+
+/* ---- time ---- */
+
+/* The one timer of a session: the connect limit, then the limit of the step that is awaited, counted
+ * from the last whole reply or block (SMTP-02, SMTP-03). It is only moved when it fires, so that an
+ * answer costs no timer work. */
+static uint64_t deadline_ns(struct delivery *d)
+{
+	if (d->state == DELIVERY_CONNECTING)
+		return d->opened_ns + (uint64_t)d->worker->config->options->connect_ms * MS_NS;
+	struct smtp_deadline deadline = smtp_session_deadline(&d->smtp);
+	if (deadline.progress != d->progress) {
+		d->progress = deadline.progress;
+		d->since_ns = worker_now(d->worker);
+	}
+	return d->since_ns + deadline.wait_ms * MS_NS;
+}
+
+static void watch_time(struct delivery *d)
+{
+	uint64_t at_ns = deadline_ns(d);
+	if (!timer_is_running(&d->timer) || d->timer_ns > at_ns) {
+		d->timer_ns = at_ns;
+		timer_start(&d->worker->loop.timers, &d->timer, at_ns, timer_due);
+	}
+}
+
+static void timer_due(struct timer *timer)
+{
+	struct delivery *d = CONTAINER_OF(timer, struct delivery, timer);
+	CHECK_OBJ(d, DELIVERY_MAGIC);
+	if (d->state == DELIVERY_CLOSING)
+		return;
+	if (worker_now(d->worker) < deadline_ns(d)) {
+		watch_time(d);
+		return;
+	}
+	if (d->state == DELIVERY_TALKING && smtp_session_want(&d->smtp) == SMTP_WANT_MAIL) {
+		delivery_quit(d); /* idle for long enough */
+		return;
+	}
+	smtp_session_lost(&d->smtp, SMTP_END_TIMEOUT);
+	step(d);
+}
+
+/* ---- work ---- */
+
+static void begin(struct delivery *d, struct attempt *attempt)
+{
+	lease_session_busy(d->worker, d);
+	outcome_prepare(attempt);
+	d->begun_count++;
+	smtp_session_begin(&d->smtp, &attempt->work->transaction);
+}
+
+/* RFC 5321 leaves it to us how long a session lasts; after this no new message is begun in it. */
+static bool is_old(const struct delivery *d)
+{
+	uint64_t age_ns = worker_now(d->worker) - d->opened_ns;
+	return age_ns >= (uint64_t)d->worker->config->options->session_ms * MS_NS;
+}
+
+static bool begin_next(struct delivery *d)
+{
+	if (d->is_quitting || !smtp_session_can_begin(&d->smtp))
+		return false;
+	struct attempt *attempt = d->waiting;
+	d->waiting = NULL;
+	if (attempt == NULL && is_old(d)) {
+		delivery_quit(d);
+		return false;
+	}
+	if (attempt == NULL)
+		attempt = lease_take_for(d->worker, d);
+	if (attempt == NULL)
+		return false;
+	begin(d, attempt);
+	return true;
+}
+
+static bool take_done(struct delivery *d)
+{
+	bool any = false;
+	struct smtp_transaction *transaction;
+	while ((transaction = smtp_session_take_done(&d->smtp)) != NULL) {
+		CHECK(d->begun_count > 0);
+		d->begun_count--;
+		any = true;
+		outcome_of_transaction(d, transaction->owner);
+	}
+	return any;
+}
+
+/* Everything that may be said now leaves in as few writes as the connection has room for. */
+static void produce(struct delivery *d)
+{
+	size_t room, len;
+	bool any = false;
+	while ((room = conn_room(&d->conn)) > 0) {
+		size_t max = room < WORKER_OUTPUT_BYTES ? room : WORKER_OUTPUT_BYTES;
+		len = smtp_session_output(&d->smtp, d->worker->output, max);
+		if (len == 0)
+			break;
+		CHECK(conn_write(&d->conn, d->worker->output, len) == len);
+		any = true;
+	}
+	if (any)
+		conn_flush(&d->conn);
+}
+
+static void start_tls(struct delivery *d)
+{
+	const struct security_demand *demand = &d->host->demand;
+	enum result r =
+		conn_start_tls(&d->conn, d->worker->tls, demand, demand->sni, d->rung == TLS_RUNG_1_2, 0);
+	if (r == RESULT_OK)
+		return;
+	smtp_session_lost(&d->smtp, conn_injected(&d->conn) ? SMTP_END_INJECTION : SMTP_END_TLS_FAILED);
+}
+
+static void close_connection(struct delivery *d)
+{
+	d->state = DELIVERY_CLOSING;
+	loop_timer_stop(&d->worker->loop, &d->timer);
+	lease_session_busy(d->worker, d);
+	enum smtp_end why = d->smtp.end;
+	if (why == SMTP_END_TIMEOUT || why == SMTP_END_INJECTION || why == SMTP_END_TOO_LONG ||
+		why == SMTP_END_STOPPED)
+		conn_abort(&d->conn);
+	else
+		conn_close(&d->conn);
+}
+
+static void end(struct delivery *d)
+{
+	CHECK(d->begun_count == 0);
+	if (!d->is_ended)
+		delivery_ended(d);
+	d->is_ended = true;
+	close_connection(d);
+}
+
+/* What a session does whenever something happened to it; the order is that of smtp_session.h. */
+static void step(struct delivery *d)
+{
+	CHECK_OBJ(d, DELIVERY_MAGIC);
+	if (d->state == DELIVERY_CLOSING)
+		return;
+	while (take_done(d) | begin_next(d))
+		;
+	if (d->state == DELIVERY_TALKING)
+		produce(d);
+	enum smtp_want want = smtp_session_want(&d->smtp);
+	if (want == SMTP_WANT_STARTTLS && d->conn.tls == NULL) {
+		start_tls(d);
+		want = smtp_session_want(&d->smtp);
+	}
+	while (take_done(d))
+		;
+	switch (want) {
+	case SMTP_WANT_CLOSE:
+		end(d);
+		return;
+	case SMTP_WANT_MAIL:
+		if (!d->is_quitting)
+			lease_session_idle(d->worker, d);
+		break;
+	case SMTP_WANT_READ:
+	case SMTP_WANT_SEND:
+	case SMTP_WANT_STARTTLS:
+		break;
+	}
+	watch_time(d);
+}
+
+void delivery_take(struct delivery *d, struct attempt *attempt)
+{
+	CHECK(d->waiting == NULL);
+	if (!smtp_session_can_begin(&d->smtp)) { /* it has just ended */
+		lease_add_first(d->worker, attempt);
+		lease_session_busy(d->worker, d);
+		return;
+	}
+	begin(d, attempt);
+	step(d);
+}
+
+void delivery_quit(struct delivery *d)
+{
+	if (d->is_quitting || d->state == DELIVERY_CLOSING)
+		return;
+	d->is_quitting = true;
+	d->lease->quitting_sessions++;
+	lease_session_busy(d->worker, d);
+	if (d->state == DELIVERY_CONNECTING) {
+		delivery_stop(d);
+		return;
+	}
+	smtp_session_quit(&d->smtp);
+	step(d);
+}
+
+void delivery_stop(struct delivery *d)
+{
+	if (d->state == DELIVERY_CLOSING)
+		return;
+	smtp_session_lost(&d->smtp, SMTP_END_STOPPED);
+	step(d);
+}
+
+bool delivery_serves(const struct delivery *d, struct attempt *attempt)
+{
+	return d->state == DELIVERY_TALKING && !d->is_quitting && attempt->source == d->source &&
+		smtp_session_can_begin(&d->smtp) && walk_accepts(attempt, d->host, &d->ip);
+}
+
+/* ---- the connection's handlers ---- */
+
+static struct delivery *of(struct conn *conn)
+{
+	struct delivery *d = conn->owner;
+	CHECK_OBJ(d, DELIVERY_MAGIC);
+	return d;
+}
+
+static void opened(struct conn *conn)
+{
+	struct delivery *d = of(conn);
+	if (d->state != DELIVERY_CONNECTING)
+		return;
+	d->state = DELIVERY_TALKING;
+	d->was_open = true;
+	host_memory_up(&d->worker->hosts, &d->ip, d->host->port);
+	d->since_ns = worker_now(d->worker);
+	loop_timer_stop(&d->worker->loop, &d->timer);
+	step(d);
+}
+
+/* STLS-19: what breaks before anything was heard inside TLS counts as a failed handshake. */
+static void failed(struct conn *conn)
+{
+	struct delivery *d = of(conn);
+	bool in_handshake = conn->tls != NULL && !d->smtp.heard_in_tls;
+	enum smtp_end why = SMTP_END_LOST;
+	if (conn->end == CONN_END_INJECTED)
+		why = SMTP_END_INJECTION;
+	else if (in_handshake)
+		why = SMTP_END_TLS_FAILED;
+	smtp_session_lost(&d->smtp, why);
+	step(d);
+}
+
+static void received(struct conn *conn, const uint8_t *data, size_t len)
+{
+	struct delivery *d = of(conn);
+	if (d->state == DELIVERY_CLOSING)
+		return;
+	/* An error ends the session, and smtp->end says how. */
+	(void)!smtp_session_input(&d->smtp, data, len, &d->fail);
+	step(d);
+}
+
+static void sent(struct conn *conn) { step(of(conn)); }
+
+static void tls_done(struct conn *conn)
+{
+	struct delivery *d = of(conn);
+	if (d->state == DELIVERY_CLOSING)
+		return;
+	struct tls_info info;
+	tls_conn_describe(conn_tls(conn), &info);
+	d->tls = info.protocol;
+	d->security = delivery_security(d);
+	d->tls_result = TLS_RESULT_SUCCESS;
+	hub_count(&d->worker->hub->counters.sessions_tls, 1);
+	smtp_session_tls_started(&d->smtp);
+	step(d);
+}
+
+static void closed(struct conn *conn)
+{
+	struct delivery *d = of(conn);
+	struct worker *w = d->worker;
+	struct lease *lease = d->lease;
+	CHECK(d->state == DELIVERY_CLOSING && !d->is_idle && d->waiting == NULL);
+	lease->fallback_sessions -= d->is_fallback;
+	lease->quitting_sessions -= d->is_quitting;
+	list_remove(&d->node);
+	smtp_session_deinit(&d->smtp);
+	route_unref(d->route);
+	d->magic = 0;
+	slab_release(&w->deliveries, d);
+	hub_uncount(&w->hub->counters.sessions_open, 1);
+	lease_session_over(w, lease);
+}
+
+static const struct conn_handlers handlers = {
+	.opened = opened,
+	.failed = failed,
+	.received = received,
+	.sent = sent,
+	.tls_done = tls_done,
+	.closed = closed,
+};
+
+/* ---- opening ---- */
+
+/* The rung is only for hosts of which nothing is demanded: TLS that is demanded is never given up
+ * (POL-12, STLS-18). */
+static enum tls_rung rung_of(const struct security_demand *demand, enum tls_rung remembered)
+{
+	return security_demand_needs_tls(demand) ? TLS_RUNG_FULL : remembered;
+}
+
+static enum smtp_starttls starttls_of(const struct security_demand *demand, enum tls_rung rung)
+{
+	if (security_demand_needs_tls(demand))
+		return SMTP_STARTTLS_REQUIRED;
+	if (demand->need == SECURITY_NEED_NONE || rung == TLS_RUNG_CLEAR)
+		return SMTP_STARTTLS_NEVER;
+	return SMTP_STARTTLS_IF_OFFERED;
+}
+
+bool delivery_open(struct worker *w, struct lease *lease, struct attempt *attempt,
+	const struct walk_target *target)
+{
+	struct delivery *d = slab_acquire(&w->deliveries);
+	if (d == NULL)
+		return false;
+	const struct route_host *host = target->host;
+	struct host_facts facts =
+		host_memory_get(&w->hosts, &target->address->ip, host->port, worker_now(w));
+	enum tls_rung rung = rung_of(&host->demand, facts.rung);
+	*d = (struct delivery){
+		.magic = DELIVERY_MAGIC,
+		.state = DELIVERY_CONNECTING,
+		.rung = (uint8_t)rung,
+		.is_fallback = target->is_fallback,
+		.worker = w,
+		.lease = lease,
+		.smtp_config = attempt->source->smtp,
+		.route = route_ref(attempt->route),
+		.host = host,
+		.ip = target->address->ip,
+		.source = attempt->source,
+		.waiting = attempt,
+		.opened_ns = worker_now(w),
+		.since_ns = worker_now(w),
+		.id = w->next_session,
+		.tls = "",
+		.security = SECURITY_CLEARTEXT,
+	};
+	w->next_session += w->hub->workers_count;
+	d->smtp_config.starttls = starttls_of(&host->demand, rung);
+	d->smtp_config.avoid |= facts.avoid;
+	smtp_session_init(&d->smtp, &d->smtp_config);
+	list_push_back(&lease->sessions, &d->node);
+	lease->sessions_count++;
+	lease->fallback_sessions += d->is_fallback;
+	hub_count(&w->hub->counters.sessions_open, 1);
+	hub_count(&w->hub->counters.sessions_total, 1);
+	const struct ip_address *from =
+		d->source->address.family != IP_FAMILY_NONE ? &d->source->address : NULL;
+	conn_connect(&d->conn, &w->conns, &handlers, d, &d->ip, host->port, from);
+	watch_time(d);
+	return true;
+}
+
+/* ---- for people ---- */
+
+void delivery_report(const struct delivery *d)
+{
+	static const char *const states[] = {
+		[DELIVERY_CONNECTING] = "connecting",
+		[DELIVERY_TALKING] = "talking",
+		[DELIVERY_CLOSING] = "closing",
+	};
+	char ip[IP_ADDRESS_TEXT_SIZE];
+	check_report_text("  session ");
+	check_report_number(d->id);
+	check_report_text(d->state <= DELIVERY_CLOSING ? states[d->state] : " ?");
+	check_report_text(" to ");
+	check_report_text(ip_address_text(&d->ip, ip));
+	check_report_text(" step ");
+	check_report_text(d->smtp.step < SMTP_STEP_COUNT ? smtp_step_name(d->smtp.step) : "?");
+	check_report_text(" tls ");
+	check_report_text(d->tls);
+	check_report_text(" transactions ");
+	check_report_number(d->begun_count);
+	check_report_text("\n");
+}

@@ -1,0 +1,90 @@
+/* One SMTP session of a worker: a connection to one address, and the attempts it carries.
+ *
+ *   open ─▶ connected ─▶ greeting, EHLO ─▶ [STARTTLS ─▶ handshake ─▶ EHLO] ─▶ transactions* ─▶ QUIT ─▶ over
+ *
+ * Bytes go between the connection (engine/io/conn) and the protocol (engine/smtp/smtp_session); this
+ * file's part is what stands between them: time limits, the order of work, TLS, the end. */
+#ifndef ENGINE_RUN_DELIVERY_H
+#define ENGINE_RUN_DELIVERY_H
+
+#include "engine/io/conn.h"
+#include "engine/run/host_memory.h"
+#include "engine/run/walk.h"
+#include "engine/run/worker_state.h"
+#include "engine/smtp/smtp_session.h"
+
+#define DELIVERY_MAGIC 0xde11e401u
+
+enum delivery_state {
+	DELIVERY_CONNECTING,
+	DELIVERY_TALKING,   /* SMTP; the handshake of STARTTLS included */
+	DELIVERY_CLOSING,   /* nothing is said any more, the connection is being closed */
+};
+
+struct delivery {
+	uint32_t magic;
+	uint8_t state;                 /* enum delivery_state */
+	uint8_t rung;                  /* enum tls_rung it was opened with */
+	bool is_fallback;              /* counted in lease->fallback_sessions */
+	bool is_idle;                  /* in lease->idle */
+	bool is_quitting;              /* counted in lease->quitting_sessions */
+	bool was_open;                 /* the connection was made */
+	bool is_ended;                 /* delivery_ended() was called */
+	struct worker *worker;
+	struct lease *lease;
+	struct list_node node;         /* lease->sessions */
+	struct list_node idle_node;    /* lease->idle */
+	struct conn conn;
+	struct smtp_session smtp;
+	struct smtp_session_config smtp_config;
+	struct route *route;           /* our reference: the host lives in it */
+	const struct route_host *host;
+	struct ip_address ip;
+	const struct source *source;
+	struct attempt *waiting;       /* opened for this one; not yet begun */
+	uint32_t begun_count;          /* attempts inside the SMTP session: 0 to 2 */
+	struct timer timer;
+	uint64_t timer_ns;             /* when it fires */
+	struct fail fail;              /* why the protocol failed */
+	uint64_t opened_ns;
+	uint64_t since_ns;             /* when `progress` last changed */
+	uint64_t progress;
+	uint64_t id;
+	const char *tls;               /* "TLSv1.3" (static), "" in cleartext */
+	enum security_level security;
+	enum tls_result tls_result;    /* RFC 8460, for the session event */
+	uint32_t delivered_count;
+};
+
+/* Opens a session to the target for the attempt, which waits in it. False: no memory for one now. */
+MUST_USE bool delivery_open(struct worker *w, struct lease *lease, struct attempt *attempt,
+	const struct walk_target *target);
+/* Gives the attempt to a session that is idle. */
+void delivery_take(struct delivery *d, struct attempt *attempt);
+/* Ends it in good order: QUIT after what is under way. */
+void delivery_quit(struct delivery *d);
+/* Ends it at once; what is under way is settled as it stands. */
+void delivery_stop(struct delivery *d);
+/* True if the session can carry the attempt now. */
+bool delivery_serves(const struct delivery *d, struct attempt *attempt);
+/* For crash reports: one line. */
+void delivery_report(const struct delivery *d);
+
+/* ---- delivery_end.c ---- */
+/* The session is over before, between or in transactions: settles what waits in it, tells the throttle,
+ * makes the session event. Called once, with smtp->end set. */
+void delivery_ended(struct delivery *d);
+/* The facts of this session for the events of an attempt: an index for attempt_rcpt.facts. */
+uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt);
+/* Which security the connection has, for the event and for those who ask. */
+enum security_level delivery_security(const struct delivery *d);
+
+/* ---- outcome.c ---- */
+/* A transaction came back from the session: fates for its recipients, or another try. */
+void outcome_of_transaction(struct delivery *d, struct attempt *attempt);
+/* The pass is over: what is open is deferred, bounced or expired. */
+void outcome_of_pass(struct worker *w, struct attempt *attempt);
+/* The transaction with all recipients that are open, ready for smtp_session_begin(). */
+void outcome_prepare(struct attempt *attempt);
+
+#endif

@@ -1,0 +1,266 @@
+#include <stdlib.h>
+#include <string.h>
+#include "engine/io/clock.h"
+#include "engine/run/delivery.h"
+#include "engine/run/report.h"
+#include "engine/smtp/smtp_reply_class.h"
+#include "tls/tls_conn.h"
+
+/* The end of a session in words: those of a struct fail, with a few of ours before them. */
+enum { DELIVERY_WHY_MAX = 320 };
+
+/* ---- what a connection is worth ---- */
+
+enum security_level delivery_security(const struct delivery *d)
+{
+	if (conn_tls(&d->conn) == NULL)
+		return SECURITY_CLEARTEXT;
+	struct tls_info info;
+	tls_conn_describe(conn_tls(&d->conn), &info);
+	bool mx_secure = d->route->mx_secure;
+	if (info.proved_dane && info.proved_pkix)
+		return SECURITY_DANE_STS;
+	if (info.proved_dane)
+		return mx_secure ? SECURITY_DANE : SECURITY_HALF_DANE;
+	if (info.proved_pkix)
+		return d->host->demand.need == SECURITY_NEED_SECURE ? SECURITY_SECURE : SECURITY_STS;
+	return SECURITY_ENCRYPTED;
+}
+
+static bool is_authenticated(const struct delivery *d)
+{
+	switch (d->security) {
+	case SECURITY_CLEARTEXT:
+	case SECURITY_ENCRYPTED:
+	case SECURITY_LEVEL_COUNT:
+		return false;
+	case SECURITY_HALF_DANE:
+	case SECURITY_DANE:
+	case SECURITY_STS:
+	case SECURITY_DANE_STS:
+	case SECURITY_SECURE:
+		return true;
+	}
+	UNREACHABLE("every level is listed");
+}
+
+uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt)
+{
+	struct attempt_work *work = attempt->work;
+	uint8_t last = (uint8_t)(work->facts_count - 1);
+	if (last > 0 && work->facts[last].session == d->id)
+		return last;
+	if (work->facts_count < ATTEMPT_FACTS_MAX)
+		last = work->facts_count++;
+	struct attempt_facts *facts = &work->facts[last];
+	*facts = (struct attempt_facts){
+		.mx = d->host->name,
+		.ip = d->ip,
+		.source = d->source->address,
+		.helo = d->source->helo,
+		.tls = d->tls,
+		.session = d->id,
+		.security = d->security,
+		.need = d->host->demand.need,
+		.authenticated = is_authenticated(d),
+	};
+	uint16_t port;
+	struct ip_address local;
+	if (conn_local(&d->conn, &local, &port))
+		facts->source = local;
+	return last;
+}
+
+/* ---- the words ---- */
+
+/* "connection refused", "the greeting was a refusal: 554 go away" ... */
+static void describe_end(const struct delivery *d, char out[DELIVERY_WHY_MAX])
+{
+	enum { size = DELIVERY_WHY_MAX };
+	enum smtp_end end = d->smtp.end;
+	struct smtp_reply reply = smtp_session_end_reply(&d->smtp);
+	if (reply.code != 0)
+		snprintf(out, size, "%s: %u %.*s", smtp_end_text(end), reply.code, TEXT_ARG(reply.text));
+	else if (d->conn.fail.result != RESULT_OK && end != SMTP_END_TIMEOUT && end != SMTP_END_STOPPED)
+		snprintf(out, size, "%s", d->conn.fail.text);
+	else if (d->fail.result != RESULT_OK)
+		snprintf(out, size, "%s (%s)", smtp_end_text(end), d->fail.text);
+	else if (end == SMTP_END_TIMEOUT && !d->was_open)
+		snprintf(out, size, "no connection within the time limit");
+	else
+		snprintf(out, size, "%s", smtp_end_text(end));
+}
+
+/* ---- the event ---- */
+
+/* RFC 8460 4.3 (RPT-11): what a TLS report would say of this connection attempt. */
+static enum tls_result tls_result_of(const struct delivery *d)
+{
+	enum smtp_end end = d->smtp.end;
+	if (end == SMTP_END_TLS_NOT_OFFERED || end == SMTP_END_TLS_REFUSED)
+		return TLS_RESULT_STARTTLS_NOT_SUPPORTED;
+	if (end == SMTP_END_TLS_FAILED && conn_tls(&d->conn) != NULL) {
+		struct tls_info info;
+		tls_conn_describe(conn_tls(&d->conn), &info);
+		enum tls_result result = tls_failure_result(info.failure);
+		if (result != TLS_RESULT_NONE)
+			return result;
+	}
+	if (end == SMTP_END_TLS_FAILED || end == SMTP_END_INJECTION)
+		return TLS_RESULT_VALIDATION_FAILURE;
+	bool said_hello = d->smtp.delivered_count > 0 || d->smtp.mails_count > 0;
+	if (d->tls_result == TLS_RESULT_NONE && said_hello && d->host->demand.need != SECURITY_NEED_NONE)
+		return TLS_RESULT_STARTTLS_NOT_SUPPORTED; /* sent in clear, since nothing was demanded */
+	return d->tls_result;
+}
+
+static void send_report(struct worker *w, struct session_report *report)
+{
+	if (mailbox_credits_take(&w->reports, 1))
+		hub_post(w->hub->recorder, POST_SESSION_OVER, report, 0, 0);
+	else
+		list_push_back(&w->unsent_reports, &report->node);
+}
+
+static void report_session(struct delivery *d, const char *reason)
+{
+	struct worker *w = d->worker;
+	struct session_report *report = calloc(1, sizeof *report);
+	if (report == NULL)
+		return; /* no memory: its mail has its own events */
+	struct smtp_reply reply = smtp_session_end_reply(&d->smtp);
+	uint16_t port;
+	*report = (struct session_report){
+		.route = route_ref(d->route),
+		.host = d->host,
+		.ip = d->ip,
+		.source = d->source->address,
+		.helo = d->source->helo,
+		.tls = d->tls,
+		.session = d->id,
+		.wall_us = clock_wall_us(),
+		.security = d->security,
+		.need = d->host->demand.need,
+		.result = tls_result_of(d),
+		.code = reply.code,
+		.worker = w->index,
+		.delivered_count = d->delivered_count,
+	};
+	struct ip_address local;
+	if (conn_local(&d->conn, &local, &port))
+		report->source = local;
+	snprintf(report->reply, sizeof report->reply, "%.*s", TEXT_ARG(reply.text));
+	snprintf(report->reason, sizeof report->reason, "%.*s", (int)sizeof report->reason - 1, reason);
+	send_report(w, report);
+}
+
+/* ---- the attempt that waited in it ---- */
+
+static void note_trouble(struct delivery *d, struct attempt *attempt, const struct smtp_action *action)
+{
+	struct attempt_work *work = attempt->work;
+	struct smtp_reply reply = smtp_session_end_reply(&d->smtp);
+	struct smtp_status status = reply.status;
+	if (status.class == 0)
+		status = attempt_status_of(d->smtp.end == SMTP_END_TLS_FAILED ||
+					d->smtp.end == SMTP_END_TLS_NOT_OFFERED ||
+					d->smtp.end == SMTP_END_TLS_REFUSED
+				? "4.7.5"
+				: d->was_open ? "4.4.2" : "4.4.1");
+	work->trouble = (struct attempt_rcpt){
+		.code = reply.code,
+		.status = status,
+		.bounce_class = (uint8_t)action->bounce_class,
+		.facts = delivery_facts(d, attempt),
+		.counts_as_attempt = action->counts_as_attempt,
+		.text_at = work->texts_used,
+	};
+	size_t room = work->texts_size - work->texts_used;
+	struct text kept = text_cut_utf8(reply.text, room < 200 ? room : 200);
+	memcpy(work->texts + work->texts_used, kept.data != NULL ? kept.data : "", kept.len);
+	work->trouble.text_len = (uint16_t)kept.len;
+	work->texts_used += (uint32_t)kept.len;
+}
+
+static void note_heard(struct attempt *attempt, const struct smtp_action *action)
+{
+	struct heard *heard = &attempt->work->heard;
+	switch (action->throttle) {
+	case SMTP_THROTTLE_NOTHING:
+		break;
+	case SMTP_THROTTLE_SLOW_DOWN:
+		heard->slow_down = true;
+		break;
+	case SMTP_THROTTLE_BACK_OFF: /* told if the whole pass comes to nothing */
+		break;
+	case SMTP_THROTTLE_SUSPEND:
+		heard->suspend = true;
+		break;
+	}
+	attempt->work->hosts_refused += action->bounce_if_all;
+}
+
+/* TLS-03, TLS-27: after a failed handshake the same address gets a fresh connection on a lower rung, at
+ * opportunistic level only. Never after an injection (STLS-04): that was no accident. */
+static bool try_lower_rung(struct delivery *d)
+{
+	if (d->smtp.end != SMTP_END_TLS_FAILED || security_demand_needs_tls(&d->host->demand))
+		return false;
+	host_memory_tls_failed(&d->worker->hosts, &d->ip, d->host->port, d->rung, worker_now(d->worker));
+	return true;
+}
+
+static void settle_waiting(struct delivery *d, const char *why)
+{
+	struct worker *w = d->worker;
+	struct attempt *attempt = d->waiting;
+	struct smtp_reply reply = smtp_session_end_reply(&d->smtp);
+	d->waiting = NULL;
+	if (d->smtp.end == SMTP_END_STOPPED || d->smtp.end == SMTP_END_QUIT) {
+		lease_return(w, attempt);
+		return;
+	}
+	bool lower_rung = try_lower_rung(d);
+	attempt_add_reason(attempt, d->host->name, &d->ip, why);
+	if (lower_rung) {
+		lease_add_first(w, attempt);
+		return;
+	}
+	bool mandatory = security_demand_needs_tls(&d->host->demand);
+	bool demanded = !mandatory || d->smtp.tls_active;
+	struct smtp_action action =
+		smtp_reply_class_end(d->smtp.end, d->smtp.end_step, &reply, demanded, mandatory);
+	attempt->work->hosts_tried++;
+	note_trouble(d, attempt, &action);
+	note_heard(attempt, &action);
+	if (!action.next_mx) {
+		attempt->work->host_rank = ROUTE_HOSTS_MAX; /* the pass is over */
+	} else if (reply.code != 0) {
+		walk_next_host(attempt); /* the host spoke: its other addresses are the same host */
+	} else {
+		walk_next_address(attempt); /* MX-10, DANE-48 */
+	}
+	lease_add_first(w, attempt);
+}
+
+void delivery_ended(struct delivery *d)
+{
+	struct worker *w = d->worker;
+	char why[DELIVERY_WHY_MAX];
+	describe_end(d, why);
+	uint64_t now_ns = worker_now(w);
+	/* Trouble of ours (no descriptor, no such source) says nothing about the host. */
+	bool ours = d->conn.fail.result == RESULT_LIMIT || d->conn.fail.result == RESULT_UNAVAILABLE;
+	if (!d->was_open && !ours && d->smtp.end != SMTP_END_STOPPED)
+		host_memory_down(&w->hosts, &d->ip, d->host->port, now_ns);
+	unsigned learned = smtp_session_learned(&d->smtp);
+	if (learned != 0)
+		host_memory_avoid(&w->hosts, &d->ip, d->host->port, learned, now_ns);
+	report_session(d, d->smtp.end == SMTP_END_QUIT ? "" : why);
+	if (d->smtp.end != SMTP_END_QUIT)
+		log_write(&w->log, LOG_SESSION_FAILED,
+			LOG_FIELDS(log_number("session", d->id), log_cstr("host", d->host->name),
+				log_cstr("why", why)));
+	if (d->waiting != NULL)
+		settle_waiting(d, why);
+}

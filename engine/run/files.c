@@ -1,0 +1,454 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include "engine/io/clock.h"
+#include "engine/io/random.h"
+#include "engine/run/files_state.h"
+
+/* How often names are looked at whose completeness inotify does not tell (file_writers() unknown). */
+#define LOOK_AGAIN_NS 1000000000ull
+
+/* ---- names that are left alone ---- */
+
+static struct text left_key(const struct hash_node *node)
+{
+	return text_of(CONTAINER_OF(node, struct left_name, node)->name);
+}
+
+static struct text known_key(const struct hash_node *node)
+{
+	return text_of(CONTAINER_OF(node, struct message, known)->name);
+}
+
+static struct left_name *find_left(struct files *f, const char *name)
+{
+	struct hash_node *node = hash_map_find(&f->left, text_of(name));
+	return node != NULL ? CONTAINER_OF(node, struct left_name, node) : NULL;
+}
+
+static struct message *find_known(struct files *f, const char *name)
+{
+	struct hash_node *node = hash_map_find(&f->known, text_of(name));
+	return node != NULL ? CONTAINER_OF(node, struct message, known) : NULL;
+}
+
+static void forget_left(struct files *f, struct left_name *left)
+{
+	hash_map_remove(&f->left, &left->node);
+	f->files_open -= left->kind == LEFT_OPEN;
+	free(left);
+}
+
+/* Without memory for the note it is only found again by the next scan. */
+void files_leave_alone(struct files *f, const char *name, enum left_kind kind,
+	const struct file_identity *identity)
+{
+	if (find_left(f, name) != NULL)
+		return;
+	size_t size = strlen(name) + 1;
+	struct left_name *left = calloc(1, sizeof *left + size);
+	if (left == NULL) {
+		f->rescan = true;
+		return;
+	}
+	left->kind = kind;
+	if (identity != NULL)
+		left->identity = *identity;
+	memcpy(left->name, name, size);
+	hash_map_insert(&f->left, &left->node);
+	f->files_open += kind == LEFT_OPEN;
+}
+
+/* ---- names that are taken ---- */
+
+static void take(struct files *f, const char *name, const struct file_identity *identity,
+	const char *refusal)
+{
+	struct message *message = message_create(name, identity);
+	if (message == NULL) {
+		f->rescan = true;
+		return;
+	}
+	if (refusal != NULL) {
+		message->read_result = RESULT_INVALID;
+		snprintf(message->reason, sizeof message->reason, "%s", refusal);
+	}
+	f->credits--;
+	f->told_idle = false;
+	hash_map_insert(&f->known, &message->known);
+	hub_post(f->hub->scheduler, POST_FILE_FOUND, message, 0, 0);
+}
+
+/* DESIGN 1: regular files only, opened without following links. What else stands there is told what it
+ * is and put into bad/; a directory is a job. */
+static void consider_other(struct files *f, const char *name)
+{
+	struct file_identity identity;
+	enum file_type type;
+	if (file_look(f->new_fd, name, &type, &identity, NULL) != RESULT_OK)
+		return;
+	switch (type) {
+	case FILE_TYPE_DIRECTORY:
+		if (find_left(f, name) == NULL)
+			log_write(&f->log, LOG_SPOOL_FILE_PARKED,
+				LOG_FIELDS(log_cstr("file", name),
+					log_cstr("why", "a job directory; this version delivers message files")));
+		files_leave_alone(f, name, LEFT_DIRECTORY, NULL);
+		break;
+	case FILE_TYPE_OTHER:
+		take(f, name, &identity, "not a regular file: links and devices are not followed");
+		break;
+	case FILE_TYPE_REGULAR: /* it changed between the two looks: the next event tells */
+		break;
+	}
+}
+
+static bool is_complete(struct files *f, int fd, const char *name, const struct file_identity *identity)
+{
+	switch (file_writers(fd)) {
+	case FILE_WRITERS_NONE:
+		return true;
+	case FILE_WRITERS_SOME:
+		files_leave_alone(f, name, LEFT_OPEN, NULL);
+		return false;
+	case FILE_WRITERS_UNKNOWN:
+		break;
+	}
+	if (clock_wall_us() - identity->modified_ns / 1000 >= FILE_QUIET_NS / 1000)
+		return true;
+	files_leave_alone(f, name, LEFT_OPEN, NULL);
+	return false;
+}
+
+static void consider_new(struct files *f, const char *name)
+{
+	if (f->credits == 0) {
+		f->rescan = true;
+		return;
+	}
+	int fd;
+	struct file_identity identity;
+	struct fail fail = { 0 };
+	enum result r = file_open_regular(f->new_fd, name, &fd, &identity, &fail);
+	if (r == RESULT_INVALID) {
+		consider_other(f, name);
+		return;
+	}
+	if (r == RESULT_NOT_FOUND)
+		return;
+	if (r != RESULT_OK) { /* the worker's read will meet the same and say so */
+		enum file_type type;
+		if (file_look(f->new_fd, name, &type, &identity, NULL) == RESULT_OK)
+			take(f, name, &identity, NULL);
+		return;
+	}
+	struct left_name *left = find_left(f, name);
+	bool stuck = left != NULL && left->kind == LEFT_STUCK &&
+		file_identity_equal(&left->identity, &identity);
+	bool complete = !stuck && is_complete(f, fd, name, &identity);
+	file_close(fd);
+	if (!complete)
+		return;
+	if (left != NULL)
+		forget_left(f, left);
+	take(f, name, &identity, NULL);
+}
+
+/* The file of a known message went away, or another took its name: what is pending is withdrawn. The new
+ * file's turn comes when the old message has left. */
+static void went_away(struct files *f, struct message *message)
+{
+	if (message->gone || message->leaving)
+		return;
+	message->gone = true;
+	list_push_back(&f->gone, &message->leave_node);
+}
+
+static void check_known(struct files *f, struct message *message)
+{
+	struct file_identity identity;
+	enum file_type type;
+	enum result r = file_look(f->new_fd, message->name, &type, &identity, NULL);
+	if (r == RESULT_OK && file_identity_equal(&identity, &message->identity))
+		return;
+	if (r == RESULT_OK || r == RESULT_NOT_FOUND)
+		went_away(f, message);
+}
+
+void files_consider(struct files *f, const char *name)
+{
+	if (name[0] == '.')
+		return;
+	struct message *message = find_known(f, name);
+	if (message != NULL)
+		check_known(f, message);
+	else
+		consider_new(f, name);
+}
+
+/* ---- scan ---- */
+
+static void start_scan(struct files *f)
+{
+	struct fail fail = { 0 };
+	file_scan_close(&f->scan);
+	f->rescan = false;
+	f->scanning = file_scan_open(&f->scan, f->new_fd, ".", &fail) == RESULT_OK;
+	if (!f->scanning) {
+		log_write(&f->log, LOG_FAILED, LOG_FIELDS(log_cstr("what", "reading new/"), log_fail("why", &fail)));
+		f->rescan = true;
+	}
+}
+
+/* One slice; stops where it is when credits run out, and goes on from there. */
+static void scan_slice(struct files *f)
+{
+	struct file_scan_entry entry;
+	struct fail fail = { 0 };
+	while (f->credits > 0) {
+		enum result r = file_scan_next(&f->scan, &entry, &fail);
+		if (r == RESULT_AGAIN)
+			return;
+		if (r != RESULT_OK) {
+			f->scanning = false;
+			file_scan_close(&f->scan);
+			log_write(&f->log, LOG_SPOOL_SCANNED,
+				LOG_FIELDS(log_number("known", hash_map_count(&f->known))));
+			return;
+		}
+		files_consider(f, entry.name);
+	}
+}
+
+static void look_again_due(struct timer *timer)
+{
+	struct files *f = CONTAINER_OF(timer, struct files, look_again);
+	if (!f->scanning && (f->files_open > 0 || !f->watching))
+		start_scan(f);
+	loop_timer_start(&f->loop, &f->look_again, LOOK_AGAIN_NS, look_again_due);
+}
+
+/* ---- inotify ---- */
+
+static void watch_told(struct watch *watch, enum watch_event event, int directory, const char *name)
+{
+	struct files *f = watch->owner;
+	(void)directory;
+	struct left_name *left;
+	struct message *message;
+	switch (event) {
+	case WATCH_READY:
+		files_consider(f, name);
+		break;
+	case WATCH_GONE:
+		left = find_left(f, name);
+		if (left != NULL)
+			forget_left(f, left);
+		message = find_known(f, name);
+		if (message != NULL)
+			check_known(f, message);
+		break;
+	case WATCH_OVERFLOW:
+		log_write(&f->log, LOG_SPOOL_OVERFLOW, LOG_NO_FIELDS);
+		f->rescan = true;
+		break;
+	case WATCH_ENDED:
+		f->watching = false;
+		break;
+	}
+}
+
+/* Without inotify the directory is read each second: slower, but nothing is missed. */
+static void start_watching(struct files *f)
+{
+	struct fail fail = { 0 };
+	int directory;
+	enum result r = watch_open(&f->watch, f->loop.ring, watch_told, f, &fail);
+	if (r == RESULT_OK) {
+		r = watch_add(&f->watch, f->new_fd, &directory, &fail);
+		if (r != RESULT_OK)
+			watch_close(&f->watch);
+	}
+	f->watching = r == RESULT_OK;
+	if (!f->watching)
+		log_write(&f->log, LOG_LIMIT_LOW,
+			LOG_FIELDS(log_cstr("what", "new/ is read each second"), log_fail("why", &fail)));
+}
+
+/* ---- the thread ---- */
+
+static void tell_gone(struct files *f)
+{
+	while (f->gone_credits > 0 && !list_is_empty(&f->gone)) {
+		struct list_node *node = list_pop_front(&f->gone);
+		f->gone_credits--;
+		hub_post(f->hub->scheduler, POST_FILE_GONE, CONTAINER_OF(node, struct message, leave_node), 0, 0);
+	}
+}
+
+static void tell_idle(struct files *f)
+{
+	if (f->scanning || f->rescan || !list_is_empty(&f->gone))
+		return;
+	if (f->told_idle && f->told_open == f->files_open)
+		return;
+	f->told_idle = true;
+	f->told_open = f->files_open;
+	hub_post(f->hub->scheduler, POST_FILES_IDLE, NULL, f->files_open, 0);
+}
+
+static void turn_end(struct loop *loop)
+{
+	struct files *f = loop->owner;
+	if (f->rescan && !f->scanning && f->credits > 0)
+		start_scan(f);
+	if (f->scanning)
+		scan_slice(f);
+	files_leave_turn(f);
+	tell_gone(f);
+	tell_idle(f);
+	/* There is more to do: come round again after a look at the mailbox. */
+	if ((f->scanning && f->credits > 0) || !list_is_empty(&f->leaving))
+		mailbox_wake(f->hub->files);
+}
+
+static void hear(struct loop *loop, const struct mailbox_message *message)
+{
+	struct files *f = loop->owner;
+	switch (message->kind) {
+	case POST_CREDIT:
+		f->credits += message->number;
+		f->gone_credits += (uint32_t)message->a;
+		break;
+	case POST_UNLINK:
+		files_leave(f, message->object, false);
+		break;
+	case POST_MOVE_BAD:
+		files_leave(f, message->object, true);
+		break;
+	case POST_STOP:
+		loop_stop(loop);
+		break;
+	default:
+		UNREACHABLE("a message that is not for the files thread");
+	}
+}
+
+void *files_run(void *files)
+{
+	static const struct loop_handlers handlers = { .message = hear, .turn_end = turn_end };
+	const struct ring_options options = { .submissions = 64, .without_buffers = true };
+	struct files *f = files;
+	check_install_signal_stack();
+	if (loop_init(&f->loop, &options, f->hub->files, &handlers, f, &f->fail) != RESULT_OK)
+		return f;
+	start_watching(f);
+	f->rescan = true;
+	loop_timer_start(&f->loop, &f->look_again, LOOK_AGAIN_NS, look_again_due);
+	loop_run(&f->loop);
+	files_leave_all(f);
+	loop_timer_stop(&f->loop, &f->look_again);
+	loop_timer_stop(&f->loop, &f->sync_timer);
+	if (f->watching)
+		watch_close(&f->watch);
+	file_scan_close(&f->scan);
+	loop_deinit(&f->loop);
+	return NULL;
+}
+
+/* ---- life ---- */
+
+static enum result open_directories(struct files *f, struct fail *fail)
+{
+	const char *spool = f->config->options->spool;
+	enum result r = file_make_directories(spool, 0750, fail);
+	if (r == RESULT_OK)
+		r = file_open_directory(AT_FDCWD, spool, &f->spool_fd, fail);
+	static const char *const names[] = { "tmp", "new", "bad" };
+	for (size_t i = 0; i < COUNT_OF(names) && r == RESULT_OK; i++) {
+		char path[4096];
+		if (snprintf(path, sizeof path, "%s/%s", spool, names[i]) >= (int)sizeof path)
+			return fail_set(fail, RESULT_TOO_LONG, "--spool: the path is too long");
+		r = file_make_directories(path, 0770, fail);
+	}
+	if (r == RESULT_OK)
+		r = file_open_directory(f->spool_fd, "new", &f->new_fd, fail);
+	if (r == RESULT_OK)
+		r = file_open_directory(f->spool_fd, "bad", &f->bad_fd, fail);
+	if (r != RESULT_OK)
+		fail_prefix(fail, "--spool %s", spool);
+	return r;
+}
+
+enum result files_create(struct hub *hub, struct files **out_files, struct fail *fail)
+{
+	struct files *f = calloc(1, sizeof *f);
+	if (f == NULL)
+		return fail_set(fail, RESULT_MEMORY, "out of memory for the files thread");
+	f->magic = FILES_MAGIC;
+	f->hub = hub;
+	f->config = hub->config;
+	f->log = run_config_logger(hub->config, "files");
+	f->spool_fd = f->new_fd = f->bad_fd = f->scan.fd = -1;
+	f->credits = HUB_FILES_MAX;
+	f->gone_credits = FILES_GONE_MAX;
+	list_init(&f->gone);
+	list_init(&f->leaving);
+	list_init(&f->unsynced);
+	uint8_t secret[16];
+	random_secret(secret, sizeof secret);
+	struct siphash_key key = siphash_key_of(secret);
+	enum result r = hash_map_init(&f->known, 4096, &key, known_key);
+	if (r == RESULT_OK)
+		r = hash_map_init(&f->left, 64, &key, left_key);
+	if (r != RESULT_OK)
+		fail_set(fail, r, "out of memory for the files thread");
+	else
+		r = open_directories(f, fail);
+	if (r != RESULT_OK) {
+		files_destroy(f);
+		return r;
+	}
+	*out_files = f;
+	return RESULT_OK;
+}
+
+static void let_go(struct hash_node *node, void *context)
+{
+	struct files *f = context;
+	struct message *message = CONTAINER_OF(node, struct message, known);
+	if (list_node_is_linked(&message->leave_node))
+		list_remove(&message->leave_node);
+	hash_map_remove(&f->known, node);
+}
+
+static void end_left(struct hash_node *node, void *context)
+{
+	forget_left(context, CONTAINER_OF(node, struct left_name, node));
+}
+
+void files_destroy(struct files *f)
+{
+	if (f == NULL)
+		return;
+	CHECK_OBJ(f, FILES_MAGIC);
+	if (f->known.table.buckets != NULL) {
+		hash_map_for_each(&f->known, let_go, f);
+		hash_map_deinit(&f->known);
+	}
+	if (f->left.table.buckets != NULL) {
+		hash_map_for_each(&f->left, end_left, f);
+		hash_map_deinit(&f->left);
+	}
+	const int fds[] = { f->spool_fd, f->new_fd, f->bad_fd };
+	for (size_t i = 0; i < COUNT_OF(fds); i++)
+		if (fds[i] >= 0)
+			file_close(fds[i]);
+	f->magic = 0;
+	free(f);
+}
+
+const struct fail *files_fail(const struct files *files) { return &files->fail; }
+
+int files_new_fd(const struct files *files) { return files->new_fd; }

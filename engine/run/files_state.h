@@ -1,0 +1,85 @@
+/* The state of the files thread, shared by its two files: files.c takes mail in, files_leave.c lets it go. */
+#ifndef ENGINE_RUN_FILES_STATE_H
+#define ENGINE_RUN_FILES_STATE_H
+
+#include "engine/base/log.h"
+#include "engine/io/file_scan.h"
+#include "engine/io/loop.h"
+#include "engine/io/watch.h"
+#include "engine/run/config.h"
+#include "engine/run/files.h"
+#include "engine/run/hub.h"
+#include "engine/run/message.h"
+
+#define FILES_MAGIC 0xf11e5001u
+
+enum {
+	/* Unlinks of one turn: under a millisecond, so that new mail is seen meanwhile. */
+	FILES_LEAVE_TURN_MAX = 32,
+	/* One fsync of the directory for so many, or for what came in this time. */
+	FILES_SYNC_COUNT = 512,
+	FILES_SYNC_NS = 20 * 1000 * 1000,
+	/* Removals by hand that the scheduler has not acknowledged. */
+	FILES_GONE_MAX = 1024,
+};
+
+/* A name that is left alone, and why. */
+enum left_kind {
+	LEFT_OPEN,      /* open for writing, or not quiet for long enough */
+	LEFT_DIRECTORY, /* a job: not delivered by this version; told once */
+	LEFT_STUCK,     /* done, but it could not be unlinked: not sent again */
+};
+
+struct left_name {
+	struct hash_node node;
+	enum left_kind kind;
+	struct file_identity identity; /* LEFT_STUCK */
+	char name[];
+};
+
+struct files {
+	uint32_t magic;
+	struct hub *hub;
+	const struct run_config *config;
+	struct loop loop;
+	struct logger log;
+	struct fail fail;
+	int spool_fd, new_fd, bad_fd;
+
+	/* coming */
+	struct watch watch;
+	bool watching;
+	struct file_scan scan;
+	bool scanning, rescan; /* `rescan`: something was passed over */
+	uint32_t credits;
+	struct hash_map known;       /* messages, until their file has left */
+	struct hash_map left;        /* left_name */
+	uint32_t files_open;         /* of `left`, LEFT_OPEN */
+	struct timer look_again;     /* for those that inotify tells nothing of */
+	bool told_idle;
+	uint32_t told_open;
+
+	/* going */
+	uint32_t gone_credits;
+	struct list gone;            /* messages whose file went away, to be told */
+	struct list leaving;         /* messages to unlink or move */
+	struct list unsynced;        /* unlinked or moved, not yet durable */
+	uint32_t unsynced_count;
+	bool bad_touched;            /* bad/ needs its fsync as well */
+	struct timer sync_timer;
+};
+
+/* ---- files.c ---- */
+/* Looks at a name of new/ and takes it if it is a complete file; nothing if it is known or left. */
+void files_consider(struct files *f, const char *name);
+/* From now on the name is passed over; `identity` for LEFT_STUCK. */
+void files_leave_alone(struct files *f, const char *name, enum left_kind kind,
+	const struct file_identity *identity);
+
+/* ---- files_leave.c ---- */
+void files_leave(struct files *f, struct message *message, bool to_bad);
+void files_leave_turn(struct files *f);
+/* At the end: all that is still to be unlinked or made durable. */
+void files_leave_all(struct files *f);
+
+#endif

@@ -1,0 +1,154 @@
+#include "engine/run/host_memory.h"
+#include <stdlib.h>
+#include <string.h>
+#include "engine/base/check.h"
+#include "engine/io/random.h"
+
+#define SECOND_NS 1000000000ull
+#define DOWN_MAX_NS (600 * SECOND_NS)
+#define RUNG_NS (3600 * SECOND_NS)
+#define AVOID_NS (24 * 3600 * SECOND_NS)
+
+enum {
+	/* Addresses with something to remember. Most have nothing, so this is a lot. */
+	HOST_MEMORY_MAX = 16384,
+	HOST_KEY_LEN = 1 + 16 + 2,
+};
+
+struct host {
+	struct hash_node node;
+	struct list_node use_node;
+	char key[HOST_KEY_LEN];
+	uint32_t failures;       /* connections in a row that did not come about */
+	uint64_t down_until_ns, rung_until_ns, avoid_until_ns;
+	enum tls_rung rung;
+	unsigned avoid;
+};
+
+static struct text key_of(const struct hash_node *node)
+{
+	const struct host *host = CONTAINER_OF(node, struct host, node);
+	return text_of_bytes(host->key, HOST_KEY_LEN);
+}
+
+static void make_key(const struct ip_address *ip, uint16_t port, char out_key[HOST_KEY_LEN])
+{
+	out_key[0] = (char)ip->family;
+	memcpy(out_key + 1, ip->bytes, 16);
+	memcpy(out_key + 17, &port, 2);
+}
+
+enum result host_memory_init(struct host_memory *memory, uint64_t down_first_ns)
+{
+	uint8_t secret[16];
+	random_secret(secret, sizeof secret);
+	struct siphash_key key = siphash_key_of(secret);
+	memory->down_first_ns = down_first_ns;
+	list_init(&memory->by_use);
+	return hash_map_init(&memory->hosts, 256, &key, key_of);
+}
+
+static void forget(struct host_memory *memory, struct host *host)
+{
+	hash_map_remove(&memory->hosts, &host->node);
+	list_remove(&host->use_node);
+	free(host);
+}
+
+void host_memory_deinit(struct host_memory *memory)
+{
+	while (!list_is_empty(&memory->by_use))
+		forget(memory, CONTAINER_OF(list_first(&memory->by_use), struct host, use_node));
+	hash_map_deinit(&memory->hosts);
+}
+
+static struct host *find(struct host_memory *memory, const struct ip_address *ip, uint16_t port)
+{
+	char key[HOST_KEY_LEN];
+	make_key(ip, port, key);
+	struct hash_node *node = hash_map_find(&memory->hosts, text_of_bytes(key, HOST_KEY_LEN));
+	return node != NULL ? CONTAINER_OF(node, struct host, node) : NULL;
+}
+
+/* NULL: no memory to remember it in, which costs a repeated try and nothing else. */
+static struct host *find_or_add(struct host_memory *memory, const struct ip_address *ip, uint16_t port)
+{
+	struct host *host = find(memory, ip, port);
+	if (host != NULL) {
+		list_remove(&host->use_node);
+		list_push_back(&memory->by_use, &host->use_node);
+		return host;
+	}
+	if (hash_map_count(&memory->hosts) >= HOST_MEMORY_MAX)
+		forget(memory, CONTAINER_OF(list_first(&memory->by_use), struct host, use_node));
+	host = calloc(1, sizeof *host);
+	if (host == NULL)
+		return NULL;
+	make_key(ip, port, host->key);
+	hash_map_insert(&memory->hosts, &host->node);
+	list_push_back(&memory->by_use, &host->use_node);
+	return host;
+}
+
+struct host_facts host_memory_get(struct host_memory *memory, const struct ip_address *ip,
+	uint16_t port, uint64_t now_ns)
+{
+	struct host_facts facts = { .rung = TLS_RUNG_FULL };
+	const struct host *host = find(memory, ip, port);
+	if (host == NULL)
+		return facts;
+	facts.is_down = now_ns < host->down_until_ns;
+	facts.down_until_ns = host->down_until_ns;
+	if (now_ns < host->rung_until_ns)
+		facts.rung = host->rung;
+	if (now_ns < host->avoid_until_ns)
+		facts.avoid = host->avoid;
+	return facts;
+}
+
+void host_memory_down(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
+	uint64_t now_ns)
+{
+	struct host *host = find_or_add(memory, ip, port);
+	if (host == NULL || now_ns < host->down_until_ns)
+		return; /* sessions that fail together are one failure */
+	uint64_t wait_ns = memory->down_first_ns;
+	for (uint32_t i = 0; i < host->failures && wait_ns < DOWN_MAX_NS; i++)
+		wait_ns *= 2;
+	host->failures++;
+	host->down_until_ns = now_ns + (wait_ns < DOWN_MAX_NS ? wait_ns : DOWN_MAX_NS);
+}
+
+void host_memory_up(struct host_memory *memory, const struct ip_address *ip, uint16_t port)
+{
+	struct host *host = find(memory, ip, port);
+	if (host == NULL)
+		return;
+	host->failures = 0;
+	host->down_until_ns = 0;
+}
+
+void host_memory_tls_failed(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
+	enum tls_rung rung, uint64_t now_ns)
+{
+	struct host *host = find_or_add(memory, ip, port);
+	if (host == NULL)
+		return;
+	enum tls_rung next = rung == TLS_RUNG_FULL ? TLS_RUNG_1_2 : TLS_RUNG_CLEAR;
+	if (now_ns < host->rung_until_ns && host->rung >= next)
+		return;
+	host->rung = next;
+	host->rung_until_ns = now_ns + RUNG_NS;
+}
+
+void host_memory_avoid(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
+	unsigned learned, uint64_t now_ns)
+{
+	struct host *host = find_or_add(memory, ip, port);
+	if (host == NULL)
+		return;
+	if (now_ns >= host->avoid_until_ns)
+		host->avoid = 0;
+	host->avoid |= learned;
+	host->avoid_until_ns = now_ns + AVOID_NS;
+}

@@ -1,0 +1,53 @@
+/* What a worker remembers of an address that it talked to: that it was down, which TLS it can do, which
+ * extensions turned out not to work (MX-18, TLS-03, EXT-CHUNK). Forgotten by time and by number, so that
+ * a host which was mended is used as it is now. One thread. */
+#ifndef ENGINE_RUN_HOST_MEMORY_H
+#define ENGINE_RUN_HOST_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/base/hash_map.h"
+#include "engine/base/ip_address.h"
+#include "engine/base/list.h"
+
+/* CONFORMANCE 0.4, TLS-03 and TLS-27: each rung on a fresh connection, the last only where nothing
+ * demands TLS. */
+enum tls_rung {
+	TLS_RUNG_FULL,      /* 1.2 and 1.3 */
+	TLS_RUNG_1_2,       /* 1.2 only */
+	TLS_RUNG_CLEAR,     /* no STARTTLS */
+};
+
+struct host_memory {
+	struct hash_map hosts;
+	struct list by_use;      /* the one not used longest first */
+	uint64_t down_first_ns;  /* the first wait for a dead address; doubles */
+};
+
+struct host_facts {
+	bool is_down;            /* do not connect now */
+	uint64_t down_until_ns;
+	enum tls_rung rung;      /* where to begin */
+	unsigned avoid;          /* set of enum smtp_cap */
+};
+
+/* `down_first_ns`: see retry times; no host stays down longer than ten minutes. RESULT_MEMORY. */
+MUST_USE enum result host_memory_init(struct host_memory *memory, uint64_t down_first_ns);
+void host_memory_deinit(struct host_memory *memory);
+
+/* An address that nobody remembers is up and does everything. */
+struct host_facts host_memory_get(struct host_memory *memory, const struct ip_address *ip,
+	uint16_t port, uint64_t now_ns);
+/* No connection could be made. */
+void host_memory_down(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
+	uint64_t now_ns);
+/* It greeted us. */
+void host_memory_up(struct host_memory *memory, const struct ip_address *ip, uint16_t port);
+/* TLS failed at a rung: the next one is tried, and remembered for an hour. */
+void host_memory_tls_failed(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
+	enum tls_rung rung, uint64_t now_ns);
+/* `learned`: set of enum smtp_cap that failed there; remembered for a day. */
+void host_memory_avoid(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
+	unsigned learned, uint64_t now_ns);
+
+#endif

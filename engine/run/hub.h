@@ -1,0 +1,74 @@
+/* What all threads of a sender share: the mailboxes, the read-only configuration, counters.
+ *
+ * Created by run.c before the threads, destroyed after them. Nothing else is shared: every other
+ * object has one owner at a time and passes through a mailbox (post.def). */
+#ifndef ENGINE_RUN_HUB_H
+#define ENGINE_RUN_HUB_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include "engine/base/body.h"
+#include "engine/io/mailbox.h"
+
+struct run_config;
+struct tls_pool;
+
+enum post_kind {
+	POST_PING, /* 0 belongs to the mailbox itself */
+#define POST(name, from, to, meaning) POST_##name,
+#include "engine/run/post.def"
+#undef POST
+	POST_COUNT
+};
+
+enum {
+	/* Credits: what may be outstanding. The capacity of each mailbox follows from them. */
+	HUB_FILES_MAX = 4096,      /* found and not yet seen by the scheduler, or being unlinked */
+	HUB_READS_MAX = 256,       /* file reads outstanding at one worker: it reads in parallel */
+	HUB_UNRECORDED_MAX = 16384, /* attempts handed out whose outcome is not yet durable */
+	HUB_ROUTES_MAX = 4096,     /* domains asked of the resolver */
+	HUB_REPORTS_MAX = 4096,    /* session reports of one worker that the recorder has not taken */
+	HUB_SITES_MAX = 1024,      /* site reports */
+};
+
+/* Everything accepted is in one of these; checked at every batch border (DESIGN 5). Written by the
+ * thread named, read by the status line. */
+struct hub_counters {
+	_Atomic uint64_t files_found, files_bad;                          /* scheduler */
+	_Atomic uint64_t rcpts_accepted, rcpts_pending;                   /* scheduler */
+	_Atomic uint64_t delivered, bounced, expired, withdrawn, suppressed; /* scheduler */
+	_Atomic uint64_t deferrals;                                       /* scheduler: passes */
+	_Atomic uint64_t waiting;                                         /* scheduler: until a retry */
+	_Atomic uint64_t sessions_open, sessions_total, sessions_tls;     /* workers */
+	_Atomic uint64_t messages_tls, messages_clear;                    /* workers */
+	_Atomic uint64_t commits, event_lines;                            /* recorder */
+};
+
+struct hub {
+	const struct run_config *config;
+	struct mailbox *scheduler, *resolver, *recorder, *files, *main;
+	struct mailbox **workers;
+	uint32_t workers_count;
+	struct body_budget bodies; /* --memory */
+	struct tls_pool *tls_pool;
+	struct hub_counters counters;
+};
+
+/* Posts to one of the mailboxes. */
+void hub_post(struct mailbox *to, enum post_kind kind, void *object, uint32_t number, uint64_t a);
+const char *post_name(enum post_kind kind);
+
+static inline void hub_count(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+static inline void hub_uncount(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_sub_explicit(counter, n, memory_order_relaxed);
+}
+static inline uint64_t hub_read(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* One file of the spool in work, from the moment it was found until its records are dead.
+ *
+ * Created by the files thread; passes through the mailboxes. Each field is written by the thread named
+ * beside it, and read by others only after a message that was posted later. Name and identity never
+ * change. Life (post.def): FILE_FOUND, READ, READ_DONE, attempts with their outcomes, UNLINK, UNLINKED,
+ * MESSAGE_OVER; or READ_DONE, REJECTED, REJECT_RECORDED, MOVE_BAD, UNLINKED, MESSAGE_OVER. */
+#ifndef ENGINE_RUN_MESSAGE_H
+#define ENGINE_RUN_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/base/body.h"
+#include "engine/base/envelope.h"
+#include "engine/base/hash_map.h"
+#include "engine/base/list.h"
+#include "engine/base/result.h"
+#include "engine/io/file.h"
+#include "engine/run/hub.h"
+
+#define MESSAGE_MAGIC 0x3e55a6e1u
+
+enum message_state { /* scheduler */
+	MESSAGE_FOUND,     /* waits for a read */
+	MESSAGE_READING,   /* a worker reads it */
+	MESSAGE_DELIVERING, /* has attempts */
+	MESSAGE_LEAVING,   /* its file is being unlinked or moved */
+};
+
+struct message {
+	uint32_t magic;
+	struct file_identity identity;
+	int64_t found_wall_us;
+	uint64_t accepted_ns;        /* monotonic instant at which its lifetime began */
+
+	/* worker that reads it first; read-only after READ_DONE */
+	struct envelope *envelope;   /* NULL: not read, or no mail */
+	enum result read_result;     /* RESULT_OK; RESULT_INVALID: no mail, `reason` says why; else the
+	                              * file could not be read now, or is not there any more */
+	char reason[240];
+
+	/* scheduler */
+	enum message_state state;
+	bool withdrawn;              /* the file went away: what has no outcome is withdrawn */
+	bool recovered;              /* the journal has records of it from an earlier run */
+	uint32_t rcpts_open;         /* without final outcome */
+	struct body *body;           /* our reference while first attempts wait and memory lasts */
+	struct list_node body_node;  /* in the scheduler's list of bodies held */
+	struct list_node node;       /* waiting for a read; or of all in work */
+	struct list attempts;        /* all of its attempts, by attempt->message_node */
+	enum post_kind depart_as;    /* UNLINK or MOVE_BAD, while it waits for a credit */
+	struct list_node depart_node; /* waits for a credit; then the recorder's, while REJECTED */
+
+	/* recorder */
+	uint64_t first_seq;          /* of its first record; 0: none */
+	struct list_node journal_node;
+
+	/* files */
+	struct hash_node known;      /* by name */
+	bool leaving, gone;
+	struct list_node leave_node;
+	bool to_bad;
+
+	char name[];                 /* in new/ */
+};
+
+/* NULL: out of memory. */
+MUST_USE struct message *message_create(const char *name, const struct file_identity *identity);
+/* No attempt is left. */
+void message_destroy(struct message *message);
+
+#endif

@@ -1,0 +1,245 @@
+#include "engine/run/delivery.h"
+#include "engine/smtp/smtp_reply_class.h"
+
+/* What SMTP said about each recipient, made into fates (the table of CONFORMANCE 0.4). A recipient that
+ * stays open goes on: to the same host at once, or to the next one; when no host is left in this pass,
+ * it is deferred, or bounced if every host lacks what it needs. */
+
+enum {
+	/* Sessions that broke before its turn are no attempt (SMTP-41), but a host which always does
+	 * that must come to an end. */
+	FRESH_TRIES_MAX = 3,
+	HEARD_COUNT_MAX = 60000,
+};
+
+/* ---- before ---- */
+
+void outcome_prepare(struct attempt *attempt)
+{
+	struct attempt_work *work = attempt->work;
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
+		if (attempt->rcpts[i].fate == ATTEMPT_OPEN)
+			work->results[count++] = (struct smtp_rcpt_result){ .rcpt = attempt->rcpts[i].rcpt };
+	CHECK(count > 0);
+	CHECK(attempt->body != NULL);
+	work->transaction = (struct smtp_transaction){
+		.envelope = attempt->message->envelope,
+		.body = attempt->body,
+		.rcpts = work->results,
+		.rcpts_count = count,
+		.texts = work->texts + work->texts_used,
+		.texts_size = work->texts_size - work->texts_used,
+		.eightbit_as_is = work->eightbit_as_is,
+		.owner = attempt,
+	};
+}
+
+/* ---- after ---- */
+
+struct verdicts {
+	bool again, next_host; /* some recipients want this */
+};
+
+static void settle_rcpt(struct attempt_rcpt *rcpt, const struct smtp_rcpt_result *result,
+	const struct smtp_action *action, enum attempt_fate fate)
+{
+	rcpt->fate = (uint8_t)fate;
+	rcpt->bounce_class = (uint8_t)action->bounce_class;
+	rcpt->code = result->code;
+	rcpt->status = result->status;
+	rcpt->counts_as_attempt = action->counts_as_attempt;
+}
+
+static void hear_action(struct delivery *d, struct heard *heard, const struct smtp_action *action,
+	enum attempt_fate fate)
+{
+	if (fate == ATTEMPT_DELIVERED && heard->good < HEARD_COUNT_MAX) {
+		heard->good++;
+		d->delivered_count++;
+	}
+	if (action->counts_as_block && heard->blocks < HEARD_COUNT_MAX)
+		heard->blocks++;
+	heard->slow_down |= action->throttle == SMTP_THROTTLE_SLOW_DOWN;
+	heard->suspend |= action->throttle == SMTP_THROTTLE_SUSPEND;
+}
+
+static void judge(struct delivery *d, struct attempt *attempt, struct attempt_rcpt *rcpt,
+	const struct smtp_rcpt_result *result, struct verdicts *verdicts)
+{
+	struct attempt_work *work = attempt->work;
+	if (result->verdict == SMTP_VERDICT_OTHER_HOST) {
+		rcpt->lacks = result->cause;
+		verdicts->next_host = true;
+		return;
+	}
+	bool mandatory = security_demand_needs_tls(&d->host->demand);
+	bool demanded = !mandatory || d->smtp.tls_active;
+	struct smtp_action action =
+		smtp_reply_class_rcpt(&work->transaction, result, demanded, mandatory);
+	bool again = action.fate == SMTP_FATE_AGAIN;
+	if (again && (result->verdict != SMTP_VERDICT_NOT_TRIED || work->fresh_tries < FRESH_TRIES_MAX)) {
+		verdicts->again = true;
+		return;
+	}
+	enum attempt_fate fate = ATTEMPT_DEFERRED;
+	if (action.fate == SMTP_FATE_DELIVERED)
+		fate = ATTEMPT_DELIVERED;
+	else if (action.fate == SMTP_FATE_BOUNCE)
+		fate = ATTEMPT_BOUNCED;
+	hear_action(d, &work->heard, &action, fate);
+	settle_rcpt(rcpt, result, &action, fate);
+	if (fate != ATTEMPT_DEFERRED || !(action.next_mx || again))
+		return;
+	/* The next host may take it; what this one said is kept in case none does. */
+	work->trouble = *rcpt;
+	rcpt->fate = ATTEMPT_OPEN;
+	verdicts->next_host = true;
+}
+
+static void add_reason(struct delivery *d, struct attempt *attempt, const struct smtp_rcpt_result *result)
+{
+	if (result->verdict == SMTP_VERDICT_DELIVERED || result->cause == SMTP_CAUSE_REPLY)
+		return; /* the reply is in the event */
+	attempt_add_reason(attempt, d->host->name, &d->ip, smtp_cause_text(result->cause));
+}
+
+static void judge_all(struct delivery *d, struct attempt *attempt, struct verdicts *verdicts)
+{
+	struct attempt_work *work = attempt->work;
+	const struct smtp_transaction *transaction = &work->transaction;
+	uint8_t facts = delivery_facts(d, attempt);
+	uint32_t next = 0;
+	uint8_t told = SMTP_CAUSE_NONE;
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
+		struct attempt_rcpt *rcpt = &attempt->rcpts[i];
+		if (rcpt->fate != ATTEMPT_OPEN)
+			continue;
+		const struct smtp_rcpt_result *result = &transaction->rcpts[next++];
+		CHECK(result->rcpt == rcpt->rcpt);
+		rcpt->facts = facts;
+		rcpt->text_at = work->texts_used + result->text_at;
+		rcpt->text_len = result->text_len;
+		judge(d, attempt, rcpt, result, verdicts);
+		if (result->cause != told)
+			add_reason(d, attempt, result);
+		told = result->cause;
+	}
+	CHECK(next == transaction->rcpts_count);
+	work->texts_used += transaction->texts_len;
+}
+
+static void count_message(struct delivery *d, const struct attempt *attempt)
+{
+	struct hub_counters *counters = &d->worker->hub->counters;
+	if (attempt->work->transaction.delivered_count == 0)
+		return;
+	hub_count(d->smtp.tls_active ? &counters->messages_tls : &counters->messages_clear, 1);
+}
+
+void outcome_of_transaction(struct delivery *d, struct attempt *attempt)
+{
+	CHECK_OBJ(attempt, ATTEMPT_MAGIC);
+	struct worker *w = d->worker;
+	struct attempt_work *work = attempt->work;
+	struct verdicts verdicts = { 0 };
+	unsigned learned = smtp_session_learned(&d->smtp);
+	if (learned != 0)
+		host_memory_avoid(&w->hosts, &d->ip, d->host->port, learned, worker_now(w));
+	count_message(d, attempt);
+	judge_all(d, attempt, &verdicts);
+	if (!verdicts.again && !verdicts.next_host) {
+		outcome_of_pass(w, attempt);
+		return;
+	}
+	if (verdicts.again) {
+		work->fresh_tries++;
+	} else {
+		bool lacks = false;
+		for (uint32_t i = 0; i < attempt->rcpts_count; i++)
+			lacks |= attempt->rcpts[i].fate == ATTEMPT_OPEN && attempt->rcpts[i].lacks != 0;
+		work->hosts_lacking += lacks;
+		work->hosts_tried++;
+		walk_next_host(attempt);
+	}
+	lease_add_first(w, attempt);
+}
+
+/* ---- the pass is over ---- */
+
+/* CONFORMANCE 0.4: no 8BITMIME at the receiver: another MX, then as it is (--8bit=as-is). */
+static bool second_pass_as_is(struct worker *w, struct attempt *attempt)
+{
+	struct attempt_work *work = attempt->work;
+	if (work->eightbit_as_is || w->config->options->eight_bit != 0)
+		return false;
+	bool wanted = false;
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
+		const struct attempt_rcpt *rcpt = &attempt->rcpts[i];
+		wanted |= rcpt->fate == ATTEMPT_OPEN &&
+			(rcpt->lacks == SMTP_CAUSE_NO_8BITMIME || rcpt->lacks == SMTP_CAUSE_NO_SMTPUTF8);
+	}
+	if (!wanted)
+		return false;
+	work->eightbit_as_is = true;
+	work->hosts_lacking = 0;
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
+		attempt->rcpts[i].lacks = SMTP_CAUSE_NONE;
+	walk_begin(w, attempt);
+	return true;
+}
+
+static enum bounce_class class_of_lack(enum smtp_cause cause)
+{
+	return cause == SMTP_CAUSE_TOO_BIG ? BOUNCE_CLASS_SIZE : BOUNCE_CLASS_PROTOCOL;
+}
+
+/* Every host was asked and every one lacks it: that will not change by waiting. */
+static void settle_lacking(struct attempt *attempt, struct attempt_rcpt *rcpt)
+{
+	enum smtp_cause cause = rcpt->lacks;
+	bool all = attempt->work->hosts_lacking >= attempt->route->hosts_count;
+	rcpt->fate = all ? ATTEMPT_BOUNCED : ATTEMPT_DEFERRED;
+	rcpt->status = smtp_cause_status(cause);
+	if (!all)
+		rcpt->status.class = 4;
+	rcpt->bounce_class = (uint8_t)class_of_lack(cause);
+	rcpt->code = 0;
+	rcpt->counts_as_attempt = true;
+}
+
+static void settle_open(struct worker *w, struct attempt *attempt)
+{
+	struct attempt_work *work = attempt->work;
+	/* RFC 7504: 521 from all hosts is a final answer, where nothing forbids to believe it (POL-14). */
+	bool none_accepts = work->hosts_refused > 0 && work->hosts_refused >= attempt->route->hosts_count;
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
+		struct attempt_rcpt *rcpt = &attempt->rcpts[i];
+		if (rcpt->fate != ATTEMPT_OPEN)
+			continue;
+		if (rcpt->lacks != SMTP_CAUSE_NONE) {
+			settle_lacking(attempt, rcpt);
+			continue;
+		}
+		uint32_t index = rcpt->rcpt;
+		*rcpt = work->trouble;
+		rcpt->rcpt = index;
+		rcpt->fate = none_accepts ? ATTEMPT_BOUNCED : ATTEMPT_DEFERRED;
+		if (rcpt->status.class == 0) { /* no host could be tried at all */
+			rcpt->status = attempt_status_of("4.4.1");
+			rcpt->bounce_class = BOUNCE_CLASS_NETWORK;
+		}
+		work->heard.back_off |= rcpt->code == 0 || rcpt->code / 100 == 4;
+	}
+	(void)w;
+}
+
+void outcome_of_pass(struct worker *w, struct attempt *attempt)
+{
+	if (attempt_has_open(attempt) && second_pass_as_is(w, attempt)) {
+		lease_add_first(w, attempt);
+		return;
+	}
+	settle_open(w, attempt);
+	worker_finish(w, attempt);
+}

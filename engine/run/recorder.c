@@ -1,0 +1,546 @@
+#include "engine/run/recorder.h"
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include "engine/base/event.h"
+#include "engine/io/clock.h"
+#include "engine/io/file.h"
+#include "engine/io/loop.h"
+#include "engine/run/config.h"
+#include "engine/run/hub.h"
+#include "engine/run/record_event.h"
+#include "engine/run/recovery.h"
+#include "store/event_file.h"
+#include "store/journal.h"
+#include "store/journal_record.h"
+#include "store/state_lock.h"
+
+/* Happy path: OUTCOME ─▶ records in the journal's batch, lines in `lines` ─▶ commit (fdatasync)
+ * ─▶ lines to the event file ─▶ RECORDED.
+ * Failure modes: the commit or the event file fails ─▶ RECORD_FAILED once; what is not recorded stays in
+ * memory, nobody is told that it is done, so its file stays and is sent again by the next run. */
+
+#define MS_NS 1000000ull
+#define RECORDER_MAGIC 0x4ec04de4u
+
+enum {
+	/* A batch is committed before its time when it holds this much. */
+	COMMIT_BYTES = 1024 * 1024,
+	LINES_BYTES = JOURNAL_BATCH_BYTES,
+	PATH_BYTES = 4096,
+};
+
+struct recorder {
+	uint32_t magic;
+	struct hub *hub;
+	const struct run_config *config;
+	struct loop loop;
+	struct logger log;
+	struct fail fail;
+	struct recovery *recovery;
+	struct state_lock lock;
+	struct journal *journal;
+	bool has_events;                 /* --events was given */
+	struct event_file events;
+	char state_path[PATH_BYTES];
+
+	struct buf lines;                /* of the records since the last commit */
+	uint64_t lines_seq;              /* of the last of them */
+	uint8_t *payload;                /* one record being made */
+	struct list uncommitted;         /* attempts whose records are in the batch */
+	struct list uncommitted_rejects; /* messages, by depart_node */
+	struct timer commit_timer;
+	uint32_t *report_credits;        /* owed to each worker, given with the commit */
+	uint32_t site_credits;
+	bool failed;                     /* told the scheduler */
+	bool flush_wanted;
+
+	struct list live;                /* messages with records, oldest first_seq first */
+	uint64_t recovered_left;         /* files of earlier runs that are still there */
+};
+
+/* ---- failing ---- */
+
+static void give_up(struct recorder *r, enum log_row row, const struct fail *fail)
+{
+	if (r->failed)
+		return;
+	r->failed = true;
+	log_write(&r->log, row, LOG_FIELDS(log_fail("why", fail)));
+	hub_post(r->hub->scheduler, POST_RECORD_FAILED, NULL, 0, 0);
+}
+
+/* ---- commit ---- */
+
+static void tell_recorded(struct recorder *r)
+{
+	struct list_node *node;
+	while ((node = list_pop_front(&r->uncommitted)) != NULL)
+		hub_post(r->hub->scheduler, POST_RECORDED, CONTAINER_OF(node, struct attempt, node), 0, 0);
+	while ((node = list_pop_front(&r->uncommitted_rejects)) != NULL)
+		hub_post(r->hub->scheduler, POST_REJECT_RECORDED,
+			CONTAINER_OF(node, struct message, depart_node), 0, 0);
+}
+
+static void give_credits(struct recorder *r)
+{
+	for (uint32_t i = 0; i < r->hub->workers_count; i++) {
+		if (r->report_credits[i] == 0)
+			continue;
+		hub_post(r->hub->workers[i], POST_REPORT_DONE, NULL, r->report_credits[i], 0);
+		r->report_credits[i] = 0;
+	}
+	if (r->site_credits > 0)
+		hub_post(r->hub->scheduler, POST_REPORT_DONE, NULL, r->site_credits, 0);
+	r->site_credits = 0;
+}
+
+/* The lines follow the journal: what is not durable there is told to nobody. */
+static bool write_lines(struct recorder *r)
+{
+	struct fail fail = { 0 };
+	CHECK(!r->lines.overflow);
+	enum result result = RESULT_OK;
+	if (r->has_events && r->lines.len > 0)
+		result = event_file_append(&r->events, r->lines_seq, buf_text(&r->lines), &fail);
+	if (r->has_events && result == RESULT_OK)
+		result = event_file_flush(&r->events, &fail);
+	if (result != RESULT_OK) {
+		give_up(r, LOG_EVENTS_FAILED, &fail);
+		return false;
+	}
+	buf_reset(&r->lines);
+	return true;
+}
+
+static bool commit(struct recorder *r)
+{
+	struct fail fail = { 0 };
+	loop_timer_stop(&r->loop, &r->commit_timer);
+	if (r->failed)
+		return false;
+	if (journal_commit(r->journal, &fail) != RESULT_OK) {
+		give_up(r, LOG_JOURNAL_FAILED, &fail);
+		return false;
+	}
+	if (!write_lines(r))
+		return false;
+	hub_count(&r->hub->counters.commits, 1);
+	tell_recorded(r);
+	give_credits(r);
+	return true;
+}
+
+static void commit_due(struct timer *timer)
+{
+	commit(CONTAINER_OF(timer, struct recorder, commit_timer));
+}
+
+static void commit_soon(struct recorder *r)
+{
+	if (journal_pending_bytes(r->journal) >= COMMIT_BYTES)
+		commit(r);
+	else if (!timer_is_running(&r->commit_timer))
+		loop_timer_start(
+			&r->loop, &r->commit_timer, (uint64_t)r->config->options->commit_ms * MS_NS, commit_due);
+}
+
+/* ---- records ---- */
+
+/* Appends the record that was put into `payload`; its line is the last one in `lines`. */
+static void append(struct recorder *r, enum journal_type type, struct buf *payload)
+{
+	CHECK(!payload->overflow);
+	r->lines_seq = journal_next_seq(r->journal);
+	enum result result = journal_append(r->journal, type, buf_text(payload));
+	if (result == RESULT_OK) {
+		hub_count(&r->hub->counters.event_lines, 1);
+		return;
+	}
+	struct fail fail = { 0 };
+	fail_set(&fail, result, "a record does not fit into the journal");
+	give_up(r, LOG_JOURNAL_FAILED, &fail);
+}
+
+static struct buf new_payload(struct recorder *r)
+{
+	struct buf payload;
+	buf_init(&payload, r->payload, JOURNAL_PAYLOAD_BYTES_MAX);
+	return payload;
+}
+
+static void append_outcome(struct recorder *r, struct journal_outcome *outcome, size_t line_at)
+{
+	outcome->line = text_of_bytes(r->lines.data + line_at, r->lines.len - line_at);
+	struct buf payload = new_payload(r);
+	journal_record_put_outcome(&payload, outcome);
+	append(r, JOURNAL_OUTCOME, &payload);
+}
+
+static void append_event(struct recorder *r, size_t line_at)
+{
+	struct buf payload = new_payload(r);
+	struct text line = text_of_bytes(r->lines.data + line_at, r->lines.len - line_at);
+	journal_record_put_event(&payload, line);
+	append(r, JOURNAL_EVENT, &payload);
+}
+
+/* Room for one more line and record, by a commit if need be. */
+static bool make_room(struct recorder *r)
+{
+	bool fits = buf_room(&r->lines) >= EVENT_LINE_BYTES_MAX &&
+		journal_pending_bytes(r->journal) + JOURNAL_PAYLOAD_BYTES_MAX + JOURNAL_BLOCK_BYTES <
+			JOURNAL_BATCH_BYTES;
+	return !r->failed && (fits || commit(r));
+}
+
+static struct journal_file file_of(const struct message *message)
+{
+	const struct file_identity *identity = &message->identity;
+	bool has_birth = identity->birth_ns != 0;
+	return (struct journal_file){
+		.name = text_of(message->name),
+		.inode = identity->inode,
+		.birth_ns = identity->birth_ns,
+		.modified_ns = has_birth ? 0 : identity->modified_ns,
+		.bytes = has_birth ? 0 : identity->bytes,
+	};
+}
+
+static void note_live(struct recorder *r, struct message *message, uint64_t seq)
+{
+	if (message->first_seq != 0)
+		return;
+	message->first_seq = seq;
+	list_push_back(&r->live, &message->journal_node);
+}
+
+static void record_rcpt(struct recorder *r, const struct attempt *attempt, const struct attempt_rcpt *rcpt,
+	int64_t wall_us)
+{
+	if (!make_room(r))
+		return;
+	uint64_t seq = journal_next_seq(r->journal);
+	size_t line_at = r->lines.len;
+	record_event_rcpt(attempt, rcpt, seq, wall_us, &r->lines);
+	struct journal_outcome outcome = {
+		.file = file_of(attempt->message),
+		.rcpt = rcpt->rcpt,
+		.kind = record_event_kind(rcpt->fate),
+		.attempt = attempt->number,
+	};
+	if (event_kind_is_final(outcome.kind))
+		note_live(r, attempt->message, seq);
+	append_outcome(r, &outcome, line_at);
+}
+
+static void record_outcome(struct recorder *r, struct attempt *attempt)
+{
+	CHECK_OBJ(attempt, ATTEMPT_MAGIC);
+	int64_t wall_us = clock_wall_us();
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
+		record_rcpt(r, attempt, &attempt->rcpts[i], wall_us);
+	list_push_back(&r->uncommitted, &attempt->node);
+	commit_soon(r);
+}
+
+static void record_rejected(struct recorder *r, struct message *message)
+{
+	if (make_room(r)) {
+		uint64_t seq = journal_next_seq(r->journal);
+		size_t line_at = r->lines.len;
+		record_event_rejected(message, seq, clock_wall_us(), &r->lines);
+		struct journal_outcome outcome = {
+			.file = file_of(message),
+			.rcpt = JOURNAL_RCPT_ALL,
+			.kind = EVENT_REJECTED_INPUT,
+		};
+		note_live(r, message, seq);
+		append_outcome(r, &outcome, line_at);
+	}
+	list_push_back(&r->uncommitted_rejects, &message->depart_node);
+	commit_soon(r);
+}
+
+static void record_session(struct recorder *r, struct session_report *report)
+{
+	if (make_room(r)) {
+		size_t line_at = r->lines.len;
+		record_event_session(report, journal_next_seq(r->journal), &r->lines);
+		append_event(r, line_at);
+	}
+	r->report_credits[report->worker]++;
+	route_unref(report->route);
+	free(report);
+	commit_soon(r);
+}
+
+static void record_site(struct recorder *r, struct site_report *report)
+{
+	if (make_room(r)) {
+		size_t line_at = r->lines.len;
+		record_event_site(report, journal_next_seq(r->journal), &r->lines);
+		append_event(r, line_at);
+	}
+	r->site_credits++;
+	free(report);
+	commit_soon(r);
+}
+
+/* ---- retiring ---- */
+
+/* Segments go when every file with an outcome in them is unlinked for good and their lines are durable. */
+static void retire(struct recorder *r)
+{
+	if (r->failed || r->recovered_left > 0 || journal_segments_count(r->journal) < 2)
+		return;
+	uint64_t keep_seq = journal_committed_seq(r->journal) + 1;
+	struct list_node *oldest = list_first(&r->live);
+	if (oldest != NULL)
+		keep_seq = CONTAINER_OF(oldest, struct message, journal_node)->first_seq;
+	if (journal_oldest_end_seq(r->journal) > keep_seq)
+		return;
+	struct fail fail = { 0 };
+	enum result result = RESULT_OK;
+	if (r->has_events)
+		result = event_file_sync(&r->events, &fail);
+	if (result == RESULT_OK)
+		result = journal_retire(r->journal, keep_seq, &fail);
+	if (result != RESULT_OK)
+		log_write(&r->log, LOG_FAILED,
+			LOG_FIELDS(log_cstr("what", "retiring a journal segment"), log_fail("why", &fail)));
+}
+
+static void unlinked(struct recorder *r, struct message *message, bool stuck)
+{
+	CHECK_OBJ(message, MESSAGE_MAGIC);
+	/* A file that could not be removed keeps its tombstones: its place in the list stays taken by
+	 * never retiring again in this run. */
+	if (stuck)
+		r->recovered_left++;
+	if (message->recovered && !stuck)
+		r->recovered_left -= r->recovered_left > 0;
+	if (list_node_is_linked(&message->journal_node))
+		list_remove(&message->journal_node);
+	hub_post(r->hub->scheduler, POST_MESSAGE_OVER, message, 0, 0);
+}
+
+/* ---- the thread ---- */
+
+static void reopen(struct recorder *r)
+{
+	struct fail fail = { 0 };
+	if (!r->has_events || r->failed)
+		return;
+	if (event_file_reopen(&r->events, &fail) != RESULT_OK)
+		give_up(r, LOG_EVENTS_FAILED, &fail);
+	else
+		log_write(&r->log, LOG_EVENTS_REOPENED, LOG_NO_FIELDS);
+}
+
+static void hear(struct loop *loop, const struct mailbox_message *message)
+{
+	struct recorder *r = loop->owner;
+	switch (message->kind) {
+	case POST_OUTCOME:
+		record_outcome(r, message->object);
+		break;
+	case POST_REJECTED:
+		record_rejected(r, message->object);
+		break;
+	case POST_SESSION_OVER:
+		record_session(r, message->object);
+		break;
+	case POST_SITE_CHANGED:
+		record_site(r, message->object);
+		break;
+	case POST_UNLINKED:
+		unlinked(r, message->object, message->number != 0);
+		break;
+	case POST_REOPEN:
+		reopen(r);
+		break;
+	case POST_RECORDER_FLUSH:
+		if (commit(r))
+			hub_post(r->hub->scheduler, POST_RECORDER_FLUSHED, NULL, 0, 0);
+		break;
+	case POST_STOP:
+		loop_stop(loop);
+		break;
+	default:
+		UNREACHABLE("a message that is not for the recorder");
+	}
+}
+
+static void turn_end(struct loop *loop)
+{
+	retire(loop->owner);
+}
+
+void *recorder_run(void *recorder)
+{
+	static const struct loop_handlers handlers = { .message = hear, .turn_end = turn_end };
+	const struct ring_options options = { .submissions = 16, .without_buffers = true };
+	struct recorder *r = recorder;
+	check_install_signal_stack();
+	if (loop_init(&r->loop, &options, r->hub->recorder, &handlers, r, &r->fail) != RESULT_OK)
+		return r;
+	loop_run(&r->loop);
+	/* The last word after a failure: a disk that has room again takes what is in memory. */
+	struct fail fail = { 0 };
+	if (r->failed && !journal_is_dead(r->journal) && journal_commit(r->journal, &fail) == RESULT_OK)
+		r->failed = !write_lines(r);
+	loop_timer_stop(&r->loop, &r->commit_timer);
+	loop_deinit(&r->loop);
+	return NULL;
+}
+
+/* ---- start and end ---- */
+
+static enum result recover_outcome(struct recorder *r, const struct journal_entry *entry)
+{
+	const struct journal_outcome *outcome = &entry->outcome;
+	const struct file_identity identity = {
+		.inode = outcome->file.inode,
+		.birth_ns = outcome->file.birth_ns,
+		.modified_ns = outcome->file.modified_ns,
+		.bytes = outcome->file.bytes,
+	};
+	if (!event_kind_is_final(outcome->kind))
+		return RESULT_OK;
+	if (outcome->rcpt == JOURNAL_RCPT_ALL)
+		return recovery_add_rejected(r->recovery, outcome->file.name, &identity, entry->seq);
+	return recovery_add_done(r->recovery, outcome->file.name, &identity, outcome->rcpt, entry->seq);
+}
+
+static enum result on_record(const struct journal_record *record, void *context)
+{
+	struct recorder *r = context;
+	struct journal_entry entry;
+	enum result result = journal_record_decode(record, &entry);
+	if (result == RESULT_OK && entry.type == JOURNAL_OUTCOME)
+		result = recover_outcome(r, &entry);
+	/* A line that a crash kept from the event file is written now, the same byte for byte. */
+	if (result == RESULT_OK && r->has_events && !text_is_empty(journal_entry_line(&entry)))
+		result = event_file_append_missing(&r->events, entry.seq, journal_entry_line(&entry), &r->fail);
+	return result;
+}
+
+struct still_there {
+	struct recorder *recorder;
+	int new_fd;
+};
+
+/* Files that are gone need no tombstones. */
+static void check_file(struct hash_node *node, void *context)
+{
+	struct still_there *there = context;
+	struct recovered_file *file = CONTAINER_OF(node, struct recovered_file, node);
+	struct file_identity identity;
+	enum file_type type;
+	enum result result = file_look(there->new_fd, file->name, &type, &identity, NULL);
+	if (result == RESULT_NOT_FOUND ||
+		(result == RESULT_OK && !file_identity_equal(&identity, &file->identity)))
+		recovery_forget(there->recorder->recovery, text_of(file->name), &file->identity);
+	else
+		there->recorder->recovered_left++;
+}
+
+static enum result open_state(struct recorder *r, struct fail *fail)
+{
+	const struct send_options *options = r->config->options;
+	if (snprintf(r->state_path, sizeof r->state_path, "%s/state", options->spool) >=
+		(int)sizeof r->state_path)
+		return fail_set(fail, RESULT_TOO_LONG, "--spool: the path is too long");
+	enum result result = file_make_directories(r->state_path, 0700, fail);
+	if (result == RESULT_OK)
+		result = state_lock_acquire(&r->lock, r->state_path, fail);
+	if (result == RESULT_OK && *options->events != '\0') {
+		result = event_file_open(&r->events, options->events, fail);
+		r->has_events = result == RESULT_OK;
+	}
+	if (result != RESULT_OK)
+		return result;
+	const struct journal_config config = {
+		.path = r->state_path,
+		.segment_bytes = JOURNAL_SEGMENT_BYTES,
+		.batch_bytes = JOURNAL_BATCH_BYTES,
+	};
+	result = journal_open(&config, on_record, r, &r->journal, fail);
+	if (result == RESULT_OK && r->has_events)
+		result = event_file_flush(&r->events, fail);
+	return result;
+}
+
+static enum result set_up(struct recorder *r, int new_fd, struct fail *fail)
+{
+	uint8_t *lines = malloc(LINES_BYTES);
+	buf_init(&r->lines, lines, lines != NULL ? LINES_BYTES : 0);
+	r->payload = malloc(JOURNAL_PAYLOAD_BYTES_MAX);
+	r->report_credits = calloc(r->hub->workers_count, sizeof *r->report_credits);
+	if (lines == NULL || r->payload == NULL || r->report_credits == NULL)
+		return fail_set(fail, RESULT_MEMORY, "out of memory for the recorder");
+	enum result result = open_state(r, fail);
+	if (result != RESULT_OK)
+		return result;
+	struct still_there there = { .recorder = r, .new_fd = new_fd };
+	uint64_t outcomes = r->recovery->outcomes_count;
+	hash_map_for_each(&r->recovery->files, check_file, &there);
+	if (outcomes > 0)
+		log_write(&r->log, LOG_JOURNAL_RECOVERED,
+			LOG_FIELDS(log_number("outcomes", outcomes),
+				log_number("files_still_there", r->recovered_left)));
+	return RESULT_OK;
+}
+
+enum result recorder_create(struct hub *hub, struct recovery *recovery, int new_fd,
+	struct recorder **out_recorder, struct fail *fail)
+{
+	struct recorder *r = calloc(1, sizeof *r);
+	if (r == NULL)
+		return fail_set(fail, RESULT_MEMORY, "out of memory for the recorder");
+	r->magic = RECORDER_MAGIC;
+	r->hub = hub;
+	r->config = hub->config;
+	r->lock.fd = -1;
+	r->recovery = recovery;
+	r->log = run_config_logger(hub->config, "recorder");
+	list_init(&r->uncommitted);
+	list_init(&r->uncommitted_rejects);
+	list_init(&r->live);
+	enum result result = set_up(r, new_fd, fail);
+	if (result != RESULT_OK) {
+		recorder_destroy(r);
+		return result;
+	}
+	*out_recorder = r;
+	return RESULT_OK;
+}
+
+const struct fail *recorder_fail(const struct recorder *recorder) { return &recorder->fail; }
+
+/* The objects are the scheduler's to free. */
+static void let_go(struct list *list)
+{
+	while (list_pop_front(list) != NULL)
+		;
+}
+
+void recorder_destroy(struct recorder *r)
+{
+	if (r == NULL)
+		return;
+	CHECK_OBJ(r, RECORDER_MAGIC);
+	let_go(&r->uncommitted);
+	let_go(&r->uncommitted_rejects);
+	let_go(&r->live);
+	journal_close(&r->journal);
+	if (r->has_events)
+		event_file_close(&r->events);
+	state_lock_release(&r->lock);
+	free(r->lines.data);
+	free(r->payload);
+	free(r->report_credits);
+	r->magic = 0;
+	free(r);
+}

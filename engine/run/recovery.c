@@ -1,0 +1,116 @@
+#include "engine/run/recovery.h"
+#include <stdlib.h>
+#include <string.h>
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
+#include "engine/io/random.h"
+
+static struct text key_of(const struct hash_node *node)
+{
+	const struct recovered_file *file = CONTAINER_OF(node, struct recovered_file, node);
+	return text_of(file->name);
+}
+
+enum result recovery_init(struct recovery *recovery)
+{
+	uint8_t secret[16];
+	random_secret(secret, sizeof secret);
+	struct siphash_key key = siphash_key_of(secret);
+	recovery->outcomes_count = 0;
+	return hash_map_init(&recovery->files, 64, &key, key_of);
+}
+
+static void drop(struct hash_node *node, void *context)
+{
+	struct recovery *recovery = context;
+	struct recovered_file *file = CONTAINER_OF(node, struct recovered_file, node);
+	hash_map_remove(&recovery->files, node);
+	free(file->done_bits);
+	free(file);
+}
+
+void recovery_deinit(struct recovery *recovery)
+{
+	hash_map_for_each(&recovery->files, drop, recovery);
+	hash_map_deinit(&recovery->files);
+}
+
+static struct recovered_file *find(struct recovery *recovery, struct text name)
+{
+	struct hash_node *node = hash_map_find(&recovery->files, name);
+	return node != NULL ? CONTAINER_OF(node, struct recovered_file, node) : NULL;
+}
+
+/* Of two files with one name only the newer one can still be there. */
+static struct recovered_file *find_or_add(struct recovery *recovery, struct text name,
+	const struct file_identity *identity, uint64_t seq)
+{
+	struct recovered_file *file = find(recovery, name);
+	if (file != NULL && !file_identity_equal(&file->identity, identity)) {
+		drop(&file->node, recovery);
+		file = NULL;
+	}
+	if (file != NULL)
+		return file;
+	file = calloc(1, sizeof *file + name.len + 1);
+	if (file == NULL)
+		return NULL;
+	file->identity = *identity;
+	file->first_seq = seq;
+	memcpy(file->name, name.data, name.len);
+	hash_map_insert(&recovery->files, &file->node);
+	return file;
+}
+
+enum result recovery_add_done(struct recovery *recovery, struct text name,
+	const struct file_identity *identity, uint32_t rcpt, uint64_t seq)
+{
+	if (rcpt >= MESSAGE_RCPTS_MAX)
+		return RESULT_DAMAGED;
+	struct recovered_file *file = find_or_add(recovery, name, identity, seq);
+	if (file == NULL)
+		return RESULT_MEMORY;
+	if (rcpt >= file->done_max) {
+		uint32_t bits_max = (rcpt / 64 + 1) * 64;
+		uint8_t *bits = realloc(file->done_bits, bits_max / 8);
+		if (bits == NULL)
+			return RESULT_MEMORY;
+		memset(bits + file->done_max / 8, 0, (bits_max - file->done_max) / 8);
+		file->done_bits = bits;
+		file->done_max = bits_max;
+	}
+	file->done_bits[rcpt / 8] = (uint8_t)(file->done_bits[rcpt / 8] | 1u << rcpt % 8);
+	recovery->outcomes_count++;
+	return RESULT_OK;
+}
+
+enum result recovery_add_rejected(struct recovery *recovery, struct text name,
+	const struct file_identity *identity, uint64_t seq)
+{
+	struct recovered_file *file = find_or_add(recovery, name, identity, seq);
+	if (file == NULL)
+		return RESULT_MEMORY;
+	file->rejected = true;
+	return RESULT_OK;
+}
+
+void recovery_forget(struct recovery *recovery, struct text name, const struct file_identity *identity)
+{
+	struct recovered_file *file = find(recovery, name);
+	if (file != NULL && file_identity_equal(&file->identity, identity))
+		drop(&file->node, recovery);
+}
+
+struct recovered_file *recovery_find(struct recovery *recovery, const char *name,
+	const struct file_identity *identity)
+{
+	struct recovered_file *file = find(recovery, text_of(name));
+	if (file == NULL || !file_identity_equal(&file->identity, identity))
+		return NULL;
+	return file;
+}
+
+bool recovered_is_done(const struct recovered_file *file, uint32_t rcpt)
+{
+	return rcpt < file->done_max && (file->done_bits[rcpt / 8] >> rcpt % 8 & 1) != 0;
+}

@@ -1,0 +1,46 @@
+/* What the journal of earlier runs says about files that may still be there: which recipients are done,
+ * so that a file which a crash left behind is not sent again (DESIGN 2, "tombstones").
+ * Filled by the recorder's start before the threads run; then only the scheduler reads it. */
+#ifndef ENGINE_RUN_RECOVERY_H
+#define ENGINE_RUN_RECOVERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/base/hash_map.h"
+#include "engine/base/result.h"
+#include "engine/io/file.h"
+
+struct message;
+
+struct recovered_file {
+	struct hash_node node;   /* by name */
+	struct file_identity identity;
+	bool rejected;           /* it was told to be no mail */
+	uint32_t done_max;       /* bits there are */
+	uint8_t *done_bits;
+	uint64_t first_seq;
+	char name[];
+};
+
+struct recovery {
+	struct hash_map files;
+	uint64_t outcomes_count;
+};
+
+MUST_USE enum result recovery_init(struct recovery *recovery);
+void recovery_deinit(struct recovery *recovery);
+
+/* A recipient of the file has a final outcome; or the whole file was rejected. */
+MUST_USE enum result recovery_add_done(struct recovery *recovery, struct text name,
+	const struct file_identity *identity, uint32_t rcpt, uint64_t seq);
+MUST_USE enum result recovery_add_rejected(struct recovery *recovery, struct text name,
+	const struct file_identity *identity, uint64_t seq);
+/* The file was unlinked: nothing of it matters any more. */
+void recovery_forget(struct recovery *recovery, struct text name, const struct file_identity *identity);
+
+/* The entry for this file, if name and identity are the same; else NULL. */
+struct recovered_file *recovery_find(struct recovery *recovery, const char *name,
+	const struct file_identity *identity);
+bool recovered_is_done(const struct recovered_file *file, uint32_t rcpt);
+
+#endif

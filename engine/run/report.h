@@ -1,0 +1,40 @@
+/* What becomes an event without belonging to an attempt: the end of a connection, a change of a site.
+ * Made by a worker or the scheduler, freed by the recorder. */
+#ifndef ENGINE_RUN_REPORT_H
+#define ENGINE_RUN_REPORT_H
+
+#include <stdint.h>
+#include "engine/base/ip_address.h"
+#include "engine/base/list.h"
+#include "engine/base/policy.h"
+#include "engine/route/route.h"
+
+/* POST_SESSION_OVER: one connection attempt. */
+struct session_report {
+	struct list_node node;         /* of the worker, until there is a credit to post it */
+	struct route *route;           /* a reference: holds the texts of the host */
+	const struct route_host *host;
+	struct ip_address ip, source;
+	const char *helo;              /* static for the run */
+	const char *tls;               /* "TLSv1.3" (static) or "" */
+	uint64_t session;
+	int64_t wall_us;
+	enum security_level security;
+	enum security_need need;
+	enum tls_result result;
+	uint16_t code;                 /* of the reply that ended it, or 0 */
+	uint32_t worker;
+	uint32_t delivered_count;
+	char reply[200];
+	char reason[200];
+};
+
+/* POST_SITE_CHANGED */
+struct site_report {
+	int64_t wall_us;
+	char provider[300];
+	const char *source;            /* static for the run */
+	char reason[120];
+};
+
+#endif

@@ -1,0 +1,343 @@
+#include "engine/run/run.h"
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include "engine/base/check.h"
+#include "engine/io/limits_process.h"
+#include "engine/io/signals.h"
+#include "engine/run/config.h"
+#include "engine/run/files.h"
+#include "engine/run/hub.h"
+#include "engine/run/recorder.h"
+#include "engine/run/recovery.h"
+#include "engine/run/resolver.h"
+#include "engine/run/scheduler.h"
+#include "engine/run/status.h"
+#include "engine/run/worker.h"
+#include "tls/tls_context.h"
+
+enum {
+	/* Mailboxes: the credits of all who post to them (hub.h), each with its answers, and room
+	 * for the rare messages that have none. */
+	MAIL_RARE = 256,
+	TEST_MS = 2000, /* a thread that does not wake up in this time never will */
+};
+
+struct thread {
+	pthread_t id;
+	void *(*function)(void *);
+	void *argument;
+	const char *name;
+	struct mailbox *mailbox;
+	bool started;
+};
+
+struct run {
+	struct arena arena;
+	struct send_options options;
+	struct run_config config;
+	struct hub hub;
+	struct recovery recovery;
+	bool has_recovery;
+	struct recorder *recorder;
+	struct scheduler *scheduler;
+	struct resolver *resolver;
+	struct files *files;
+	struct worker **workers;
+	struct thread *threads;
+	size_t threads_count;
+	struct loop loop;
+	struct signals signals;
+	struct status status;
+	struct logger log;
+	unsigned terms; /* how often we were asked to stop */
+	struct fail fail;
+};
+
+static int exit_status_of(enum result result)
+{
+	if (result == RESULT_INVALID || result == RESULT_TOO_LONG || result == RESULT_NOT_FOUND)
+		return RUN_EXIT_ARGUMENTS;
+	if (result == RESULT_UNAVAILABLE)
+		return RUN_EXIT_UNAVAILABLE;
+	if (result == RESULT_BUSY)
+		return RUN_EXIT_BUSY;
+	return RUN_EXIT_NOT_WRITABLE;
+}
+
+/* ---- mailboxes ---- */
+
+static enum result make_mailboxes(struct run *run)
+{
+	struct hub *hub = &run->hub;
+	uint32_t workers = hub->workers_count, sessions = (uint32_t)run->options.sessions;
+	/* To a worker: reads, attempts of its sessions, call-backs, answers to its reports. */
+	uint32_t worker_messages = HUB_READS_MAX + 4 * sessions + HUB_REPORTS_MAX + MAIL_RARE;
+	/* From the workers: what they read, what they heard and returned, slots. */
+	uint32_t from_workers = workers * (HUB_READS_MAX + MAIL_RARE) + 2 * HUB_UNRECORDED_MAX + 2 * sessions;
+	uint32_t scheduler_messages = from_workers + 4 * HUB_FILES_MAX + HUB_ROUTES_MAX +
+		HUB_UNRECORDED_MAX + HUB_SITES_MAX + MAIL_RARE;
+	uint32_t recorder_messages = 2 * HUB_UNRECORDED_MAX + workers * HUB_REPORTS_MAX +
+		2 * HUB_FILES_MAX + HUB_SITES_MAX + MAIL_RARE;
+	struct fail *fail = &run->fail;
+	hub->workers = calloc(workers, sizeof(struct mailbox *));
+	if (hub->workers == NULL)
+		return fail_set(fail, RESULT_MEMORY, "out of memory");
+	enum result r = mailbox_create(scheduler_messages, &hub->scheduler, fail);
+	if (r == RESULT_OK)
+		r = mailbox_create(recorder_messages, &hub->recorder, fail);
+	if (r == RESULT_OK)
+		r = mailbox_create(HUB_ROUTES_MAX + MAIL_RARE, &hub->resolver, fail);
+	if (r == RESULT_OK)
+		r = mailbox_create(4 * HUB_FILES_MAX + MAIL_RARE, &hub->files, fail);
+	if (r == RESULT_OK)
+		r = mailbox_create(MAIL_RARE, &hub->main, fail);
+	for (uint32_t i = 0; i < workers && r == RESULT_OK; i++)
+		r = mailbox_create(worker_messages, &hub->workers[i], fail);
+	return r;
+}
+
+static void end_mailboxes(struct hub *hub)
+{
+	for (uint32_t i = 0; hub->workers != NULL && i < hub->workers_count; i++)
+		mailbox_destroy(hub->workers[i]);
+	free(hub->workers);
+	mailbox_destroy(hub->scheduler);
+	mailbox_destroy(hub->recorder);
+	mailbox_destroy(hub->resolver);
+	mailbox_destroy(hub->files);
+	mailbox_destroy(hub->main);
+}
+
+/* ---- parts ---- */
+
+/* The order matters: the spool's owner first, so that a second sender changes nothing. */
+static enum result make_parts(struct run *run)
+{
+	struct hub *hub = &run->hub;
+	struct fail *fail = &run->fail;
+	enum result r = recovery_init(&run->recovery);
+	if (r != RESULT_OK)
+		return fail_set(fail, r, "out of memory");
+	run->has_recovery = true;
+	r = files_create(hub, &run->files, fail);
+	if (r == RESULT_OK)
+		r = recorder_create(hub, &run->recovery, files_new_fd(run->files), &run->recorder, fail);
+	if (r == RESULT_OK)
+		r = resolver_create(hub, &run->resolver, fail);
+	if (r == RESULT_OK)
+		r = scheduler_create(hub, &run->recovery, &run->scheduler, fail);
+	run->workers = calloc(hub->workers_count, sizeof(struct worker *));
+	if (r == RESULT_OK && run->workers == NULL)
+		r = fail_set(fail, RESULT_MEMORY, "out of memory");
+	for (uint32_t i = 0; i < hub->workers_count && r == RESULT_OK; i++)
+		r = worker_create(hub, i, files_new_fd(run->files), &run->workers[i], fail);
+	return r;
+}
+
+static void end_parts(struct run *run)
+{
+	recorder_destroy(run->recorder);
+	files_destroy(run->files);
+	scheduler_destroy(run->scheduler);
+	for (uint32_t i = 0; run->workers != NULL && i < run->hub.workers_count; i++)
+		worker_destroy(run->workers[i]);
+	free(run->workers);
+	resolver_destroy(run->resolver);
+	if (run->has_recovery)
+		recovery_deinit(&run->recovery);
+}
+
+/* ---- threads ---- */
+
+static void add_thread(struct run *run, const char *name, void *(*function)(void *), void *argument,
+	struct mailbox *mailbox)
+{
+	run->threads[run->threads_count++] = (struct thread){
+		.name = name,
+		.function = function,
+		.argument = argument,
+		.mailbox = mailbox,
+	};
+}
+
+static enum result start_threads(struct run *run)
+{
+	struct hub *hub = &run->hub;
+	run->threads = calloc(hub->workers_count + 4, sizeof *run->threads);
+	if (run->threads == NULL)
+		return fail_set(&run->fail, RESULT_MEMORY, "out of memory");
+	add_thread(run, "recorder", recorder_run, run->recorder, hub->recorder);
+	add_thread(run, "resolver", resolver_run, run->resolver, hub->resolver);
+	for (uint32_t i = 0; i < hub->workers_count; i++)
+		add_thread(run, "worker", worker_run, run->workers[i], hub->workers[i]);
+	add_thread(run, "scheduler", scheduler_run, run->scheduler, hub->scheduler);
+	add_thread(run, "files", files_run, run->files, hub->files);
+	for (size_t i = 0; i < run->threads_count; i++) {
+		struct thread *thread = &run->threads[i];
+		int error = pthread_create(&thread->id, NULL, thread->function, thread->argument);
+		if (error != 0)
+			return fail_set_errno(&run->fail, error, "starting the %s thread", thread->name);
+		thread->started = true;
+		pthread_setname_np(thread->id, thread->name);
+		/* Wake-ups that do not arrive would show much later, as mail that stands still. */
+		enum result r = mailbox_test(thread->mailbox, TEST_MS, &run->fail);
+		if (r != RESULT_OK)
+			return r;
+	}
+	return RESULT_OK;
+}
+
+/* The first thread that could not begin says why. */
+static enum result fail_of_threads(const struct run *run, struct fail *out_fail)
+{
+	const struct fail *fails[4] = { recorder_fail(run->recorder), resolver_fail(run->resolver),
+		scheduler_fail(run->scheduler), files_fail(run->files) };
+	for (size_t i = 0; i < COUNT_OF(fails); i++)
+		if (fails[i]->result != RESULT_OK) {
+			*out_fail = *fails[i];
+			return out_fail->result;
+		}
+	for (uint32_t i = 0; i < run->hub.workers_count; i++)
+		if (worker_fail(run->workers[i])->result != RESULT_OK) {
+			*out_fail = *worker_fail(run->workers[i]);
+			return out_fail->result;
+		}
+	return RESULT_OK;
+}
+
+static void stop_threads(struct run *run)
+{
+	for (size_t i = 0; i < run->threads_count; i++)
+		if (run->threads[i].started)
+			hub_post(run->threads[i].mailbox, POST_STOP, NULL, 0, 0);
+}
+
+static void join_threads(struct run *run)
+{
+	for (size_t i = 0; i < run->threads_count; i++)
+		if (run->threads[i].started)
+			pthread_join(run->threads[i].id, NULL);
+	free(run->threads);
+	run->threads = NULL;
+}
+
+/* ---- the main thread: signals and the status line ---- */
+
+static void on_signal(struct signals *signals, int signal)
+{
+	struct run *run = CONTAINER_OF(signals, struct run, signals);
+	log_write(&run->log, LOG_SIGNAL, LOG_FIELDS(log_cstr("signal", strsignal(signal))));
+	if (signal == SIGHUP)
+		hub_post(run->hub.recorder, POST_REOPEN, NULL, 0, 0);
+	else if (run->terms++ < 2) /* the first drains, the second stops at once, more change nothing */
+		hub_post(run->hub.scheduler, POST_DRAIN, NULL, run->terms > 1, 0);
+}
+
+static void hear(struct loop *loop, const struct mailbox_message *message)
+{
+	CHECK(message->kind == POST_STOP);
+	loop_stop(loop);
+}
+
+static enum result watch(struct run *run)
+{
+	static const struct loop_handlers handlers = { .message = hear };
+	const struct ring_options options = { .submissions = 16, .without_buffers = true };
+	enum result r = loop_init(&run->loop, &options, run->hub.main, &handlers, run, &run->fail);
+	if (r != RESULT_OK)
+		return r;
+	r = signals_open(&run->signals, run->loop.ring, on_signal, &run->fail);
+	if (r != RESULT_OK) {
+		loop_deinit(&run->loop);
+		return r;
+	}
+	r = start_threads(run);
+	if (r == RESULT_OK) {
+		log_write(&run->log, LOG_STARTED,
+			LOG_FIELDS(log_cstr("spool", run->options.spool),
+				log_cstr("helo", run->config.sources[0].helo),
+				log_number("workers", run->hub.workers_count)));
+		status_start(&run->status, &run->hub, &run->loop);
+		loop_run(&run->loop);
+		status_stop(&run->status);
+	} else {
+		stop_threads(run);
+	}
+	join_threads(run);
+	signals_close(&run->signals);
+	while (run->signals.op.in_flight)
+		ring_run_once(run->loop.ring, RING_FOREVER);
+	loop_deinit(&run->loop);
+	return r;
+}
+
+static int run_threads(struct run *run)
+{
+	struct hub *hub = &run->hub;
+	hub->config = &run->config;
+	hub->workers_count = run->config.workers_count;
+	body_budget_init(&hub->bodies, (size_t)run->options.memory_bytes);
+	hub->tls_pool = tls_pool_create();
+	enum result r = make_mailboxes(run);
+	if (r == RESULT_OK)
+		r = make_parts(run);
+	if (r == RESULT_OK) {
+		r = watch(run);
+		/* A thread that could not begin tells more than that it did not wake up. */
+		if (r != RESULT_OK)
+			r = fail_of_threads(run, &run->fail) != RESULT_OK ? run->fail.result : r;
+	}
+	int status = RUN_EXIT_DONE;
+	if (r != RESULT_OK) {
+		status = exit_status_of(r);
+		log_write(&run->log, LOG_FAILED, LOG_FIELDS(log_fail("why", &run->fail)));
+	} else {
+		struct scheduler_end end = scheduler_end_of(run->scheduler);
+		if (end.record_failed)
+			status = RUN_EXIT_NOT_WRITABLE;
+		else if (end.mail_waits)
+			status = RUN_EXIT_MAIL_WAITS;
+	}
+	end_parts(run);
+	end_mailboxes(hub);
+	tls_pool_destroy(hub->tls_pool);
+	return status;
+}
+
+static int parse(struct run *run, int argc, char *const *argv, bool *out_done)
+{
+	enum result r = options_parse(&send_option_table, &run->options, argc, argv, &run->arena, NULL, &run->fail);
+	*out_done = r == RESULT_OK && (run->options.help || run->options.show_config);
+	if (*out_done && run->options.help)
+		options_print_help(&send_option_table, stdout);
+	else if (*out_done)
+		options_print_config(&send_option_table, &run->options, stdout);
+	if (r == RESULT_OK && !*out_done)
+		r = run_config_init(&run->config, &run->options, &run->arena, &run->fail);
+	if (r == RESULT_OK)
+		return RUN_EXIT_DONE;
+	fprintf(stderr, "longship send: %s\n", run->fail.text);
+	return RUN_EXIT_ARGUMENTS;
+}
+
+int run_send(int argc, char *const *argv)
+{
+	bool done = false;
+	struct run *run = calloc(1, sizeof *run);
+	if (run == NULL)
+		return RUN_EXIT_NOT_WRITABLE;
+	arena_init(&run->arena, 16384, OPTIONS_ARENA_BYTES_MAX);
+	check_install_signal_handlers();
+	int status = parse(run, argc, argv, &done);
+	if (status == RUN_EXIT_DONE && !done) {
+		run->log = run_config_logger(&run->config, "main");
+		signals_block();
+		limits_process_raise_files();
+		status = run_threads(run);
+	}
+	arena_deinit(&run->arena);
+	free(run);
+	return status;
+}

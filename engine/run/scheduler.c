@@ -1,0 +1,262 @@
+#include "engine/run/scheduler.h"
+#include <stdlib.h>
+#include "engine/run/scheduler_state.h"
+
+#define MS_NS 1000000ull
+
+/* ---- the end of a run ----
+ *
+ *   RUNNING ─▶ DRAINING: workers finish ─▶ RECORDING: outcomes durable, finished files unlinked
+ *           ─▶ FLUSHING: the last records ─▶ OVER: STOP to everybody */
+
+static void post_workers(struct scheduler *s, enum post_kind kind, uint32_t number)
+{
+	for (uint32_t i = 0; i < s->hub->workers_count; i++)
+		hub_post(s->hub->workers[i], kind, NULL, number, 0);
+}
+
+static void drain_due(struct timer *timer)
+{
+	struct scheduler *s = CONTAINER_OF(timer, struct scheduler, drain_timer);
+	if (s->phase == PHASE_DRAINING)
+		post_workers(s, POST_WORKER_DRAIN, 1);
+}
+
+static void drain(struct scheduler *s, bool at_once)
+{
+	if (s->phase == PHASE_RUNNING) {
+		s->phase = PHASE_DRAINING;
+		log_write(&s->log, LOG_STOPPING, LOG_NO_FIELDS);
+		uint64_t wait_ns = (uint64_t)s->config->options->drain_ms * MS_NS;
+		if (!at_once)
+			loop_timer_start(&s->loop, &s->drain_timer, wait_ns, drain_due);
+		post_workers(s, POST_WORKER_DRAIN, at_once);
+	} else if (s->phase == PHASE_DRAINING && at_once) {
+		post_workers(s, POST_WORKER_DRAIN, 1);
+	}
+}
+
+static void stop_everybody(struct scheduler *s)
+{
+	s->phase = PHASE_OVER;
+	s->end.pending = hub_read(&s->hub->counters.rcpts_pending);
+	s->end.mail_waits = s->end.pending > 0 || s->parked_count > 0 || s->files_open > 0 ||
+		!list_is_empty(&s->to_read) || !list_is_empty(&s->read_later);
+	post_workers(s, POST_STOP, 0);
+	hub_post(s->hub->resolver, POST_STOP, NULL, 0, 0);
+	hub_post(s->hub->files, POST_STOP, NULL, 0, 0);
+	hub_post(s->hub->recorder, POST_STOP, NULL, 0, 0);
+	hub_post(s->hub->main, POST_STOP, NULL, 0, 0);
+	loop_stop(&s->loop);
+}
+
+/* With a journal that cannot be written nothing more becomes durable: what is in flight stays in memory
+ * and its files stay, to be sent again by the next run (DESIGN 2). */
+static void record_failed(struct scheduler *s)
+{
+	s->end.record_failed = true;
+	drain(s, false);
+}
+
+static bool all_recorded(const struct scheduler *s)
+{
+	return s->unrecorded.taken == 0 && list_is_empty(&s->settled) && s->leaving_count == 0 &&
+		s->rejecting_count == 0;
+}
+
+static bool nothing_to_do_now(struct scheduler *s)
+{
+	if (!s->files_idle || !s->resolver_ready || !list_is_empty(&s->to_read) || s->routing_count > 0 ||
+		!all_recorded(s))
+		return false;
+	for (uint32_t i = 0; i < s->hub->workers_count; i++)
+		if (s->reads[i] > 0)
+			return false;
+	return !leases_have_work_now(s);
+}
+
+static void move_on(struct scheduler *s)
+{
+	switch (s->phase) {
+	case PHASE_RUNNING:
+		if (s->config->options->once && nothing_to_do_now(s))
+			drain(s, false);
+		break;
+	case PHASE_DRAINING:
+		if (s->workers_drained < s->hub->workers_count)
+			break;
+		loop_timer_stop(&s->loop, &s->drain_timer);
+		if (s->end.record_failed) {
+			stop_everybody(s);
+			break;
+		}
+		s->phase = PHASE_RECORDING;
+		/* fall through */
+	case PHASE_RECORDING:
+		if (s->end.record_failed) {
+			stop_everybody(s);
+		} else if (all_recorded(s)) {
+			s->phase = PHASE_FLUSHING;
+			hub_post(s->hub->recorder, POST_RECORDER_FLUSH, NULL, 0, 0);
+		}
+		break;
+	case PHASE_FLUSHING:
+		if (s->end.record_failed)
+			stop_everybody(s);
+		break;
+	case PHASE_OVER:
+		break;
+	}
+}
+
+/* accepted = delivered + bounced + expired + withdrawn + suppressed + pending, at every batch border. */
+static void check_sums(const struct scheduler *s)
+{
+	const struct hub_counters *c = &s->hub->counters;
+	CHECK(hub_read(&c->rcpts_accepted) ==
+		hub_read(&c->delivered) + hub_read(&c->bounced) + hub_read(&c->expired) +
+			hub_read(&c->withdrawn) + hub_read(&c->suppressed) + hub_read(&c->rcpts_pending));
+}
+
+static void turn_end(struct loop *loop)
+{
+	struct scheduler *s = loop->owner;
+	intake_turn_end(s);
+	domains_turn_end(s);
+	leases_turn_end(s);
+	outcomes_turn_end(s);
+	check_sums(s);
+	move_on(s);
+}
+
+/* ---- messages ---- */
+
+static void hear_of_work(struct scheduler *s, const struct mailbox_message *message)
+{
+	switch (message->kind) {
+	case POST_READ_DONE:
+		intake_read_done(s, message->object, message->number);
+		break;
+	case POST_HEARD:
+		lease_heard(s, message->object, message->a);
+		break;
+	case POST_RETURNED:
+		lease_returned(s, message->object);
+		break;
+	case POST_SLOTS:
+		lease_slots_returned(s, message->object, message->number);
+		break;
+	case POST_BODIES_WANTED:
+		intake_drop_bodies(s);
+		break;
+	case POST_WORKER_DRAINED:
+		s->workers_drained++;
+		break;
+	case POST_RECORDED:
+		outcome_recorded(s, message->object);
+		break;
+	case POST_REJECT_RECORDED:
+		intake_reject_recorded(s, message->object);
+		break;
+	case POST_MESSAGE_OVER:
+		intake_message_over(s, message->object);
+		break;
+	case POST_REPORT_DONE:
+		mailbox_credits_give(&s->site_reports, message->number);
+		break;
+	case POST_RECORDER_FLUSHED:
+		stop_everybody(s);
+		break;
+	case POST_RECORD_FAILED:
+		record_failed(s);
+		break;
+	default:
+		UNREACHABLE("a message that is not for the scheduler");
+	}
+}
+
+static void hear(struct loop *loop, const struct mailbox_message *message)
+{
+	struct scheduler *s = loop->owner;
+	switch (message->kind) {
+	case POST_FILE_FOUND:
+		intake_found(s, message->object);
+		break;
+	case POST_FILE_GONE:
+		intake_gone(s, message->object);
+		break;
+	case POST_FILES_IDLE:
+		s->files_idle = true;
+		s->files_open = message->number;
+		break;
+	case POST_ROUTE_FOUND:
+		domain_route_found(s, message->object);
+		break;
+	case POST_RESOLVER_READY:
+		s->resolver_ready = true;
+		break;
+	case POST_DRAIN:
+		drain(s, message->number != 0);
+		break;
+	default:
+		hear_of_work(s, message);
+	}
+}
+
+/* ---- the thread ---- */
+
+enum result scheduler_create(struct hub *hub, struct recovery *recovery,
+	struct scheduler **out_scheduler, struct fail *fail)
+{
+	struct scheduler *s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return fail_set(fail, RESULT_MEMORY, "out of memory for the scheduler");
+	s->magic = SCHEDULER_MAGIC;
+	s->hub = hub;
+	s->config = hub->config;
+	s->recovery = recovery;
+	s->log = run_config_logger(hub->config, "scheduler");
+	s->reads = calloc(hub->workers_count, sizeof *s->reads);
+	s->worker_slots = calloc(hub->workers_count, sizeof *s->worker_slots);
+	random_init(&s->random);
+	intake_init(s);
+	leases_init(s);
+	outcomes_init(s);
+	if (s->reads == NULL || s->worker_slots == NULL || domains_init(s) != RESULT_OK) {
+		scheduler_destroy(s);
+		return fail_set(fail, RESULT_MEMORY, "out of memory for the scheduler");
+	}
+	*out_scheduler = s;
+	return RESULT_OK;
+}
+
+void *scheduler_run(void *scheduler)
+{
+	static const struct loop_handlers handlers = { .message = hear, .turn_end = turn_end };
+	const struct ring_options options = { .submissions = 64, .without_buffers = true };
+	struct scheduler *s = scheduler;
+	check_install_signal_stack();
+	if (loop_init(&s->loop, &options, s->hub->scheduler, &handlers, s, &s->fail) != RESULT_OK)
+		return s;
+	loop_run(&s->loop);
+	loop_deinit(&s->loop);
+	return NULL;
+}
+
+const struct fail *scheduler_fail(const struct scheduler *scheduler) { return &scheduler->fail; }
+
+struct scheduler_end scheduler_end_of(const struct scheduler *scheduler) { return scheduler->end; }
+
+void scheduler_destroy(struct scheduler *s)
+{
+	if (s == NULL)
+		return;
+	CHECK_OBJ(s, SCHEDULER_MAGIC);
+	intake_deinit(s);
+	domains_deinit(s);
+	leases_deinit(s);
+	free(s->reads);
+	free(s->worker_slots);
+	s->magic = 0;
+	free(s);
+}

@@ -1,0 +1,351 @@
+#include <stdlib.h>
+#include <string.h>
+#include "engine/run/scheduler_state.h"
+
+static struct text domain_key(const struct hash_node *node)
+{
+	const struct domain *domain = CONTAINER_OF(node, struct domain, node);
+	return text_of_bytes(domain->name, domain->name_len);
+}
+
+static struct text provider_map_key(const struct hash_node *node)
+{
+	return text_of(CONTAINER_OF(node, struct provider, node)->key);
+}
+
+static struct text job_key(const struct hash_node *node)
+{
+	const struct job *job = CONTAINER_OF(node, struct job, node);
+	return text_of_bytes(job->name, job->name_len);
+}
+
+enum result domains_init(struct scheduler *s)
+{
+	uint8_t secret[16];
+	random_secret(secret, sizeof secret);
+	struct siphash_key key = siphash_key_of(secret);
+	list_init(&s->ask);
+	list_init(&s->idle_domains);
+	mailbox_credits_init(&s->routes, HUB_ROUTES_MAX);
+	if (hash_map_init(&s->domains, 4096, &key, domain_key) != RESULT_OK ||
+		hash_map_init(&s->providers, 1024, &key, provider_map_key) != RESULT_OK ||
+		hash_map_init(&s->jobs, 64, &key, job_key) != RESULT_OK)
+		return RESULT_MEMORY;
+	return RESULT_OK;
+}
+
+/* ---- jobs ---- */
+
+const struct job *domain_job(struct scheduler *s, struct text name)
+{
+	if (text_is_empty(name))
+		return NULL;
+	struct hash_node *node = hash_map_find(&s->jobs, name);
+	if (node != NULL)
+		return CONTAINER_OF(node, struct job, node);
+	if (hash_map_count(&s->jobs) >= SCHEDULER_JOBS_MAX)
+		return NULL;
+	struct job *job = calloc(1, sizeof *job + name.len + 1);
+	if (job == NULL)
+		return NULL;
+	job->name_len = name.len;
+	memcpy(job->name, name.data, name.len);
+	hash_map_insert(&s->jobs, &job->node);
+	return job;
+}
+
+/* ---- providers ---- */
+
+static struct provider *provider_of(struct scheduler *s, const struct route *route)
+{
+	char key[PROVIDER_KEY_MAX];
+	/* The best host tells the provider; the others make the set of those who are not known. */
+	const char *hosts[ROUTE_HOSTS_MAX] = { route->hosts[0].name };
+	size_t count = 1;
+	for (size_t i = 0; i < route->host_set_count && count < ROUTE_HOSTS_MAX; i++)
+		if (strcmp(route->host_set[i], hosts[0]) != 0)
+			hosts[count++] = route->host_set[i];
+	provider_key(hosts, count, key);
+	struct hash_node *node = hash_map_find(&s->providers, text_of(key));
+	if (node != NULL)
+		return CONTAINER_OF(node, struct provider, node);
+	struct provider *provider =
+		calloc(1, sizeof *provider + s->config->sources_count * sizeof provider->sites[0]);
+	if (provider == NULL)
+		return NULL;
+	provider->magic = PROVIDER_MAGIC;
+	memcpy(provider->key, key, sizeof key);
+	hash_map_insert(&s->providers, &provider->node);
+	return provider;
+}
+
+void provider_collect(struct scheduler *s, struct provider *provider)
+{
+	CHECK_OBJ(provider, PROVIDER_MAGIC);
+	if (provider->domains_count > 0)
+		return;
+	for (uint32_t i = 0; i < s->config->sources_count; i++)
+		if (provider->sites[i] != NULL && !site_is_idle(provider->sites[i]))
+			return;
+	for (uint32_t i = 0; i < s->config->sources_count; i++)
+		if (provider->sites[i] != NULL)
+			site_destroy(s, provider->sites[i]);
+	hash_map_remove(&s->providers, &provider->node);
+	provider->magic = 0;
+	free(provider);
+}
+
+static void provider_release(struct scheduler *s, struct provider *provider)
+{
+	if (provider == NULL)
+		return;
+	CHECK(provider->domains_count > 0);
+	provider->domains_count--;
+	provider_collect(s, provider);
+}
+
+static struct site *site_of(struct scheduler *s, struct provider *provider, const struct source *source)
+{
+	if (provider->sites[source->index] == NULL)
+		provider->sites[source->index] = site_create(s, provider, source);
+	return provider->sites[source->index];
+}
+
+/* ---- domains ---- */
+
+struct domain *domain_take(struct scheduler *s, struct text name)
+{
+	struct hash_node *node = hash_map_find(&s->domains, name);
+	struct domain *domain;
+	if (node != NULL) {
+		domain = CONTAINER_OF(node, struct domain, node);
+	} else {
+		domain = calloc(1, sizeof *domain + name.len + 1);
+		if (domain == NULL)
+			return NULL;
+		domain->magic = DOMAIN_MAGIC;
+		domain->name_len = (uint16_t)name.len;
+		memcpy(domain->name, name.data, name.len);
+		list_init(&domain->waiting);
+		hash_map_insert(&s->domains, &domain->node);
+	}
+	if (list_node_is_linked(&domain->idle_node)) {
+		list_remove(&domain->idle_node);
+		s->idle_domains_count--;
+	}
+	domain->attempts_count++;
+	return domain;
+}
+
+static void domain_destroy(struct scheduler *s, struct domain *domain)
+{
+	provider_release(s, domain->provider);
+	route_unref(domain->route);
+	hash_map_remove(&s->domains, &domain->node);
+	domain->magic = 0;
+	free(domain);
+}
+
+void domain_give(struct scheduler *s, struct domain *domain)
+{
+	CHECK_OBJ(domain, DOMAIN_MAGIC);
+	CHECK(domain->attempts_count > 0);
+	if (--domain->attempts_count > 0 || domain->asked)
+		return;
+	list_push_back(&s->idle_domains, &domain->idle_node);
+	s->idle_domains_count++;
+	while (s->idle_domains_count > SCHEDULER_IDLE_DOMAINS_MAX) {
+		struct list_node *node = list_pop_front(&s->idle_domains);
+		s->idle_domains_count--;
+		domain_destroy(s, CONTAINER_OF(node, struct domain, idle_node));
+	}
+}
+
+static void end_domain(struct hash_node *node, void *context)
+{
+	struct domain *domain = CONTAINER_OF(node, struct domain, node);
+	route_unref(domain->new_route);
+	if (list_node_is_linked(&domain->idle_node))
+		list_remove(&domain->idle_node);
+	domain_destroy(context, domain);
+}
+
+static void end_provider(struct hash_node *node, void *context)
+{
+	struct scheduler *s = context;
+	struct provider *provider = CONTAINER_OF(node, struct provider, node);
+	for (uint32_t i = 0; i < s->config->sources_count; i++)
+		free(provider->sites[i]);
+	hash_map_remove(&s->providers, node);
+	free(provider);
+}
+
+static void end_job(struct hash_node *node, void *context)
+{
+	struct scheduler *s = context;
+	hash_map_remove(&s->jobs, node);
+	free(CONTAINER_OF(node, struct job, node));
+}
+
+/* After the threads, when no attempt is left: nobody looks at a site any more, busy or not. */
+void domains_deinit(struct scheduler *s)
+{
+	hash_map_for_each(&s->domains, end_domain, s);
+	hash_map_for_each(&s->providers, end_provider, s);
+	hash_map_for_each(&s->jobs, end_job, s);
+	hash_map_deinit(&s->domains);
+	hash_map_deinit(&s->providers);
+	hash_map_deinit(&s->jobs);
+}
+
+/* ---- from where ---- */
+
+static bool source_fits(const struct source *source, bool has_4, bool has_6)
+{
+	switch (source->address.family) {
+	case IP_FAMILY_4:
+		return has_4;
+	case IP_FAMILY_6:
+		return has_6;
+	default:
+		return true;
+	}
+}
+
+/* The source of the last attempt if it still fits (greylisting wants the same address again), else
+ * the next one in turn. NULL: no source has an address of a family that the hosts have. */
+static const struct source *choose_source(struct scheduler *s, const struct attempt *attempt,
+	const struct route *route)
+{
+	bool has_4 = false, has_6 = false;
+	for (size_t i = 0; i < route->hosts_count; i++) {
+		const struct route_host *host = &route->hosts[i];
+		for (size_t j = 0; host->state == ROUTE_HOST_READY && j < host->addresses_count; j++) {
+			has_4 |= host->addresses[j].ip.family == IP_FAMILY_4;
+			has_6 |= host->addresses[j].ip.family == IP_FAMILY_6;
+		}
+	}
+	if (attempt->source != NULL && source_fits(attempt->source, has_4, has_6))
+		return attempt->source;
+	for (uint32_t i = 0; i < s->config->sources_count; i++) {
+		const struct source *source = &s->config->sources[s->next_source];
+		s->next_source = (s->next_source + 1) % s->config->sources_count;
+		if (source_fits(source, has_4, has_6))
+			return source;
+	}
+	return NULL;
+}
+
+/* ---- routes ---- */
+
+static bool route_is_fresh(const struct scheduler *s, const struct domain *domain)
+{
+	return domain->route != NULL && scheduler_now(s) < domain->route->expires_ns;
+}
+
+static void ask(struct scheduler *s, struct domain *domain)
+{
+	if (domain->asked)
+		return;
+	domain->asked = true;
+	if (mailbox_credits_take(&s->routes, 1))
+		hub_post(s->hub->resolver, POST_ROUTE_WANTED, domain, 0, 0);
+	else
+		list_push_back(&s->ask, &domain->ask_node);
+}
+
+/* What a route without hosts means (MX-02, MX-03, MX-06, MX-13). */
+static void settle_without_hosts(struct scheduler *s, struct attempt *attempt, const struct route *route)
+{
+	bool permanent = route->kind == ROUTE_PERMANENT;
+	outcome_settle(s, attempt, permanent ? ATTEMPT_BOUNCED : ATTEMPT_DEFERRED,
+		permanent ? BOUNCE_CLASS_DOMAIN : BOUNCE_CLASS_DNS, route->status, route->reason);
+}
+
+static void use_route(struct scheduler *s, struct attempt *attempt)
+{
+	struct domain *domain = attempt->domain;
+	struct route *route = domain->route;
+	if (route->kind != ROUTE_HOSTS) {
+		settle_without_hosts(s, attempt, route);
+		return;
+	}
+	const struct source *source = choose_source(s, attempt, route);
+	if (source == NULL) {
+		outcome_settle(s, attempt, ATTEMPT_DEFERRED, BOUNCE_CLASS_NETWORK, "4.4.4",
+			"no --source has an address of a family that the hosts of the domain have");
+		return;
+	}
+	attempt->source = source;
+	struct site *site = domain->provider != NULL ? site_of(s, domain->provider, source) : NULL;
+	if (site == NULL) {
+		outcome_settle(s, attempt, ATTEMPT_DEFERRED, BOUNCE_CLASS_OTHER, "4.3.0",
+			"out of memory here");
+		return;
+	}
+	route_unref(attempt->route);
+	attempt->route = route_ref(route);
+	lease_queue(s, site, attempt);
+}
+
+void domain_route(struct scheduler *s, struct attempt *attempt)
+{
+	struct domain *domain = attempt->domain;
+	CHECK_OBJ(domain, DOMAIN_MAGIC);
+	if (route_is_fresh(s, domain)) {
+		use_route(s, attempt);
+		return;
+	}
+	attempt->state = ATTEMPT_ROUTING;
+	s->routing_count++;
+	list_push_back(&domain->waiting, &attempt->node);
+	outcome_set_time(s, attempt, attempt->expires_ns);
+	ask(s, domain);
+}
+
+static void set_route(struct scheduler *s, struct domain *domain, struct route *route)
+{
+	route_unref(domain->route);
+	domain->route = route;
+	struct provider *provider = NULL;
+	if (route->kind == ROUTE_HOSTS)
+		provider = provider_of(s, route);
+	if (provider == domain->provider)
+		return;
+	if (provider != NULL)
+		provider->domains_count++;
+	provider_release(s, domain->provider);
+	domain->provider = provider;
+}
+
+/* An answer serves all mail that waits for it, even if its time is up by now (CONFORMANCE 0.4, DNS-14). */
+void domain_route_found(struct scheduler *s, struct domain *domain)
+{
+	CHECK_OBJ(domain, DOMAIN_MAGIC);
+	CHECK(domain->asked);
+	domain->asked = false;
+	mailbox_credits_give(&s->routes, 1);
+	struct route *route = domain->new_route;
+	domain->new_route = NULL;
+	set_route(s, domain, route);
+	struct list waiting;
+	list_init(&waiting);
+	list_splice_back(&waiting, &domain->waiting);
+	struct list_node *node;
+	domain->attempts_count++; /* it stays while its attempts are settled */
+	while ((node = list_pop_front(&waiting)) != NULL) {
+		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
+		s->routing_count--;
+		outcome_clear_time(s, attempt);
+		use_route(s, attempt);
+	}
+	domain_give(s, domain);
+}
+
+void domains_turn_end(struct scheduler *s)
+{
+	while (!list_is_empty(&s->ask) && mailbox_credits_take(&s->routes, 1)) {
+		struct list_node *node = list_pop_front(&s->ask);
+		hub_post(s->hub->resolver, POST_ROUTE_WANTED, CONTAINER_OF(node, struct domain, ask_node), 0, 0);
+	}
+}

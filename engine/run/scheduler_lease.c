@@ -1,0 +1,472 @@
+#include <stdlib.h>
+#include <string.h>
+#include "engine/io/clock.h"
+#include "engine/run/heard.h"
+#include "engine/run/report.h"
+#include "engine/run/scheduler_state.h"
+
+#define MS_NS 1000000ull
+/* When the total of sessions is used up, a lease keeps its slots at least this long before one is asked
+ * back for another site: a session made for a single message would cost more than it gives. */
+#define HOLD_NS (2000 * MS_NS)
+#define HUNGRY_LOOK_NS (250 * MS_NS)
+
+static void dirty(struct scheduler *s, struct site *site)
+{
+	if (!list_node_is_linked(&site->pump_node))
+		list_push_back(&s->dirty_sites, &site->pump_node);
+}
+
+void leases_init(struct scheduler *s)
+{
+	list_init(&s->dirty_sites);
+	list_init(&s->hungry_sites);
+	list_init(&s->holders);
+	list_init(&s->settled);
+	mailbox_credits_init(&s->unrecorded, HUB_UNRECORDED_MAX);
+	mailbox_credits_init(&s->site_reports, HUB_SITES_MAX);
+}
+
+void leases_deinit(struct scheduler *s)
+{
+	while (s->free_flows != NULL) {
+		struct fair_flow *flow = s->free_flows;
+		s->free_flows = (struct fair_flow *)(void *)flow->node.next;
+		free(flow);
+	}
+}
+
+/* ---- sites ---- */
+
+struct site *site_create(struct scheduler *s, struct provider *provider, const struct source *source)
+{
+	struct site *site = calloc(1, sizeof *site + s->hub->workers_count * sizeof site->leases[0]);
+	if (site == NULL)
+		return NULL;
+	site->magic = SITE_MAGIC;
+	site->provider = provider;
+	site->source = source;
+	site->scheduler = s;
+	throttle_init(&site->throttle, (uint32_t)s->config->options->site_sessions);
+	fair_queue_init(&site->queue);
+	for (uint32_t i = 0; i < s->hub->workers_count; i++) {
+		struct lease *lease = &site->leases[i];
+		lease->magic = LEASE_MAGIC;
+		lease->site = site;
+		lease->worker = i;
+		list_init(&lease->fifo);
+		list_init(&lease->sessions);
+		list_init(&lease->idle);
+	}
+	return site;
+}
+
+bool site_is_idle(const struct site *site)
+{
+	return site->slots == 0 && site->queue.count == 0 && !list_node_is_linked(&site->pump_node);
+}
+
+void site_destroy(struct scheduler *s, struct site *site)
+{
+	CHECK(site_is_idle(site));
+	for (uint32_t i = 0; i < s->hub->workers_count; i++)
+		CHECK(site->leases[i].outstanding == 0);
+	if (list_node_is_linked(&site->hungry_node))
+		list_remove(&site->hungry_node);
+	loop_timer_stop(&s->loop, &site->wake);
+	site->magic = 0;
+	free(site);
+}
+
+/* ---- the queue of a site ---- */
+
+static struct fair_flow *take_flow(struct scheduler *s)
+{
+	struct fair_flow *flow = s->free_flows;
+	if (flow == NULL)
+		return calloc(1, sizeof *flow);
+	s->free_flows = (struct fair_flow *)(void *)flow->node.next;
+	memset(flow, 0, sizeof *flow);
+	return flow;
+}
+
+static void give_flow(struct scheduler *s, struct fair_flow *flow)
+{
+	if (flow == NULL)
+		return;
+	flow->node.next = (struct list_node *)(void *)s->free_flows;
+	s->free_flows = flow;
+}
+
+void lease_queue(struct scheduler *s, struct site *site, struct attempt *attempt)
+{
+	const struct envelope *envelope = attempt->message->envelope;
+	enum fair_class class = attempt->transactional ? FAIR_TRANSACTIONAL : FAIR_BULK;
+	const struct job *job = domain_job(s, envelope->job);
+	struct fair_flow *flow = fair_queue_find(&site->queue, class, job);
+	if (flow == NULL)
+		flow = take_flow(s);
+	if (flow == NULL) {
+		outcome_settle(s, attempt, ATTEMPT_DEFERRED, BOUNCE_CLASS_OTHER, "4.3.0",
+			"out of memory here");
+		return;
+	}
+	attempt->state = ATTEMPT_QUEUED;
+	attempt->site = site;
+	s->queued_count++;
+	fair_queue_push(&site->queue, class, job, flow, &attempt->fair,
+		fair_cost(attempt->rcpts_count, envelope->message_bytes));
+	outcome_set_time(s, attempt, attempt->expires_ns);
+	/* A body is worth its memory only if its turn comes soon. */
+	uint32_t soon = LEASE_AHEAD * site->throttle.sessions_now;
+	if (site->queue.count > soon ||
+		throttle_state_at(&site->throttle, scheduler_now(s)) != THROTTLE_OPEN) {
+		struct body_budget *budget = &s->hub->bodies;
+		if (atomic_load_explicit(&budget->used_bytes, memory_order_relaxed) > budget->max_bytes / 2)
+			intake_release_body(s, attempt->message);
+	}
+	dirty(s, site);
+}
+
+void lease_unqueue(struct scheduler *s, struct attempt *attempt)
+{
+	CHECK(attempt->state == ATTEMPT_QUEUED);
+	struct fair_flow *empty;
+	fair_queue_remove(&attempt->site->queue, &attempt->fair, &empty);
+	give_flow(s, empty);
+	s->queued_count--;
+	outcome_clear_time(s, attempt);
+}
+
+/* ---- slots ---- */
+
+static void hold(struct scheduler *s, struct lease *lease)
+{
+	if (list_node_is_linked(&lease->holder_node))
+		list_remove(&lease->holder_node);
+	list_push_back(&s->holders, &lease->holder_node);
+	lease->granted_ns = scheduler_now(s);
+}
+
+static uint32_t least_loaded_worker(const struct scheduler *s)
+{
+	uint32_t best = 0;
+	for (uint32_t i = 1; i < s->hub->workers_count; i++)
+		if (s->worker_slots[i] < s->worker_slots[best])
+			best = i;
+	return best;
+}
+
+static void call_back(struct scheduler *s, struct lease *lease)
+{
+	lease->called_back++;
+	s->slots_called_back++;
+	hub_post(s->hub->workers[lease->worker], POST_CALL_BACK, lease, 0, 0);
+}
+
+/* A lease with an idle or an overdue slot, for a site that has none; NULL: nobody can spare one yet. */
+static struct lease *spare_lease(struct scheduler *s)
+{
+	LIST_FOR_EACH (node, &s->holders) {
+		struct lease *lease = CONTAINER_OF(node, struct lease, holder_node);
+		if (lease->called_back >= lease->slots)
+			continue;
+		bool idle = lease->outstanding < lease->slots - lease->called_back &&
+			lease->site->queue.count == 0;
+		if (idle || scheduler_now(s) - lease->granted_ns >= HOLD_NS)
+			return lease;
+	}
+	return NULL;
+}
+
+static void hungry_due(struct timer *timer);
+
+/* For each site that wants a slot one is asked back, from whoever has held its own longest. */
+static void feed_hungry(struct scheduler *s)
+{
+	size_t wanted = 0;
+	LIST_FOR_EACH (node, &s->hungry_sites) {
+		if (wanted++ < s->slots_called_back)
+			continue;
+		struct lease *lease = spare_lease(s);
+		if (lease == NULL)
+			break;
+		call_back(s, lease);
+		hold(s, lease);
+	}
+	if (!list_is_empty(&s->hungry_sites) && !timer_is_running(&s->hungry_timer))
+		loop_timer_start(&s->loop, &s->hungry_timer, HUNGRY_LOOK_NS, hungry_due);
+}
+
+static void hungry_due(struct timer *timer)
+{
+	feed_hungry(CONTAINER_OF(timer, struct scheduler, hungry_timer));
+}
+
+/* The lease that takes the next attempt: one with a session that has nothing to do, else a new slot, else
+ * one whose sessions can have another bound ahead. *out_slots: granted with it. NULL: none. */
+static struct lease *choose_lease(struct scheduler *s, struct site *site, uint32_t *out_slots)
+{
+	struct lease *ahead = NULL;
+	*out_slots = 0;
+	for (uint32_t i = 0; i < s->hub->workers_count; i++) {
+		struct lease *lease = &site->leases[i];
+		uint32_t slots = lease->slots - lease->called_back;
+		if (lease->outstanding < slots)
+			return lease;
+		if (lease->outstanding < LEASE_AHEAD * slots &&
+			(ahead == NULL || lease->outstanding < ahead->outstanding))
+			ahead = lease;
+	}
+	if (site->slots >= site->throttle.sessions_now)
+		return ahead;
+	if (s->slots < (uint64_t)s->config->options->sessions) {
+		*out_slots = 1;
+		return &site->leases[least_loaded_worker(s)];
+	}
+	if (ahead == NULL && !list_node_is_linked(&site->hungry_node))
+		list_push_back(&s->hungry_sites, &site->hungry_node);
+	return ahead;
+}
+
+static void grant(struct scheduler *s, struct lease *lease, uint32_t slots)
+{
+	lease->slots += slots;
+	lease->site->slots += slots;
+	s->slots += slots;
+	s->worker_slots[lease->worker] += slots;
+	hold(s, lease);
+}
+
+void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t count)
+{
+	CHECK_OBJ(lease, LEASE_MAGIC);
+	CHECK(lease->slots >= count);
+	lease->slots -= count;
+	lease->site->slots -= count;
+	s->slots -= count;
+	s->worker_slots[lease->worker] -= count;
+	uint32_t asked = lease->called_back < count ? lease->called_back : count;
+	lease->called_back -= asked;
+	s->slots_called_back -= asked;
+	if (lease->slots == 0)
+		list_remove(&lease->holder_node);
+	dirty(s, lease->site);
+	/* Whoever waited longest looks first. */
+	struct list_node *node = list_pop_front(&s->hungry_sites);
+	if (node != NULL)
+		dirty(s, CONTAINER_OF(node, struct site, hungry_node));
+}
+
+/* ---- pumping ---- */
+
+static bool route_ran_out(const struct scheduler *s, const struct attempt *attempt)
+{
+	return scheduler_now(s) >= attempt->route->expires_ns;
+}
+
+static void lease_out(struct scheduler *s, struct lease *lease, struct attempt *attempt, uint32_t slots)
+{
+	if (slots > 0)
+		grant(s, lease, slots);
+	lease->outstanding++;
+	attempt->lease = lease;
+	attempt->state = ATTEMPT_LEASED;
+	struct message *message = attempt->message;
+	if (message->body != NULL) {
+		attempt->body = body_ref(message->body);
+		/* Moved to the end: the next ones of the same message may follow at once. */
+		list_remove(&message->body_node);
+		list_push_back(&s->bodies, &message->body_node);
+	}
+	bool more = false;
+	LIST_FOR_EACH (node, &message->attempts) {
+		const struct attempt *other = CONTAINER_OF(node, struct attempt, message_node);
+		more |= other->state == ATTEMPT_QUEUED || other->state == ATTEMPT_ROUTING;
+		if (more)
+			break;
+	}
+	if (!more)
+		intake_release_body(s, message);
+	hub_post(s->hub->workers[lease->worker], POST_WORK, attempt, slots, 0);
+}
+
+static struct attempt *pop(struct scheduler *s, struct site *site)
+{
+	struct fair_flow *empty;
+	struct fair_item *item = fair_queue_pop(&site->queue, &empty);
+	give_flow(s, empty);
+	s->queued_count--;
+	struct attempt *attempt = CONTAINER_OF(item, struct attempt, fair);
+	outcome_clear_time(s, attempt);
+	return attempt;
+}
+
+/* Too many slots after a slow-down: the excess is asked back. */
+static void shrink(struct scheduler *s, struct site *site)
+{
+	uint32_t called_back = 0;
+	for (uint32_t i = 0; i < s->hub->workers_count; i++)
+		called_back += site->leases[i].called_back;
+	for (uint32_t i = 0; i < s->hub->workers_count; i++) {
+		struct lease *lease = &site->leases[i];
+		while (site->slots - called_back > site->throttle.sessions_now &&
+			lease->called_back < lease->slots) {
+			call_back(s, lease);
+			called_back++;
+		}
+	}
+}
+
+static void site_woke(struct timer *timer);
+
+struct work_now {
+	struct scheduler *s;
+	bool found;
+};
+
+static void tell_state(struct scheduler *s, struct site *site, enum throttle_state state)
+{
+	if (state == site->told)
+		return;
+	static const char *const words[] = {
+		[THROTTLE_OPEN] = "resumed",
+		[THROTTLE_PAUSED] = "slowed down: it answered 421 or refused MAIL for now",
+		[THROTTLE_BACK_OFF] = "backing off: no host could be reached",
+		[THROTTLE_SUSPENDED] = "suspended: it refuses us",
+	};
+	struct site_report *report = calloc(1, sizeof *report);
+	if (report == NULL || !mailbox_credits_take(&s->site_reports, 1)) {
+		free(report);
+		return; /* the state is told at the next look at this site */
+	}
+	if (state == THROTTLE_SUSPENDED || site->told == THROTTLE_SUSPENDED)
+		log_write(&s->log, state == THROTTLE_SUSPENDED ? LOG_SITE_SUSPENDED : LOG_SITE_RESUMED,
+			LOG_FIELDS(log_cstr("provider", site->provider->key),
+				log_cstr("source", site->source->text)));
+	site->told = state;
+	report->wall_us = clock_wall_us();
+	report->source = site->source->text;
+	memcpy(report->provider, site->provider->key, sizeof site->provider->key);
+	snprintf(report->reason, sizeof report->reason, "%s; %u sessions", words[state],
+		site->throttle.sessions_now);
+	hub_post(s->hub->recorder, POST_SITE_CHANGED, report, 0, 0);
+}
+
+static void pump(struct scheduler *s, struct site *site)
+{
+	enum throttle_state state = throttle_state_at(&site->throttle, scheduler_now(s));
+	tell_state(s, site, state);
+	shrink(s, site);
+	if (state != THROTTLE_OPEN) {
+		if (site->queue.count > 0 && !timer_is_running(&site->wake))
+			timer_start(&s->loop.timers, &site->wake, site->throttle.blocked_until_ns, site_woke);
+		return;
+	}
+	while (site->queue.count > 0) {
+		uint32_t slots;
+		if (mailbox_credits_left(&s->unrecorded) == 0) {
+			dirty(s, site);
+			return;
+		}
+		struct lease *lease = choose_lease(s, site, &slots);
+		if (lease == NULL)
+			return;
+		struct attempt *attempt = pop(s, site);
+		if (route_ran_out(s, attempt)) { /* MX-24: the names are looked up anew */
+			domain_route(s, attempt);
+			continue;
+		}
+		if (!attempt_begin_work(attempt)) {
+			outcome_settle(s, attempt, ATTEMPT_DEFERRED, BOUNCE_CLASS_OTHER, "4.3.0",
+				"out of memory here");
+			continue;
+		}
+		CHECK(mailbox_credits_take(&s->unrecorded, 1));
+		lease_out(s, lease, attempt, slots);
+	}
+}
+
+static void site_woke(struct timer *timer)
+{
+	struct site *site = CONTAINER_OF(timer, struct site, wake);
+	dirty(site->scheduler, site);
+}
+
+void leases_turn_end(struct scheduler *s)
+{
+	if (s->phase != PHASE_RUNNING)
+		return;
+	struct list now;
+	list_init(&now);
+	list_splice_back(&now, &s->dirty_sites);
+	struct list_node *node;
+	while ((node = list_pop_front(&now)) != NULL) {
+		struct site *site = CONTAINER_OF(node, struct site, pump_node);
+		pump(s, site);
+		provider_collect(s, site->provider);
+	}
+	feed_hungry(s);
+}
+
+static void look_for_work(struct hash_node *node, void *context)
+{
+	struct work_now *work = context;
+	const struct provider *provider = CONTAINER_OF(node, struct provider, node);
+	for (uint32_t i = 0; i < work->s->config->sources_count; i++) {
+		const struct site *site = provider->sites[i];
+		if (site == NULL || site->queue.count == 0)
+			continue;
+		enum throttle_state state = throttle_state_at(&site->throttle, scheduler_now(work->s));
+		work->found |= state == THROTTLE_OPEN || state == THROTTLE_PAUSED;
+	}
+}
+
+bool leases_have_work_now(struct scheduler *s)
+{
+	struct work_now work = { .s = s };
+	if (s->queued_count > 0)
+		hash_map_for_each(&s->providers, look_for_work, &work);
+	return work.found;
+}
+
+void lease_returned(struct scheduler *s, struct attempt *attempt)
+{
+	struct lease *lease = attempt->lease;
+	CHECK_OBJ(lease, LEASE_MAGIC);
+	CHECK(lease->outstanding > 0);
+	lease->outstanding--;
+	attempt->lease = NULL;
+	mailbox_credits_give(&s->unrecorded, 1);
+	body_unref(attempt->body);
+	attempt->body = NULL;
+	attempt_end_work(attempt);
+	dirty(s, lease->site);
+	if (attempt->message->withdrawn)
+		outcome_settle(s, attempt, ATTEMPT_WITHDRAWN, BOUNCE_CLASS_NONE, "", "the file was removed");
+	else
+		domain_route(s, attempt);
+}
+
+/* ---- what workers hear ---- */
+
+void lease_heard(struct scheduler *s, struct lease *lease, uint64_t packed_heard)
+{
+	CHECK_OBJ(lease, LEASE_MAGIC);
+	CHECK(lease->outstanding > 0);
+	lease->outstanding--;
+	struct site *site = lease->site;
+	struct heard heard = heard_unpack(packed_heard);
+	uint64_t now_ns = scheduler_now(s);
+	for (uint32_t i = 0; i < heard.good; i++)
+		throttle_on_good(&site->throttle);
+	for (uint32_t i = 0; i < heard.blocks; i++)
+		throttle_on_block_reply(&site->throttle, now_ns, random_u64(&s->random));
+	if (heard.suspend)
+		throttle_on_suspend(&site->throttle, now_ns, random_u64(&s->random));
+	else if (heard.back_off)
+		throttle_on_back_off(&site->throttle, now_ns, random_u64(&s->random));
+	else if (heard.slow_down)
+		throttle_on_slow_down(&site->throttle, now_ns, random_u64(&s->random));
+	dirty(s, site);
+}

@@ -1,0 +1,224 @@
+#include "engine/run/scheduler_state.h"
+
+/* ---- times ---- */
+
+static void times_due(struct timer *timer);
+
+static void restart_timer(struct scheduler *s)
+{
+	struct timer_queue_node *first = timer_queue_first(&s->times);
+	if (first == NULL)
+		loop_timer_stop(&s->loop, &s->times_timer);
+	else
+		timer_start(&s->loop.timers, &s->times_timer, first->key, times_due);
+}
+
+void outcomes_init(struct scheduler *s)
+{
+	timer_queue_init(&s->times);
+}
+
+void outcome_set_time(struct scheduler *s, struct attempt *attempt, uint64_t due_ns)
+{
+	timer_queue_insert(&s->times, &attempt->time, due_ns);
+	if (timer_queue_first(&s->times) == &attempt->time)
+		restart_timer(s);
+}
+
+void outcome_clear_time(struct scheduler *s, struct attempt *attempt)
+{
+	(void)s; /* the timer may fire for nothing: cheaper than to move it each time */
+	timer_queue_remove(&s->times, &attempt->time);
+}
+
+/* ---- fates that need no worker ---- */
+
+static void send_to_recorder(struct scheduler *s, struct attempt *attempt)
+{
+	attempt->state = ATTEMPT_RECORDING;
+	if (mailbox_credits_take(&s->unrecorded, 1))
+		hub_post(s->hub->recorder, POST_OUTCOME, attempt, 0, 0);
+	else
+		list_push_back(&s->settled, &attempt->node);
+}
+
+void outcome_settle(struct scheduler *s, struct attempt *attempt, enum attempt_fate fate,
+	enum bounce_class bounce_class, const char *status, const char *reason)
+{
+	/* Without memory for the reason the fate is told without it. */
+	if (attempt_begin_work(attempt))
+		attempt_add_reason(attempt, "", NULL, reason);
+	attempt_settle(attempt, fate, bounce_class, status);
+	send_to_recorder(s, attempt);
+}
+
+void outcomes_turn_end(struct scheduler *s)
+{
+	while (!list_is_empty(&s->settled) && mailbox_credits_take(&s->unrecorded, 1)) {
+		struct list_node *node = list_pop_front(&s->settled);
+		hub_post(s->hub->recorder, POST_OUTCOME, CONTAINER_OF(node, struct attempt, node), 0, 0);
+	}
+}
+
+/* Takes the attempt out of whatever it waits in. False: a worker or the recorder has it. */
+static bool take_out(struct scheduler *s, struct attempt *attempt)
+{
+	switch ((enum attempt_state)attempt->state) {
+	case ATTEMPT_ROUTING:
+		list_remove(&attempt->node);
+		s->routing_count--;
+		outcome_clear_time(s, attempt);
+		return true;
+	case ATTEMPT_QUEUED:
+		lease_unqueue(s, attempt);
+		return true;
+	case ATTEMPT_WAITING:
+		s->waiting_count--;
+		hub_uncount(&s->hub->counters.waiting, 1);
+		outcome_clear_time(s, attempt);
+		return true;
+	case ATTEMPT_LEASED:
+	case ATTEMPT_RECORDING:
+		return false;
+	}
+	UNREACHABLE("every state is listed");
+}
+
+/* Nothing waits past its lifetime, in no list (DESIGN 5). */
+static void expire(struct scheduler *s, struct attempt *attempt)
+{
+	CHECK(take_out(s, attempt));
+	outcome_settle(s, attempt, ATTEMPT_EXPIRED, BOUNCE_CLASS_OTHER, "4.4.7",
+		"its lifetime ended before it could be tried again");
+}
+
+static void come_due(struct scheduler *s, struct attempt *attempt)
+{
+	if (attempt->state != ATTEMPT_WAITING) {
+		expire(s, attempt);
+		return;
+	}
+	CHECK(take_out(s, attempt));
+	domain_route(s, attempt);
+}
+
+static void times_due(struct timer *timer)
+{
+	struct scheduler *s = CONTAINER_OF(timer, struct scheduler, times_timer);
+	struct timer_queue_node *node;
+	if (s->phase != PHASE_RUNNING)
+		return;
+	while ((node = timer_queue_first(&s->times)) != NULL && node->key <= scheduler_now(s))
+		come_due(s, CONTAINER_OF(node, struct attempt, time));
+	restart_timer(s);
+}
+
+void outcome_withdraw(struct scheduler *s, struct message *message)
+{
+	LIST_FOR_EACH_SAFE (node, &message->attempts) {
+		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
+		if (take_out(s, attempt))
+			outcome_settle(s, attempt, ATTEMPT_WITHDRAWN, BOUNCE_CLASS_NONE, "",
+				"the file was removed or replaced");
+	}
+}
+
+void outcome_discard(struct scheduler *s, struct attempt *attempt)
+{
+	if (!take_out(s, attempt) && list_node_is_linked(&attempt->node))
+		list_remove(&attempt->node);
+	domain_give(s, attempt->domain);
+	attempt_destroy(attempt);
+}
+
+/* ---- what the recorder made durable ---- */
+
+static void count_final(struct scheduler *s, struct message *message, enum attempt_fate fate)
+{
+	struct hub_counters *counters = &s->hub->counters;
+	switch (fate) {
+	case ATTEMPT_DELIVERED:
+		hub_count(&counters->delivered, 1);
+		break;
+	case ATTEMPT_BOUNCED:
+		hub_count(&counters->bounced, 1);
+		break;
+	case ATTEMPT_EXPIRED:
+		hub_count(&counters->expired, 1);
+		break;
+	case ATTEMPT_WITHDRAWN:
+		hub_count(&counters->withdrawn, 1);
+		break;
+	case ATTEMPT_OPEN:
+	case ATTEMPT_DEFERRED:
+		UNREACHABLE("not a final fate");
+	}
+	hub_uncount(&counters->rcpts_pending, 1);
+	CHECK(message->rcpts_open > 0);
+	message->rcpts_open--;
+}
+
+/* Takes the recipients with a final fate out; returns how many are left. */
+static uint32_t keep_deferred(struct scheduler *s, struct attempt *attempt, bool *out_counts)
+{
+	uint32_t kept = 0;
+	*out_counts = false;
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
+		const struct attempt_rcpt *rcpt = &attempt->rcpts[i];
+		if (rcpt->fate != ATTEMPT_DEFERRED) {
+			count_final(s, attempt->message, rcpt->fate);
+			continue;
+		}
+		*out_counts |= rcpt->counts_as_attempt;
+		attempt->rcpts[kept++] = (struct attempt_rcpt){ .rcpt = rcpt->rcpt };
+	}
+	attempt->rcpts_count = kept;
+	return kept;
+}
+
+/* SMTP-36: the wait grows with every pass that ended without an outcome; the number of the attempt only
+ * with those that count as one (CONFORMANCE 0.4: no connection was no attempt). */
+static void wait_for_retry(struct scheduler *s, struct attempt *attempt, bool counts)
+{
+	hub_count(&s->hub->counters.deferrals, attempt->rcpts_count);
+	attempt->waits++;
+	if (counts)
+		attempt->number++;
+	const struct retry_schedule *retry =
+		&s->config->retry[attempt->transactional ? RETRY_TRANSACTIONAL : RETRY_BULK];
+	uint64_t now_ns = scheduler_now(s);
+	uint64_t due_ns = now_ns + retry_wait_ms(retry, attempt->waits, random_u64(&s->random)) * 1000000;
+	/* The last attempt falls on the end of the lifetime; expiry is decided when it ends. */
+	if (due_ns > attempt->expires_ns)
+		due_ns = attempt->expires_ns > now_ns ? attempt->expires_ns : now_ns;
+	attempt->state = ATTEMPT_WAITING;
+	s->waiting_count++;
+	hub_count(&s->hub->counters.waiting, 1);
+	outcome_set_time(s, attempt, due_ns);
+}
+
+void outcome_recorded(struct scheduler *s, struct attempt *attempt)
+{
+	CHECK_OBJ(attempt, ATTEMPT_MAGIC);
+	CHECK(attempt->state == ATTEMPT_LEASED || attempt->state == ATTEMPT_RECORDING);
+	mailbox_credits_give(&s->unrecorded, 1);
+	struct message *message = attempt->message;
+	route_unref(attempt->route);
+	attempt->route = NULL;
+	body_unref(attempt->body);
+	attempt->body = NULL;
+	attempt->lease = NULL;
+	attempt_end_work(attempt);
+	bool counts;
+	if (keep_deferred(s, attempt, &counts) > 0) {
+		wait_for_retry(s, attempt, counts);
+		if (message->withdrawn && take_out(s, attempt))
+			outcome_settle(s, attempt, ATTEMPT_WITHDRAWN, BOUNCE_CLASS_NONE, "",
+				"the file was removed or replaced");
+		return;
+	}
+	domain_give(s, attempt->domain);
+	attempt_destroy(attempt);
+	if (message->rcpts_open == 0)
+		intake_message_done(s, message);
+}

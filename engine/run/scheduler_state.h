@@ -1,0 +1,174 @@
+/* The scheduler's own state, shared by its files only:
+ *   scheduler.c          the thread: messages in, the end of a turn, the end of a run
+ *   scheduler_intake.c   files: found, read, split into attempts; rejected, withdrawn, gone
+ *   scheduler_domain.c   domains and their routes, providers and sites
+ *   scheduler_lease.c    what is leased to which worker: slots, fairness, call-backs
+ *   scheduler_outcome.c  fates: recorded, deferred until when, expired; a message's end */
+#ifndef ENGINE_RUN_SCHEDULER_STATE_H
+#define ENGINE_RUN_SCHEDULER_STATE_H
+
+#include "engine/base/log.h"
+#include "engine/io/loop.h"
+#include "engine/io/random.h"
+#include "engine/run/attempt.h"
+#include "engine/run/config.h"
+#include "engine/run/domain.h"
+#include "engine/run/hub.h"
+#include "engine/run/recovery.h"
+#include "engine/run/scheduler.h"
+#include "engine/run/site.h"
+
+#define SCHEDULER_MAGIC 0x5c4ed001u
+
+enum {
+	/* Domains without mail that are remembered, with what was learnt about their site. */
+	SCHEDULER_IDLE_DOMAINS_MAX = 20000,
+	/* Jobs told apart for fairness; beyond that they share one turn. */
+	SCHEDULER_JOBS_MAX = 10000,
+};
+
+enum scheduler_phase {
+	PHASE_RUNNING,
+	PHASE_DRAINING,  /* workers finish what is in transaction */
+	PHASE_RECORDING, /* outcomes become durable, finished files go */
+	PHASE_FLUSHING,  /* the recorder writes the last records */
+	PHASE_OVER,
+};
+
+struct job {
+	struct hash_node node;
+	size_t name_len;
+	char name[];
+};
+
+struct scheduler {
+	uint32_t magic;
+	struct hub *hub;
+	const struct run_config *config;
+	struct recovery *recovery;
+	struct loop loop;
+	struct random_state random;
+	struct logger log;
+	struct fail fail;
+	enum scheduler_phase phase;
+	struct scheduler_end end;
+
+	/* intake */
+	struct list to_read;             /* messages, FOUND */
+	struct list read_later;          /* could not be read now */
+	struct list in_work;             /* all other messages that are known */
+	struct list parked;              /* batch files: a later version of us reads them */
+	uint64_t parked_count;
+	struct timer read_later_timer;
+	uint32_t *reads;                 /* outstanding, by worker */
+	uint64_t messages_count;         /* known, until MESSAGE_OVER */
+	uint64_t unreadable_count;       /* put into read_later since its last turn */
+	uint64_t leaving_count;          /* being unlinked or moved */
+	uint64_t rejecting_count;        /* rejections that are not durable yet */
+	struct list to_depart, to_reject; /* wait for a credit */
+	struct mailbox_credits departures, rejections;
+	uint32_t credits_owed, gone_owed; /* to the files thread */
+	bool files_idle;                 /* the files thread has told us of everything it sees */
+	uint32_t files_open;             /* left alone since open for writing */
+	struct list bodies;              /* messages whose body we hold, oldest first */
+
+	/* routing */
+	struct hash_map domains, providers, jobs;
+	struct list ask;                 /* domains that wait for a credit of the resolver */
+	struct mailbox_credits routes;
+	struct list idle_domains;
+	uint32_t idle_domains_count;
+	uint32_t next_source;
+	bool resolver_ready;
+
+	/* leasing */
+	struct list dirty_sites;         /* to be pumped at the end of this turn */
+	struct list hungry_sites;        /* want a slot that the total does not give */
+	struct list holders;             /* leases with slots */
+	struct timer hungry_timer;
+	struct fair_flow *free_flows;    /* linked through node.next */
+	uint64_t slots;                  /* granted in all */
+	uint64_t slots_called_back;      /* of these, asked back */
+	uint32_t *worker_slots;          /* by worker */
+	struct mailbox_credits unrecorded;
+	struct mailbox_credits site_reports;
+	struct list settled;             /* attempts with fates that wait for an unrecorded credit */
+
+	/* time */
+	struct timer_queue times;        /* attempts: due, or the end of their lifetime */
+	struct timer times_timer;
+	uint64_t waiting_count;          /* attempts, WAITING */
+	uint64_t queued_count;           /* attempts, QUEUED */
+	uint64_t routing_count;          /* attempts, ROUTING */
+
+	/* the end */
+	uint32_t workers_drained;
+	struct timer drain_timer;
+};
+
+/* ---- scheduler_intake.c ---- */
+void intake_init(struct scheduler *s);
+void intake_deinit(struct scheduler *s);
+void intake_found(struct scheduler *s, struct message *message);
+void intake_gone(struct scheduler *s, struct message *message);
+void intake_read_done(struct scheduler *s, struct message *message, uint32_t worker);
+void intake_reject_recorded(struct scheduler *s, struct message *message);
+void intake_message_over(struct scheduler *s, struct message *message);
+void intake_turn_end(struct scheduler *s);
+/* The file may go: nothing of the message is open any more. */
+void intake_message_done(struct scheduler *s, struct message *message);
+/* Drops bodies of what waits, until half the budget is free. */
+void intake_drop_bodies(struct scheduler *s);
+void intake_release_body(struct scheduler *s, struct message *message);
+
+/* ---- scheduler_domain.c ---- */
+MUST_USE enum result domains_init(struct scheduler *s);
+void domains_deinit(struct scheduler *s);
+/* The domain, made if it is new; NULL: out of memory. Counts one more attempt of it. */
+struct domain *domain_take(struct scheduler *s, struct text name);
+void domain_give(struct scheduler *s, struct domain *domain);
+/* Queues the attempt if the route is known and fresh, else lets it wait for one. */
+void domain_route(struct scheduler *s, struct attempt *attempt);
+void domain_route_found(struct scheduler *s, struct domain *domain);
+void domains_turn_end(struct scheduler *s);
+/* Frees a provider that no domain leads to any more and that has nothing at work. */
+void provider_collect(struct scheduler *s, struct provider *provider);
+/* The interned job; NULL for none. */
+const struct job *domain_job(struct scheduler *s, struct text name);
+
+/* ---- scheduler_lease.c ---- */
+void leases_init(struct scheduler *s);
+void leases_deinit(struct scheduler *s);
+struct site *site_create(struct scheduler *s, struct provider *provider, const struct source *source);
+bool site_is_idle(const struct site *site);
+void site_destroy(struct scheduler *s, struct site *site);
+/* The attempt has a fresh route: it waits for its turn. */
+void lease_queue(struct scheduler *s, struct site *site, struct attempt *attempt);
+/* Takes a QUEUED attempt out. */
+void lease_unqueue(struct scheduler *s, struct attempt *attempt);
+void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t count);
+void lease_heard(struct scheduler *s, struct lease *lease, uint64_t packed_heard);
+void leases_turn_end(struct scheduler *s);
+/* Sites that may be worked now: what --once waits for. */
+bool leases_have_work_now(struct scheduler *s);
+/* The worker had no session for it: back to the queue, as if it had not been leased. */
+void lease_returned(struct scheduler *s, struct attempt *attempt);
+
+/* ---- scheduler_outcome.c ---- */
+void outcomes_init(struct scheduler *s);
+/* Every recipient that is open gets this fate, and the attempt goes to the recorder. `status` as "4.4.3". */
+void outcome_settle(struct scheduler *s, struct attempt *attempt, enum attempt_fate fate,
+	enum bounce_class bounce_class, const char *status, const char *reason);
+/* At the end of the run, when no other thread is left: frees it whatever it waits for. */
+void outcome_discard(struct scheduler *s, struct attempt *attempt);
+void outcome_recorded(struct scheduler *s, struct attempt *attempt);
+/* Sets the timer of the attempt for its state. */
+void outcome_set_time(struct scheduler *s, struct attempt *attempt, uint64_t due_ns);
+void outcome_clear_time(struct scheduler *s, struct attempt *attempt);
+void outcomes_turn_end(struct scheduler *s);
+/* The message's file went away: what is not leased is withdrawn. */
+void outcome_withdraw(struct scheduler *s, struct message *message);
+
+static inline uint64_t scheduler_now(const struct scheduler *s) { return loop_now_ns(&s->loop); }
+
+#endif

@@ -1,0 +1,76 @@
+/* A provider worked from one source: the throttle, the mail that waits for it, and the leases under
+ * which workers send it (DESIGN 2: "throttle = provider x source"). All of it is the scheduler's, but
+ * for the part of a lease that its worker writes. */
+#ifndef ENGINE_RUN_SITE_H
+#define ENGINE_RUN_SITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/base/hash_map.h"
+#include "engine/base/list.h"
+#include "engine/base/timer_wheel.h"
+#include "engine/plan/fair_queue.h"
+#include "engine/plan/provider.h"
+#include "engine/plan/throttle.h"
+
+struct site;
+struct source;
+
+#define LEASE_MAGIC 0x1ea5e001u
+#define SITE_MAGIC 0x517e0001u
+#define PROVIDER_MAGIC 0x940f1de4u
+
+enum {
+	/* Attempts bound ahead to each session: one at work, one so that it never waits for us. */
+	LEASE_AHEAD = 2,
+};
+
+/* The right of one worker to hold sessions with one site. */
+struct lease {
+	uint32_t magic;
+	struct site *site;
+	uint32_t worker;               /* index */
+
+	/* scheduler */
+	uint32_t slots;                /* granted and not returned */
+	uint32_t outstanding;          /* attempts leased and not heard of */
+	uint32_t called_back;          /* slots asked back and not returned */
+	uint64_t granted_ns;           /* when the last slot was granted */
+	struct list_node holder_node;  /* of all leases with slots, the oldest grant first */
+
+	/* worker */
+	struct list fifo;              /* attempts that have no session yet */
+	struct list sessions;          /* all open deliveries */
+	struct list idle;              /* those of them without work, last used last */
+	uint32_t fifo_count, sessions_count;
+	uint32_t quitting_sessions;    /* of these, saying goodbye */
+	uint32_t worker_slots;         /* how many sessions it may have */
+	uint32_t worker_called_back;   /* of these, to be returned as sessions get free */
+	uint32_t fallback_sessions;    /* at hosts of a worse preference (CONFORMANCE 0.4: at most 2) */
+	struct list_node pump_node;    /* has something to do at the end of this turn */
+};
+
+struct site {
+	uint32_t magic;
+	struct provider *provider;
+	const struct source *source;
+	struct throttle throttle;
+	struct fair_queue queue;
+	enum throttle_state told;      /* the state that the last site-changed event told */
+	uint32_t slots;                /* of all leases */
+	struct list_node pump_node;    /* something changed: look at it at the end of this turn */
+	struct list_node hungry_node;  /* wants a slot and the total is used up */
+	struct timer wake;             /* the end of a block */
+	void *scheduler;               /* for the timer */
+	struct lease leases[];         /* by worker */
+};
+
+struct provider {
+	uint32_t magic;
+	struct hash_node node;         /* by key */
+	uint32_t domains_count;        /* domains whose route leads here */
+	char key[PROVIDER_KEY_MAX];
+	struct site *sites[];          /* by source; NULL until it is used */
+};
+
+#endif

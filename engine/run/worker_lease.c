@@ -1,0 +1,253 @@
+#include "engine/run/delivery.h"
+#include "engine/run/worker_state.h"
+
+/* Who sends what: the attempts of a lease wait in its fifo; a session that has nothing to do takes the
+ * first that it can serve; when none can serve the first, one is opened while there are slots. */
+
+void lease_touch(struct worker *w, struct lease *lease)
+{
+	if (!list_node_is_linked(&lease->pump_node))
+		list_push_back(&w->dirty_leases, &lease->pump_node);
+}
+
+void lease_grant(struct worker *w, struct lease *lease, uint32_t slots)
+{
+	CHECK_OBJ(lease, LEASE_MAGIC);
+	lease->worker_slots += slots;
+	lease_touch(w, lease);
+}
+
+static void put(struct worker *w, struct attempt *attempt, bool first)
+{
+	struct lease *lease = attempt->lease;
+	CHECK_OBJ(lease, LEASE_MAGIC);
+	if (w->draining || lease->worker_slots == 0) {
+		lease_return(w, attempt);
+		return;
+	}
+	if (first)
+		list_push_front(&lease->fifo, &attempt->node);
+	else
+		list_push_back(&lease->fifo, &attempt->node);
+	lease->fifo_count++;
+	lease_touch(w, lease);
+}
+
+void lease_add(struct worker *w, struct attempt *attempt) { put(w, attempt, false); }
+
+void lease_add_first(struct worker *w, struct attempt *attempt) { put(w, attempt, true); }
+
+static void take_out(struct lease *lease, struct attempt *attempt)
+{
+	list_remove(&attempt->node);
+	CHECK(lease->fifo_count > 0);
+	lease->fifo_count--;
+}
+
+void lease_return(struct worker *w, struct attempt *attempt)
+{
+	/* What was decided about some of its recipients must not be lost, nor what hosts were tried. */
+	bool untouched = attempt->work->hosts_tried == 0;
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
+		untouched &= attempt->rcpts[i].fate == ATTEMPT_OPEN;
+	if (!untouched) {
+		attempt_add_reason(attempt, "", NULL, "interrupted here");
+		attempt_settle(attempt, ATTEMPT_DEFERRED, BOUNCE_CLASS_NONE, "4.3.2");
+		worker_finish(w, attempt);
+		return;
+	}
+	CHECK(w->attempts_count > 0);
+	w->attempts_count--;
+	hub_post(w->hub->scheduler, POST_RETURNED, attempt, 0, 0);
+}
+
+static void return_all(struct worker *w, struct lease *lease)
+{
+	while (!list_is_empty(&lease->fifo)) {
+		struct attempt *attempt = CONTAINER_OF(list_first(&lease->fifo), struct attempt, node);
+		take_out(lease, attempt);
+		lease_return(w, attempt);
+	}
+}
+
+/* ---- slots ---- */
+
+static void give_slots(struct worker *w, struct lease *lease, uint32_t count)
+{
+	if (count == 0)
+		return;
+	lease->worker_slots -= count;
+	lease->worker_called_back -= lease->worker_called_back < count ? lease->worker_called_back : count;
+	hub_post(w->hub->scheduler, POST_SLOTS, lease, count, 0);
+	if (lease->worker_slots == 0)
+		return_all(w, lease);
+}
+
+void lease_call_back(struct worker *w, struct lease *lease)
+{
+	CHECK_OBJ(lease, LEASE_MAGIC);
+	if (lease->worker_called_back < lease->worker_slots)
+		lease->worker_called_back++;
+	lease_touch(w, lease);
+}
+
+void lease_session_over(struct worker *w, struct lease *lease)
+{
+	CHECK(lease->sessions_count > 0);
+	lease->sessions_count--;
+	lease_touch(w, lease);
+}
+
+/* Slots that no session uses: called back, or not needed for anything that waits. */
+static void settle_slots(struct worker *w, struct lease *lease)
+{
+	uint32_t free_slots = lease->worker_slots - lease->sessions_count;
+	uint32_t wanted = lease->fifo_count > 0 ? free_slots : 0;
+	uint32_t called = lease->worker_called_back < free_slots ? lease->worker_called_back : free_slots;
+	uint32_t keep = wanted > called ? wanted - called : 0;
+	if (lease->fifo_count > 0 && keep > lease->fifo_count)
+		keep = lease->fifo_count;
+	give_slots(w, lease, free_slots - keep);
+}
+
+/* ---- idle sessions ---- */
+
+void lease_session_idle(struct worker *w, struct delivery *d)
+{
+	if (d->is_idle)
+		return;
+	d->is_idle = true;
+	list_push_back(&d->lease->idle, &d->idle_node);
+	lease_touch(w, d->lease);
+}
+
+void lease_session_busy(struct worker *w, struct delivery *d)
+{
+	(void)w;
+	if (!d->is_idle)
+		return;
+	d->is_idle = false;
+	list_remove(&d->idle_node);
+}
+
+static struct delivery *idle_session_for(struct lease *lease, struct attempt *attempt)
+{
+	/* The one used last is the most likely to be still open at the other end. */
+	for (struct list_node *node = list_last(&lease->idle); node != NULL;
+		node = node->prev == &lease->idle.head ? NULL : node->prev) {
+		struct delivery *d = CONTAINER_OF(node, struct delivery, idle_node);
+		if (delivery_serves(d, attempt))
+			return d;
+	}
+	return NULL;
+}
+
+struct attempt *lease_take_for(struct worker *w, struct delivery *d)
+{
+	struct lease *lease = d->lease;
+	if (w->draining || lease->worker_called_back > 0)
+		return NULL;
+	size_t looked = 0;
+	LIST_FOR_EACH (node, &lease->fifo) {
+		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
+		if (delivery_serves(d, attempt)) {
+			take_out(lease, attempt);
+			return attempt;
+		}
+		if (++looked == WORKER_MATCH_MAX)
+			break;
+	}
+	return NULL;
+}
+
+/* ---- pumping ---- */
+
+enum match { MATCH_DONE, MATCH_WAITS, MATCH_NO_ROOM };
+
+/* Makes room by ending a session that idles; not more of them than there is mail for. */
+static void close_one_idle(struct lease *lease)
+{
+	struct list_node *node = list_first(&lease->idle);
+	if (node != NULL && lease->quitting_sessions < lease->fifo_count)
+		delivery_quit(CONTAINER_OF(node, struct delivery, idle_node));
+}
+
+/* Finds a session for the attempt, or opens one. */
+static enum match match(struct worker *w, struct lease *lease, struct attempt *attempt)
+{
+	struct walk_target target;
+	if (!walk_target(w, attempt, &target)) {
+		take_out(lease, attempt);
+		outcome_of_pass(w, attempt);
+		return MATCH_DONE;
+	}
+	struct delivery *idle = idle_session_for(lease, attempt);
+	if (idle != NULL) {
+		take_out(lease, attempt);
+		delivery_take(idle, attempt);
+		return MATCH_DONE;
+	}
+	if (lease->sessions_count >= lease->worker_slots - lease->worker_called_back) {
+		/* None of those that idle leads where this one goes: make room. */
+		close_one_idle(lease);
+		return MATCH_NO_ROOM;
+	}
+	if (target.is_fallback && lease->fallback_sessions >= WORKER_FALLBACK_SESSIONS_MAX)
+		return MATCH_WAITS;
+	take_out(lease, attempt);
+	if (delivery_open(w, lease, attempt, &target))
+		return MATCH_DONE;
+	list_push_front(&lease->fifo, &attempt->node);
+	lease->fifo_count++;
+	return MATCH_NO_ROOM;
+}
+
+/* A session that is called back, or for which there is no slot any more, ends when it idles. */
+static void end_called_back(struct lease *lease)
+{
+	while (!list_is_empty(&lease->idle) &&
+		lease->sessions_count - lease->quitting_sessions + lease->worker_called_back >
+			lease->worker_slots)
+		delivery_quit(CONTAINER_OF(list_first(&lease->idle), struct delivery, idle_node));
+}
+
+static void pump(struct worker *w, struct lease *lease)
+{
+	struct list skipped;
+	size_t skipped_count = 0;
+	list_init(&skipped);
+	if (w->draining)
+		lease_drain(w, lease);
+	while (!list_is_empty(&lease->fifo) && skipped_count < WORKER_MATCH_MAX) {
+		struct attempt *attempt = CONTAINER_OF(list_first(&lease->fifo), struct attempt, node);
+		enum match found = match(w, lease, attempt);
+		if (found == MATCH_NO_ROOM)
+			break;
+		if (found == MATCH_DONE)
+			continue;
+		list_remove(&attempt->node);
+		list_push_back(&skipped, &attempt->node);
+		skipped_count++;
+	}
+	list_splice_back(&skipped, &lease->fifo);
+	list_splice_back(&lease->fifo, &skipped);
+	end_called_back(lease);
+	settle_slots(w, lease);
+}
+
+void leases_pump(struct worker *w)
+{
+	struct list now;
+	list_init(&now);
+	list_splice_back(&now, &w->dirty_leases);
+	struct list_node *node;
+	while ((node = list_pop_front(&now)) != NULL)
+		pump(w, CONTAINER_OF(node, struct lease, pump_node));
+}
+
+void lease_drain(struct worker *w, struct lease *lease)
+{
+	return_all(w, lease);
+	while (!list_is_empty(&lease->idle))
+		delivery_quit(CONTAINER_OF(list_first(&lease->idle), struct delivery, idle_node));
+}
