@@ -55,12 +55,6 @@ enum result smtp_data_write_bdat(const struct smtp_session *s, struct buf *buf)
 	return smtp_command_bdat(buf, chunk_bytes(s), is_last_chunk(s));
 }
 
-void smtp_data_begin_chunk(struct smtp_session *s)
-{
-	s->chunk_left = chunk_bytes(s);
-	s->body_begun = true;
-}
-
 /* The end of the data has gone: the reply decides, and what follows may leave with it. */
 static void sent_end(struct smtp_session *s, enum smtp_step step)
 {
@@ -70,14 +64,8 @@ static void sent_end(struct smtp_session *s, enum smtp_step step)
 	smtp_session_go(s, SMTP_STEP_IDLE);
 }
 
-static size_t produce_chunk(struct smtp_session *s, uint8_t *out, size_t max)
+static void sent_chunk(struct smtp_session *s)
 {
-	size_t len = s->chunk_left < max ? s->chunk_left : max;
-	smtp_dot_copy_raw(s->answered->body, s->chunk_at, out, len);
-	s->chunk_at += len;
-	s->chunk_left -= len;
-	if (s->chunk_left > 0)
-		return len;
 	if (s->chunk_at == smtp_dot_body_bytes(s->answered->body)) {
 		sent_end(s, SMTP_STEP_BDAT);
 	} else {
@@ -85,6 +73,25 @@ static size_t produce_chunk(struct smtp_session *s, uint8_t *out, size_t max)
 		s->body_begun = false;
 		smtp_session_await(s, SMTP_STEP_BDAT);
 	}
+}
+
+void smtp_data_begin_chunk(struct smtp_session *s)
+{
+	s->chunk_left = chunk_bytes(s);
+	s->body_begun = true;
+	/* "BDAT 0 LAST" is whole with its command, and may be answered before we are asked for more. */
+	if (s->chunk_left == 0)
+		sent_chunk(s);
+}
+
+static size_t produce_chunk(struct smtp_session *s, uint8_t *out, size_t max)
+{
+	size_t len = s->chunk_left < max ? s->chunk_left : max;
+	smtp_dot_copy_raw(s->answered->body, s->chunk_at, out, len);
+	s->chunk_at += len;
+	s->chunk_left -= len;
+	if (s->chunk_left == 0)
+		sent_chunk(s);
 	return len;
 }
 

@@ -19,7 +19,7 @@
 enum {
 	FIXTURE_RCPTS_MAX = 128,
 	FIXTURE_MAILS_MAX = 8,
-	FIXTURE_OUT_MAX = 3 * 1024 * 1024,
+	FIXTURE_PIECE_MAX = 65536,
 };
 
 struct fixture_mail {
@@ -41,7 +41,7 @@ struct fixture {
 	enum result result; /* of the newest input */
 	struct fail fail;
 	char *out; /* what the session has said in this turn, terminated */
-	size_t out_len;
+	size_t out_len, out_size;
 };
 
 /* A message from "s@y.example" (or another) to recipients that are separated by spaces. The content is
