@@ -5,6 +5,17 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "engine/base/limits.h"
+
+struct event_file {
+	char *path;        /* NULL: standard output */
+	int fd;            /* -1: closed */
+	bool regular;      /* has a tail, can be synced */
+	uint64_t last_seq; /* of the last whole line in the tail */
+	size_t done;       /* of a text whose writing failed: bytes that were written */
+	uint8_t *torn;     /* what stands behind the last newline, until the first write */
+	size_t torn_len;
+};
 
 uint64_t event_file_seq_of_line(struct text line)
 {
@@ -89,39 +100,42 @@ static enum result read_tail(struct event_file *file, uint64_t bytes, struct fai
 static enum result open_path(struct event_file *file, struct fail *fail)
 {
 	struct stat st;
-	/* For reading too, because of the tail; a pipe that is opened like this does not wait for a
-	 * reader. */
+	/* For reading too, because of the tail. A file that may only be written has none for us. */
+	bool readable = true;
 	file->fd = open(file->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-	if (file->fd < 0 && errno == EACCES)
+	if (file->fd < 0 && errno == EACCES) {
+		readable = false;
 		file->fd = open(file->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+	}
 	if (file->fd < 0)
 		return fail_set_errno(fail, errno, "cannot open the event file %s", file->path);
 	if (fstat(file->fd, &st) != 0)
 		return fail_set_errno(fail, errno, "cannot look at the event file %s", file->path);
-	if (S_ISDIR(st.st_mode))
-		return fail_set(fail, RESULT_INVALID, "%s is a directory", file->path);
 	file->regular = S_ISREG(st.st_mode);
-	return file->regular ? read_tail(file, (uint64_t)st.st_size, fail) : RESULT_OK;
+	if (!file->regular || !readable)
+		return RESULT_OK;
+	return read_tail(file, (uint64_t)st.st_size, fail);
 }
 
-enum result event_file_open(struct event_file *out_file, const char *path, struct fail *fail)
+enum result event_file_open(const char *path, struct event_file **out_file, struct fail *fail)
 {
-	*out_file = (struct event_file){ .fd = -1, .memory = malloc(EVENT_FILE_BUFFER_BYTES) };
+	struct event_file *file = calloc(1, sizeof *file);
 	bool is_stdout = strcmp(path, "-") == 0;
-	out_file->path = is_stdout ? NULL : strdup(path);
-	if (out_file->memory == NULL || (!is_stdout && out_file->path == NULL)) {
-		event_file_close(out_file);
+	*out_file = NULL;
+	if (file == NULL)
 		return fail_set(fail, RESULT_MEMORY, "no memory for the event file");
+	file->fd = is_stdout ? STDOUT_FILENO : -1;
+	file->path = is_stdout ? NULL : strdup(path);
+	enum result result = RESULT_OK;
+	if (!is_stdout)
+		result = file->path != NULL ? open_path(file, fail)
+			: fail_set(fail, RESULT_MEMORY, "no memory for the event file");
+	if (result != RESULT_OK) {
+		event_file_close(&file);
+		return result;
 	}
-	buf_init(&out_file->buf, out_file->memory, EVENT_FILE_BUFFER_BYTES);
-	if (is_stdout) {
-		out_file->fd = STDOUT_FILENO;
-		return RESULT_OK;
-	}
-	enum result result = open_path(out_file, fail);
-	if (result != RESULT_OK)
-		event_file_close(out_file);
-	return result;
+	*out_file = file;
+	return RESULT_OK;
 }
 
 static void forget_torn(struct event_file *file)
@@ -131,18 +145,20 @@ static void forget_torn(struct event_file *file)
 	file->torn_len = 0;
 }
 
-void event_file_close(struct event_file *file)
+void event_file_close(struct event_file **file)
 {
-	if (file->fd >= 0 && file->path != NULL)
-		(void)close(file->fd);
-	file->fd = -1;
-	free(file->path);
-	free(file->memory);
-	forget_torn(file);
-	file->path = NULL;
-	file->memory = NULL;
-	buf_init(&file->buf, NULL, 0);
+	struct event_file *f = *file;
+	if (f == NULL)
+		return;
+	if (f->fd >= 0 && f->path != NULL)
+		(void)close(f->fd);
+	free(f->path);
+	forget_torn(f);
+	free(f);
+	*file = NULL;
 }
+
+uint64_t event_file_last_seq(const struct event_file *file) { return file->last_seq; }
 
 /* ---- writing ---- */
 
@@ -151,88 +167,76 @@ static const char *name_of(const struct event_file *file)
 	return file->path != NULL ? file->path : "standard output";
 }
 
-enum result event_file_flush(struct event_file *file, struct fail *fail)
+/* Writes from *done on; *done tells how far it got. */
+static enum result write_from(
+	struct event_file *file, struct text bytes, size_t *done, struct fail *fail)
 {
-	size_t done = 0;
-	enum result result = RESULT_OK;
-	while (done < file->buf.len && result == RESULT_OK) {
-		ssize_t n = write(file->fd, file->buf.data + done, file->buf.len - done);
+	while (*done < bytes.len) {
+		ssize_t n = write(file->fd, bytes.data + *done, bytes.len - *done);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			result = fail_set_errno(fail, errno, "cannot write events to %s", name_of(file));
-		else
-			done += (size_t)n;
+			return fail_set_errno(fail, errno, "cannot write events to %s", name_of(file));
+		*done += (size_t)n;
 	}
-	buf_discard(&file->buf, done);
-	return result;
-}
-
-/* What the first line after opening must do with a torn line before it: go on with it, if it is its
- * own beginning, or end it. Returns what of the line is left to be written. */
-static struct text mend(struct event_file *file, struct text line)
-{
-	struct text torn = text_of_bytes(file->torn, file->torn_len);
-	if (torn.len == 0)
-		return line;
-	bool same = text_starts(line, torn);
-	forget_torn(file);
-	if (same)
-		return text_skip(line, torn.len);
-	buf_put_u8(&file->buf, '\n');
-	return line;
-}
-
-enum result event_file_append(
-	struct event_file *file, uint64_t seq, struct text line, struct fail *fail)
-{
-	CHECK(line.len > 0 && line.len <= EVENT_LINE_BYTES_MAX);
-	CHECK(line.data[line.len - 1] == '\n');
-	CHECK(seq == 0 || seq > file->last_seq);
-	if (line.len + 1 > buf_room(&file->buf)) {
-		enum result result = event_file_flush(file, fail);
-		if (result != RESULT_OK)
-			return result;
-	}
-	buf_put_text(&file->buf, mend(file, line));
-	CHECK(!file->buf.overflow);
-	if (seq != 0)
-		file->last_seq = seq;
 	return RESULT_OK;
 }
 
-enum result event_file_append_missing(
-	struct event_file *file, uint64_t seq, struct text line, struct fail *fail)
+/* Before the first line: goes on with a torn line if it is this one's beginning, else ends it. */
+static enum result mend(struct event_file *file, struct text lines, struct fail *fail)
 {
-	CHECK(seq != 0);
-	return seq <= file->last_seq ? RESULT_OK : event_file_append(file, seq, line, fail);
+	struct text torn = text_of_bytes(file->torn, file->torn_len);
+	size_t done = 0;
+	if (torn.len == 0)
+		return RESULT_OK;
+	if (text_starts(lines, torn)) {
+		file->done = torn.len;
+	} else {
+		enum result result = write_from(file, TEXT("\n"), &done, fail);
+		if (result != RESULT_OK)
+			return result;
+	}
+	forget_torn(file);
+	return RESULT_OK;
+}
+
+enum result event_file_write(struct event_file *file, struct text lines, struct fail *fail)
+{
+	if (lines.len == 0)
+		return RESULT_OK;
+	CHECK(lines.data[lines.len - 1] == '\n');
+	enum result result = mend(file, lines, fail);
+	if (result != RESULT_OK)
+		return result;
+	CHECK(file->done < lines.len);
+	result = write_from(file, lines, &file->done, fail);
+	if (result == RESULT_OK)
+		file->done = 0;
+	return result;
 }
 
 enum result event_file_sync(struct event_file *file, struct fail *fail)
 {
-	enum result result = event_file_flush(file, fail);
-	if (result != RESULT_OK || !file->regular)
-		return result;
-	if (fdatasync(file->fd) != 0)
+	if (file->regular && fdatasync(file->fd) != 0)
 		return fail_set_errno(fail, errno, "cannot sync the event file %s", name_of(file));
 	return RESULT_OK;
 }
 
 enum result event_file_reopen(struct event_file *file, struct fail *fail)
 {
+	struct event_file *fresh;
 	if (file->path == NULL)
-		return event_file_flush(file, fail);
+		return RESULT_OK;
+	/* A text of which a part is in the old file must be ended there. */
+	CHECK(file->done == 0);
 	enum result result = event_file_sync(file, fail);
+	if (result == RESULT_OK)
+		result = event_file_open(file->path, &fresh, fail);
 	if (result != RESULT_OK)
 		return result;
-	struct event_file fresh;
-	result = event_file_open(&fresh, file->path, fail);
-	if (result != RESULT_OK)
-		return result;
-	/* The numbers go on, whatever the new file says. */
-	if (fresh.last_seq < file->last_seq)
-		fresh.last_seq = file->last_seq;
-	event_file_close(file);
-	*file = fresh;
+	struct event_file old = *file;
+	*file = *fresh;
+	*fresh = old;
+	event_file_close(&fresh);
 	return RESULT_OK;
 }

@@ -2,8 +2,8 @@
  *
  * An outcome carries the finished event line, so that after a crash lines can be written again byte for
  * byte, and what identifies the recipient, so that as long as the record is there the recipient is not
- * sent to again (a tombstone). An outcome without a line is such a tombstone alone: written again
- * ("carried") so that the segment of the first one can be retired. */
+ * sent to again (a tombstone). An outcome or rejection without a line is such a tombstone alone: written
+ * again ("carried") so that the segment of the first one can be retired. */
 #ifndef STORE_JOURNAL_RECORD_H
 #define STORE_JOURNAL_RECORD_H
 
@@ -16,59 +16,42 @@
 #include "engine/base/text.h"
 #include "store/journal.h"
 
-enum journal_type {
-#define JOURNAL_TYPE(name, number, meaning) JOURNAL_##name = number,
+enum journal_record_type {
+#define JOURNAL_RECORD(name, number, meaning) JOURNAL_RECORD_##name = number,
 #include "store/journal_record.def"
-#undef JOURNAL_TYPE
+#undef JOURNAL_RECORD
 };
-
-/* Instead of the index of a recipient: all of the file (an input that is no mail). */
-#define JOURNAL_RCPT_ALL UINT32_MAX
 
 /* Which file of the spool: DESIGN 1, "Identity is name + inode + birth time (else mtime + size)". What
  * does not count is 0. */
-struct journal_file {
-	struct text name;
+struct record_file {
+	struct text name; /* at most FILE_NAME_BYTES_MAX; empty: no file */
 	uint64_t inode;
 	int64_t birth_ns;
 	int64_t modified_ns;
 	uint64_t bytes;
 };
 
-struct journal_outcome {
-	struct journal_file file;
-	uint32_t rcpt;        /* its index in the envelope, or JOURNAL_RCPT_ALL */
-	enum event_kind kind; /* final or EVENT_DEFERRED */
-	uint32_t attempt;     /* which one it was, from 1; 0: none was made */
-	struct text line;     /* with its newline; empty: carried */
+/* One record of any type. What a type does not use is zero. Texts of a decoded one are borrowed from
+ * its payload. */
+struct outcome_record {
+	enum journal_record_type type;
+	struct record_file file; /* EVENT: may be none; EVENTS_WRITTEN: none */
+	uint32_t rcpt;           /* OUTCOME: its index in the envelope */
+	enum event_kind kind;    /* OUTCOME: a final kind. EVENT: of the line */
+	uint32_t attempt;        /* OUTCOME, EVENT: which one it was, from 1; 0: none was made */
+	uint64_t events_seq;     /* EVENTS_WRITTEN: the last line that is durable */
+	struct text line;        /* with its newline. Always of an EVENT; never of the last two types */
 };
 
-/* One decoded record; which member holds is told by `type`. Texts are borrowed from the payload. */
-struct journal_entry {
-	uint64_t seq;
-	enum journal_type type;
-	union {
-		struct journal_outcome outcome;
-		struct text event_line;     /* JOURNAL_EVENT */
-		struct journal_file file;   /* JOURNAL_FILE_DONE */
-		uint64_t events_seq;        /* JOURNAL_EVENTS_WRITTEN: the last that is durable */
-	};
-};
+/* Appends the payload. The largest record fits into JOURNAL_PAYLOAD_BYTES_MAX. What contradicts the
+ * above fails a check. */
+void journal_record_put(struct buf *buf, const struct outcome_record *record);
+/* False for a payload that the function above does not make: the journal's checksum was right, so
+ * somebody else wrote it, or an older version. */
+MUST_USE bool journal_record_get(
+	const struct journal_record *record, struct outcome_record *out_record);
 
-/* Room for a name of FILE_NAME_BYTES_MAX, all numbers and an event line of EVENT_LINE_BYTES_MAX fits
- * into JOURNAL_PAYLOAD_BYTES_MAX (checked when compiled). */
-void journal_record_put_outcome(struct buf *buf, const struct journal_outcome *outcome);
-void journal_record_put_event(struct buf *buf, struct text line);
-void journal_record_put_file_done(struct buf *buf, const struct journal_file *file);
-void journal_record_put_events_written(struct buf *buf, uint64_t seq);
-
-/* RESULT_DAMAGED for a payload that none of the above makes: the checksum was right, so somebody else
- * wrote it. */
-MUST_USE enum result journal_record_decode(
-	const struct journal_record *record, struct journal_entry *out_entry);
-/* The event line that a record carries, empty if none. */
-struct text journal_entry_line(const struct journal_entry *entry);
-
-bool journal_file_equal(const struct journal_file *a, const struct journal_file *b);
+bool record_file_equal(const struct record_file *a, const struct record_file *b);
 
 #endif

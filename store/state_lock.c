@@ -2,11 +2,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "engine/base/text.h"
+
+struct state_lock {
+	int fd; /* the lock is on it */
+};
 
 static const char lock_name[] = "lock";
 
@@ -42,9 +47,9 @@ static enum result lock_and_sign(int fd, const char *path, struct fail *fail)
 	return RESULT_OK;
 }
 
-enum result state_lock_acquire(struct state_lock *out_lock, const char *path, struct fail *fail)
+enum result state_lock_acquire(const char *path, struct state_lock **out_lock, struct fail *fail)
 {
-	*out_lock = (struct state_lock){ .fd = -1 };
+	*out_lock = NULL;
 	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
 		return fail_set_errno(fail, errno, "cannot open the directory %s", path);
@@ -53,18 +58,23 @@ enum result state_lock_acquire(struct state_lock *out_lock, const char *path, st
 	(void)close(folder);
 	if (fd < 0)
 		return fail_set_errno(fail, sys_errno, "cannot open %s/%s", path, lock_name);
-	enum result result = lock_and_sign(fd, path, fail);
+	struct state_lock *lock = malloc(sizeof *lock);
+	enum result result = lock != NULL ? lock_and_sign(fd, path, fail)
+		: fail_set(fail, RESULT_MEMORY, "no memory for the lock");
 	if (result != RESULT_OK) {
 		(void)close(fd);
+		free(lock);
 		return result;
 	}
-	out_lock->fd = fd;
+	lock->fd = fd;
+	*out_lock = lock;
 	return RESULT_OK;
 }
 
-void state_lock_release(struct state_lock *lock)
+void state_lock_release(struct state_lock **lock)
 {
-	if (lock->fd >= 0)
-		(void)close(lock->fd);
-	lock->fd = -1;
+	if (*lock != NULL)
+		(void)close((*lock)->fd);
+	free(*lock);
+	*lock = NULL;
 }

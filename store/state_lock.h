@@ -6,15 +6,13 @@
 #include "engine/base/check.h"
 #include "engine/base/result.h"
 
-struct state_lock {
-	int fd; /* -1: not held */
-};
+struct state_lock;
 
 /* `path` is the state directory, which must exist. RESULT_BUSY: another process has it, and `fail`
  * says which (the program ends with exit status 73); otherwise what opening and locking can say. */
 MUST_USE enum result state_lock_acquire(
-	struct state_lock *out_lock, const char *path, struct fail *fail);
-/* Before the end of the process only tests need it. May be called twice. */
-void state_lock_release(struct state_lock *lock);
+	const char *path, struct state_lock **out_lock, struct fail *fail);
+/* Clears the caller's pointer; NULL is allowed. */
+void state_lock_release(struct state_lock **lock);
 
 #endif
