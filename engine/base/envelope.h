@@ -103,14 +103,13 @@ struct envelope {
 /* Borrowed from the address, live as long as the envelope. */
 static inline struct text envelope_domain(const struct envelope_address *address)
 {
-	return (struct text){ address->text.data + address->domain_at,
-		address->text.len - address->domain_at };
+	return text_skip(address->text, address->domain_at);
 }
 
 static inline struct text envelope_local_part(const struct envelope_address *address)
 {
 	size_t at = address->domain_at > 0 ? 1 : 0; /* the null sender has no @ */
-	return (struct text){ address->text.data, address->domain_at - at };
+	return text_cut(address->text, address->domain_at - at);
 }
 
 static inline bool envelope_notify_given(struct envelope_notify notify)
