@@ -7,11 +7,12 @@
  * or an answer of ours that finds no flight. Then the receive is stopped, so what comes beyond is the
  * little that was on its way, and the bytes wait in memory of their own until conn_tls_resume().
  *
- * (STLS-04, SEC-01) Between the 220 and the moment when our ClientHello has left, no byte may arrive.
- * Looked at in three places: behind the 220 (`leftover`), in the socket when TLS starts, and in every
- * receive that completes before the send of the ClientHello does. Completions of one socket come in the
- * order in which things happened: a send completes inside the call that hands it over, before that call
- * looks for what has arrived. */
+ * (STLS-04, SEC-01) Between the 220 and the moment when our ClientHello is submitted, no byte may
+ * arrive. Looked for in three places: behind the 220 (`leftover`); in the socket, right before the
+ * ClientHello is handed to the kernel, which for its sake is not put off to the end of the turn; and in
+ * every receive that completes before the send of the ClientHello does, which is what had been taken
+ * from the socket by then. Completions of one socket come in the order in which things happened: a
+ * send completes inside the call that hands it over, before that call looks for what has arrived. */
 #include <stdlib.h>
 #include <string.h>
 #include "engine/base/check.h"
@@ -29,6 +30,8 @@ static void run(struct conn *conn, const uint8_t *data, size_t len);
 
 /* ---- start ---- */
 
+static const char injected_text[] = "data after STARTTLS reply: %s";
+
 /* Not through `failed`: the owner learns it from the result of the call that it is in. */
 static enum result refuse_injected(struct conn *conn, const char *what)
 {
@@ -37,7 +40,14 @@ static enum result refuse_injected(struct conn *conn, const char *what)
 	conn->pool->counters.failed++;
 	conn->pool->counters.injected++;
 	conn_output_drop(conn);
-	return fail_set(&conn->fail, RESULT_PROTOCOL, "data after STARTTLS reply: %s", what);
+	return fail_set(&conn->fail, RESULT_PROTOCOL, injected_text, what);
+}
+
+static void fail_injected(struct conn *conn)
+{
+	conn->pool->counters.injected++;
+	fail_set(&conn->fail, RESULT_PROTOCOL, injected_text, "before our ClientHello");
+	conn_fail(conn, CONN_END_INJECTED);
 }
 
 static enum result begin(struct conn *conn, enum conn_tls_state state)
@@ -136,6 +146,8 @@ static bool step_handshake(struct conn *conn, struct tls_io *io)
 	enum tls_status status = tls_conn_handshake(conn->tls, io, &conn->fail);
 	conn_flush(conn); /* a failure leaves an alert there */
 	conn_output_trim(conn);
+	if (conn->tls_state == CONN_TLS_HELLO)
+		ring_hand_over(conn->pool->ring);
 	switch (status) {
 	case TLS_OK:
 		conn->tls_state = CONN_TLS_UP;
@@ -220,10 +232,7 @@ static void run(struct conn *conn, const uint8_t *data, size_t len)
 void conn_tls_input(struct conn *conn, const uint8_t *data, size_t len)
 {
 	if (conn->tls_state == CONN_TLS_HELLO) {
-		conn->pool->counters.injected++;
-		fail_set(&conn->fail, RESULT_PROTOCOL,
-			"data after STARTTLS reply: before our ClientHello had left");
-		conn_fail(conn, CONN_END_INJECTED);
+		fail_injected(conn);
 		return;
 	}
 	bool waits = conn_is_held(conn) || conn->output_awaited ||
@@ -238,6 +247,10 @@ void conn_tls_resume(struct conn *conn)
 {
 	if (conn->state != CONN_OPEN || conn->output_awaited)
 		return;
+	if (conn->tls_state == CONN_TLS_HELLO && socket_peek(conn->fd) > 0) {
+		fail_injected(conn);
+		return;
+	}
 	uint8_t *held = conn->held;
 	size_t held_len = conn->held_len;
 	conn->held = NULL;

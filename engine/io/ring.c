@@ -74,6 +74,12 @@ static void note_enter(struct ring *ring, int taken)
 	}
 }
 
+void ring_hand_over(struct ring *ring)
+{
+	CHECK_OBJ(ring, RING_MAGIC);
+	note_enter(ring, io_uring_submit(&ring->uring));
+}
+
 static void enter_at_once(struct ring *ring)
 {
 	note_enter(ring, io_uring_submit_and_get_events(&ring->uring));
@@ -114,7 +120,7 @@ static void restart_starved(struct ring *ring)
 	if (free_count == 0)
 		return;
 	if (io_uring_sq_ready(&ring->uring) > 0)
-		note_enter(ring, io_uring_submit(&ring->uring));
+		ring_hand_over(ring);
 	struct list_node *node;
 	while (free_count-- > 0 && (node = list_pop_front(&ring->starved)) != NULL)
 		ring_arm_receive(ring, CONTAINER_OF(node, struct io_op, node));

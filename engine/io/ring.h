@@ -73,6 +73,8 @@ unsigned ring_run_once(struct ring *ring, uint64_t deadline_ns);
 /* Its halves, for who has something to do in between (loop.c): hand over and wait, then call back. */
 void ring_wait(struct ring *ring, uint64_t deadline_ns);
 unsigned ring_deliver(struct ring *ring, uint64_t now_ns);
+/* Hands over now what was started so far, and calls nobody back: for what must not wait for the turn. */
+void ring_hand_over(struct ring *ring);
 /* Something can be called back without waiting. */
 bool ring_has_work(const struct ring *ring);
 
