@@ -38,14 +38,12 @@ struct recorder {
 	struct logger log;
 	struct fail fail;
 	struct recovery *recovery;
-	struct state_lock lock;
+	struct state_lock *lock;
 	struct journal *journal;
-	bool has_events;                 /* --events was given */
-	struct event_file events;
+	struct event_file *events;       /* NULL: no --events */
 	char state_path[PATH_BYTES];
 
 	struct buf lines;                /* of the records since the last commit */
-	uint64_t lines_seq;              /* of the last of them */
 	uint8_t *payload;                /* one record being made */
 	struct list uncommitted;         /* attempts whose records are in the batch */
 	struct list uncommitted_rejects; /* messages, by depart_node */
@@ -101,10 +99,8 @@ static bool write_lines(struct recorder *r)
 	struct fail fail = { 0 };
 	CHECK(!r->lines.overflow);
 	enum result result = RESULT_OK;
-	if (r->has_events && r->lines.len > 0)
-		result = event_file_append(&r->events, r->lines_seq, buf_text(&r->lines), &fail);
-	if (r->has_events && result == RESULT_OK)
-		result = event_file_flush(&r->events, &fail);
+	if (r->events != NULL && r->lines.len > 0)
+		result = event_file_write(r->events, buf_text(&r->lines), &fail);
 	if (result != RESULT_OK) {
 		give_up(r, LOG_EVENTS_FAILED, &fail);
 		return false;
@@ -147,12 +143,15 @@ static void commit_soon(struct recorder *r)
 
 /* ---- records ---- */
 
-/* Appends the record that was put into `payload`; its line is the last one in `lines`. */
-static void append(struct recorder *r, enum journal_type type, struct buf *payload)
+/* Appends a record whose line is the last one in `lines`, from `line_at` on. */
+static void append(struct recorder *r, struct outcome_record *record, size_t line_at)
 {
-	CHECK(!payload->overflow);
-	r->lines_seq = journal_next_seq(r->journal);
-	enum result result = journal_append(r->journal, type, buf_text(payload));
+	record->line = text_of_bytes(r->lines.data + line_at, r->lines.len - line_at);
+	struct buf payload;
+	buf_init(&payload, r->payload, JOURNAL_PAYLOAD_BYTES_MAX);
+	journal_record_put(&payload, record);
+	CHECK(!payload.overflow);
+	enum result result = journal_append(r->journal, record->type, buf_text(&payload));
 	if (result == RESULT_OK) {
 		hub_count(&r->hub->counters.event_lines, 1);
 		return;
@@ -160,29 +159,6 @@ static void append(struct recorder *r, enum journal_type type, struct buf *paylo
 	struct fail fail = { 0 };
 	fail_set(&fail, result, "a record does not fit into the journal");
 	give_up(r, LOG_JOURNAL_FAILED, &fail);
-}
-
-static struct buf new_payload(struct recorder *r)
-{
-	struct buf payload;
-	buf_init(&payload, r->payload, JOURNAL_PAYLOAD_BYTES_MAX);
-	return payload;
-}
-
-static void append_outcome(struct recorder *r, struct journal_outcome *outcome, size_t line_at)
-{
-	outcome->line = text_of_bytes(r->lines.data + line_at, r->lines.len - line_at);
-	struct buf payload = new_payload(r);
-	journal_record_put_outcome(&payload, outcome);
-	append(r, JOURNAL_OUTCOME, &payload);
-}
-
-static void append_event(struct recorder *r, size_t line_at)
-{
-	struct buf payload = new_payload(r);
-	struct text line = text_of_bytes(r->lines.data + line_at, r->lines.len - line_at);
-	journal_record_put_event(&payload, line);
-	append(r, JOURNAL_EVENT, &payload);
 }
 
 /* Room for one more line and record, by a commit if need be. */
@@ -194,11 +170,11 @@ static bool make_room(struct recorder *r)
 	return !r->failed && (fits || commit(r));
 }
 
-static struct journal_file file_of(const struct message *message)
+static struct record_file file_of(const struct message *message)
 {
 	const struct file_identity *identity = &message->identity;
 	bool has_birth = identity->birth_ns != 0;
-	return (struct journal_file){
+	return (struct record_file){
 		.name = text_of(message->name),
 		.inode = identity->inode,
 		.birth_ns = identity->birth_ns,
@@ -223,15 +199,18 @@ static void record_rcpt(struct recorder *r, const struct attempt *attempt, const
 	uint64_t seq = journal_next_seq(r->journal);
 	size_t line_at = r->lines.len;
 	record_event_rcpt(attempt, rcpt, seq, wall_us, &r->lines);
-	struct journal_outcome outcome = {
+	enum event_kind kind = record_event_kind(rcpt->fate);
+	bool is_final = event_kind_is_final(kind);
+	struct outcome_record record = {
+		.type = is_final ? JOURNAL_RECORD_OUTCOME : JOURNAL_RECORD_EVENT,
 		.file = file_of(attempt->message),
-		.rcpt = rcpt->rcpt,
-		.kind = record_event_kind(rcpt->fate),
+		.rcpt = is_final ? rcpt->rcpt : 0,
+		.kind = kind,
 		.attempt = attempt->number,
 	};
-	if (event_kind_is_final(outcome.kind))
+	if (is_final)
 		note_live(r, attempt->message, seq);
-	append_outcome(r, &outcome, line_at);
+	append(r, &record, line_at);
 }
 
 static void record_outcome(struct recorder *r, struct attempt *attempt)
@@ -250,13 +229,9 @@ static void record_rejected(struct recorder *r, struct message *message)
 		uint64_t seq = journal_next_seq(r->journal);
 		size_t line_at = r->lines.len;
 		record_event_rejected(message, seq, clock_wall_us(), &r->lines);
-		struct journal_outcome outcome = {
-			.file = file_of(message),
-			.rcpt = JOURNAL_RCPT_ALL,
-			.kind = EVENT_REJECTED_INPUT,
-		};
+		struct outcome_record record = { .type = JOURNAL_RECORD_REJECTED, .file = file_of(message) };
 		note_live(r, message, seq);
-		append_outcome(r, &outcome, line_at);
+		append(r, &record, line_at);
 	}
 	list_push_back(&r->uncommitted_rejects, &message->depart_node);
 	commit_soon(r);
@@ -267,7 +242,8 @@ static void record_session(struct recorder *r, struct session_report *report)
 	if (make_room(r)) {
 		size_t line_at = r->lines.len;
 		record_event_session(report, journal_next_seq(r->journal), &r->lines);
-		append_event(r, line_at);
+		struct outcome_record record = { .type = JOURNAL_RECORD_EVENT, .kind = EVENT_SESSION };
+		append(r, &record, line_at);
 	}
 	r->report_credits[report->worker]++;
 	route_unref(report->route);
@@ -280,7 +256,8 @@ static void record_site(struct recorder *r, struct site_report *report)
 	if (make_room(r)) {
 		size_t line_at = r->lines.len;
 		record_event_site(report, journal_next_seq(r->journal), &r->lines);
-		append_event(r, line_at);
+		struct outcome_record record = { .type = JOURNAL_RECORD_EVENT, .kind = EVENT_SITE_CHANGED };
+		append(r, &record, line_at);
 	}
 	r->site_credits++;
 	free(report);
@@ -302,8 +279,8 @@ static void retire(struct recorder *r)
 		return;
 	struct fail fail = { 0 };
 	enum result result = RESULT_OK;
-	if (r->has_events)
-		result = event_file_sync(&r->events, &fail);
+	if (r->events != NULL)
+		result = event_file_sync(r->events, &fail);
 	if (result == RESULT_OK)
 		result = journal_retire(r->journal, keep_seq, &fail);
 	if (result != RESULT_OK)
@@ -330,9 +307,9 @@ static void unlinked(struct recorder *r, struct message *message, bool stuck)
 static void reopen(struct recorder *r)
 {
 	struct fail fail = { 0 };
-	if (!r->has_events || r->failed)
+	if (r->events == NULL || r->failed)
 		return;
-	if (event_file_reopen(&r->events, &fail) != RESULT_OK)
+	if (event_file_reopen(r->events, &fail) != RESULT_OK)
 		give_up(r, LOG_EVENTS_FAILED, &fail);
 	else
 		log_write(&r->log, LOG_EVENTS_REOPENED, LOG_NO_FIELDS);
@@ -397,32 +374,28 @@ void *recorder_run(void *recorder)
 
 /* ---- start and end ---- */
 
-static enum result recover_outcome(struct recorder *r, const struct journal_entry *entry)
-{
-	const struct journal_outcome *outcome = &entry->outcome;
-	const struct file_identity identity = {
-		.inode = outcome->file.inode,
-		.birth_ns = outcome->file.birth_ns,
-		.modified_ns = outcome->file.modified_ns,
-		.bytes = outcome->file.bytes,
-	};
-	if (!event_kind_is_final(outcome->kind))
-		return RESULT_OK;
-	if (outcome->rcpt == JOURNAL_RCPT_ALL)
-		return recovery_add_rejected(r->recovery, outcome->file.name, &identity, entry->seq);
-	return recovery_add_done(r->recovery, outcome->file.name, &identity, outcome->rcpt, entry->seq);
-}
-
-static enum result on_record(const struct journal_record *record, void *context)
+static enum result on_record(const struct journal_record *journal_record, void *context)
 {
 	struct recorder *r = context;
-	struct journal_entry entry;
-	enum result result = journal_record_decode(record, &entry);
-	if (result == RESULT_OK && entry.type == JOURNAL_OUTCOME)
-		result = recover_outcome(r, &entry);
+	struct outcome_record record;
+	if (!journal_record_get(journal_record, &record))
+		return RESULT_DAMAGED;
+	const struct file_identity identity = {
+		.inode = record.file.inode,
+		.birth_ns = record.file.birth_ns,
+		.modified_ns = record.file.modified_ns,
+		.bytes = record.file.bytes,
+	};
+	uint64_t seq = journal_record->seq;
+	enum result result = RESULT_OK;
+	if (record.type == JOURNAL_RECORD_OUTCOME)
+		result = recovery_add_done(r->recovery, record.file.name, &identity, record.rcpt, seq);
+	else if (record.type == JOURNAL_RECORD_REJECTED)
+		result = recovery_add_rejected(r->recovery, record.file.name, &identity, seq);
 	/* A line that a crash kept from the event file is written now, the same byte for byte. */
-	if (result == RESULT_OK && r->has_events && !text_is_empty(journal_entry_line(&entry)))
-		result = event_file_append_missing(&r->events, entry.seq, journal_entry_line(&entry), &r->fail);
+	if (result == RESULT_OK && r->events != NULL && !text_is_empty(record.line) &&
+		seq > event_file_last_seq(r->events))
+		result = event_file_write(r->events, record.line, &r->fail);
 	return result;
 }
 
@@ -454,11 +427,9 @@ static enum result open_state(struct recorder *r, struct fail *fail)
 		return fail_set(fail, RESULT_TOO_LONG, "--spool: the path is too long");
 	enum result result = file_make_directories(r->state_path, 0700, fail);
 	if (result == RESULT_OK)
-		result = state_lock_acquire(&r->lock, r->state_path, fail);
-	if (result == RESULT_OK && *options->events != '\0') {
-		result = event_file_open(&r->events, options->events, fail);
-		r->has_events = result == RESULT_OK;
-	}
+		result = state_lock_acquire(r->state_path, &r->lock, fail);
+	if (result == RESULT_OK && *options->events != '\0')
+		result = event_file_open(options->events, &r->events, fail);
 	if (result != RESULT_OK)
 		return result;
 	const struct journal_config config = {
@@ -466,10 +437,7 @@ static enum result open_state(struct recorder *r, struct fail *fail)
 		.segment_bytes = JOURNAL_SEGMENT_BYTES,
 		.batch_bytes = JOURNAL_BATCH_BYTES,
 	};
-	result = journal_open(&config, on_record, r, &r->journal, fail);
-	if (result == RESULT_OK && r->has_events)
-		result = event_file_flush(&r->events, fail);
-	return result;
+	return journal_open(&config, on_record, r, &r->journal, fail);
 }
 
 static enum result set_up(struct recorder *r, int new_fd, struct fail *fail)
@@ -502,7 +470,6 @@ enum result recorder_create(struct hub *hub, struct recovery *recovery, int new_
 	r->magic = RECORDER_MAGIC;
 	r->hub = hub;
 	r->config = hub->config;
-	r->lock.fd = -1;
 	r->recovery = recovery;
 	r->log = run_config_logger(hub->config, "recorder");
 	list_init(&r->uncommitted);
@@ -535,8 +502,7 @@ void recorder_destroy(struct recorder *r)
 	let_go(&r->uncommitted_rejects);
 	let_go(&r->live);
 	journal_close(&r->journal);
-	if (r->has_events)
-		event_file_close(&r->events);
+	event_file_close(&r->events);
 	state_lock_release(&r->lock);
 	free(r->lines.data);
 	free(r->payload);
