@@ -177,7 +177,8 @@ enum result run_config_init(struct run_config *config, const struct send_options
 	config->log.level = (enum log_level)options->log_level;
 	config->log.clock = wall_clock;
 	if (*options->spool == '\0')
-		return fail_set(fail, RESULT_INVALID, "--spool DIR is needed: the directory that mail is put into");
+		return fail_set(
+			fail, RESULT_INVALID, "--spool DIR is needed: the directory that mail is put into");
 	enum result r = parse_sources(config, arena, fail);
 	if (r == RESULT_OK)
 		r = parse_routes(config, arena, fail);

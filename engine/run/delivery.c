@@ -61,6 +61,14 @@ static void begin(struct delivery *d, struct attempt *attempt)
 	smtp_session_begin(&d->smtp, &attempt->work->transaction);
 }
 
+static void say_goodbye(struct delivery *d)
+{
+	d->is_quitting = true;
+	d->lease->quitting_sessions++;
+	lease_session_busy(d->worker, d);
+	smtp_session_quit(&d->smtp);
+}
+
 /* RFC 5321 leaves it to us how long a session lasts; after this no new message is begun in it. */
 static bool is_old(const struct delivery *d)
 {
@@ -75,7 +83,7 @@ static bool begin_next(struct delivery *d)
 	struct attempt *attempt = d->waiting;
 	d->waiting = NULL;
 	if (attempt == NULL && is_old(d)) {
-		delivery_quit(d);
+		say_goodbye(d);
 		return false;
 	}
 	if (attempt == NULL)
@@ -197,14 +205,9 @@ void delivery_quit(struct delivery *d)
 {
 	if (d->is_quitting || d->state == DELIVERY_CLOSING)
 		return;
-	d->is_quitting = true;
-	d->lease->quitting_sessions++;
-	lease_session_busy(d->worker, d);
-	if (d->state == DELIVERY_CONNECTING) {
-		delivery_stop(d);
-		return;
-	}
-	smtp_session_quit(&d->smtp);
+	say_goodbye(d);
+	if (d->state == DELIVERY_CONNECTING)
+		smtp_session_lost(&d->smtp, SMTP_END_STOPPED);
 	step(d);
 }
 

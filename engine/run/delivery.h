@@ -11,6 +11,7 @@
 #include "engine/run/host_memory.h"
 #include "engine/run/walk.h"
 #include "engine/run/worker_state.h"
+#include "engine/smtp/smtp_reply_class.h"
 #include "engine/smtp/smtp_session.h"
 
 #define DELIVERY_MAGIC 0xde11e401u
@@ -76,6 +77,7 @@ void delivery_report(const struct delivery *d);
 void delivery_ended(struct delivery *d);
 /* The facts of this session for the events of an attempt: an index for attempt_rcpt.facts. */
 uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt);
+struct smtp_channel delivery_channel(const struct delivery *d);
 /* Which security the connection has, for the event and for those who ask. */
 enum security_level delivery_security(const struct delivery *d);
 

@@ -44,6 +44,16 @@ static bool is_authenticated(const struct delivery *d)
 	UNREACHABLE("every level is listed");
 }
 
+/* POL-14: until the channel that is demanded is up, nothing heard is final. */
+struct smtp_channel delivery_channel(const struct delivery *d)
+{
+	bool mandatory = security_demand_needs_tls(&d->host->demand);
+	return (struct smtp_channel){
+		.is_demanded = !mandatory || d->smtp.tls_active,
+		.level_is_mandatory = mandatory,
+	};
+}
+
 uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt)
 {
 	struct attempt_work *work = attempt->work;
@@ -226,10 +236,8 @@ static void settle_waiting(struct delivery *d, const char *why)
 		lease_add_first(w, attempt);
 		return;
 	}
-	bool mandatory = security_demand_needs_tls(&d->host->demand);
-	bool demanded = !mandatory || d->smtp.tls_active;
-	struct smtp_action action =
-		smtp_reply_class_end(d->smtp.end, d->smtp.end_step, &reply, demanded, mandatory);
+	struct smtp_channel channel = delivery_channel(d);
+	struct smtp_action action = smtp_reply_class_end(d->smtp.end, d->smtp.end_step, &reply, &channel);
 	attempt->work->hosts_tried++;
 	note_trouble(d, attempt, &action);
 	note_heard(attempt, &action);

@@ -93,7 +93,7 @@ static void consider_other(struct files *f, const char *name)
 		if (find_left(f, name) == NULL)
 			log_write(&f->log, LOG_SPOOL_FILE_PARKED,
 				LOG_FIELDS(log_cstr("file", name),
-					log_cstr("why", "a job directory; this version delivers message files")));
+					log_cstr("why", "a job directory: not delivered by this version")));
 		files_leave_alone(f, name, LEFT_DIRECTORY, NULL);
 		break;
 	case FILE_TYPE_OTHER:
@@ -196,7 +196,8 @@ static void start_scan(struct files *f)
 	f->rescan = false;
 	f->scanning = file_scan_open(&f->scan, f->new_fd, ".", &fail) == RESULT_OK;
 	if (!f->scanning) {
-		log_write(&f->log, LOG_FAILED, LOG_FIELDS(log_cstr("what", "reading new/"), log_fail("why", &fail)));
+		log_write(&f->log, LOG_FAILED,
+			LOG_FIELDS(log_cstr("what", "reading new/"), log_fail("why", &fail)));
 		f->rescan = true;
 	}
 }
@@ -283,7 +284,8 @@ static void tell_gone(struct files *f)
 	while (f->gone_credits > 0 && !list_is_empty(&f->gone)) {
 		struct list_node *node = list_pop_front(&f->gone);
 		f->gone_credits--;
-		hub_post(f->hub->scheduler, POST_FILE_GONE, CONTAINER_OF(node, struct message, leave_node), 0, 0);
+		struct message *message = CONTAINER_OF(node, struct message, leave_node);
+		hub_post(f->hub->scheduler, POST_FILE_GONE, message, 0, 0);
 	}
 }
 

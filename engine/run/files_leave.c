@@ -17,8 +17,10 @@ static void sync_now(struct files *f)
 		log_write(&f->log, LOG_FAILED,
 			LOG_FIELDS(log_cstr("what", "fsync of a spool directory"), log_fail("why", &fail)));
 	struct list_node *node;
-	while ((node = list_pop_front(&f->unsynced)) != NULL)
-		hub_post(f->hub->recorder, POST_UNLINKED, CONTAINER_OF(node, struct message, leave_node), 0, 0);
+	while ((node = list_pop_front(&f->unsynced)) != NULL) {
+		struct message *message = CONTAINER_OF(node, struct message, leave_node);
+		hub_post(f->hub->recorder, POST_UNLINKED, message, 0, 0);
+	}
 	f->unsynced_count = 0;
 }
 
@@ -59,7 +61,7 @@ static void write_reason(struct files *f, const struct message *message, const c
 	}
 	if (r != RESULT_OK)
 		log_write(&f->log, LOG_FAILED,
-			LOG_FIELDS(log_cstr("what", "writing the reason of a bad file"), log_fail("why", &fail)));
+			LOG_FIELDS(log_cstr("what", "the reason of a bad file"), log_fail("why", &fail)));
 }
 
 /* bad/NAME, or bad/NAME.1 and so on where that is taken. */

@@ -1,5 +1,4 @@
 #include "engine/run/delivery.h"
-#include "engine/smtp/smtp_reply_class.h"
 
 /* What SMTP said about each recipient, made into fates (the table of CONFORMANCE 0.4). A recipient that
  * stays open goes on: to the same host at once, or to the next one; when no host is left in this pass,
@@ -73,10 +72,8 @@ static void judge(struct delivery *d, struct attempt *attempt, struct attempt_rc
 		verdicts->next_host = true;
 		return;
 	}
-	bool mandatory = security_demand_needs_tls(&d->host->demand);
-	bool demanded = !mandatory || d->smtp.tls_active;
-	struct smtp_action action =
-		smtp_reply_class_rcpt(&work->transaction, result, demanded, mandatory);
+	struct smtp_channel channel = delivery_channel(d);
+	struct smtp_action action = smtp_reply_class_rcpt(&work->transaction, result, &channel);
 	bool again = action.fate == SMTP_FATE_AGAIN;
 	if (again && (result->verdict != SMTP_VERDICT_NOT_TRIED || work->fresh_tries < FRESH_TRIES_MAX)) {
 		verdicts->again = true;
@@ -89,7 +86,7 @@ static void judge(struct delivery *d, struct attempt *attempt, struct attempt_rc
 		fate = ATTEMPT_BOUNCED;
 	hear_action(d, &work->heard, &action, fate);
 	settle_rcpt(rcpt, result, &action, fate);
-	if (fate != ATTEMPT_DEFERRED || !(action.next_mx || again))
+	if (fate == ATTEMPT_DELIVERED || !(action.next_mx || again))
 		return;
 	/* The next host may take it; what this one said is kept in case none does. */
 	work->trouble = *rcpt;
@@ -224,7 +221,8 @@ static void settle_open(struct worker *w, struct attempt *attempt)
 		uint32_t index = rcpt->rcpt;
 		*rcpt = work->trouble;
 		rcpt->rcpt = index;
-		rcpt->fate = none_accepts ? ATTEMPT_BOUNCED : ATTEMPT_DEFERRED;
+		if (rcpt->fate == ATTEMPT_OPEN)
+			rcpt->fate = none_accepts ? ATTEMPT_BOUNCED : ATTEMPT_DEFERRED;
 		if (rcpt->status.class == 0) { /* no host could be tried at all */
 			rcpt->status = attempt_status_of("4.4.1");
 			rcpt->bounce_class = BOUNCE_CLASS_NETWORK;

@@ -1,19 +1,10 @@
 #include "engine/run/recorder.h"
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include "engine/base/event.h"
 #include "engine/io/clock.h"
-#include "engine/io/file.h"
-#include "engine/io/loop.h"
-#include "engine/run/config.h"
-#include "engine/run/hub.h"
 #include "engine/run/record_event.h"
-#include "engine/run/recovery.h"
-#include "store/event_file.h"
-#include "store/journal.h"
+#include "engine/run/recorder_state.h"
 #include "store/journal_record.h"
-#include "store/state_lock.h"
 
 /* Happy path: OUTCOME ─▶ records in the journal's batch, lines in `lines` ─▶ commit (fdatasync)
  * ─▶ lines to the event file ─▶ RECORDED.
@@ -21,41 +12,6 @@
  * memory, nobody is told that it is done, so its file stays and is sent again by the next run. */
 
 #define MS_NS 1000000ull
-#define RECORDER_MAGIC 0x4ec04de4u
-
-enum {
-	/* A batch is committed before its time when it holds this much. */
-	COMMIT_BYTES = 1024 * 1024,
-	LINES_BYTES = JOURNAL_BATCH_BYTES,
-	PATH_BYTES = 4096,
-};
-
-struct recorder {
-	uint32_t magic;
-	struct hub *hub;
-	const struct run_config *config;
-	struct loop loop;
-	struct logger log;
-	struct fail fail;
-	struct recovery *recovery;
-	struct state_lock *lock;
-	struct journal *journal;
-	struct event_file *events;       /* NULL: no --events */
-	char state_path[PATH_BYTES];
-
-	struct buf lines;                /* of the records since the last commit */
-	uint8_t *payload;                /* one record being made */
-	struct list uncommitted;         /* attempts whose records are in the batch */
-	struct list uncommitted_rejects; /* messages, by depart_node */
-	struct timer commit_timer;
-	uint32_t *report_credits;        /* owed to each worker, given with the commit */
-	uint32_t site_credits;
-	bool failed;                     /* told the scheduler */
-	bool flush_wanted;
-
-	struct list live;                /* messages with records, oldest first_seq first */
-	uint64_t recovered_left;         /* files of earlier runs that are still there */
-};
 
 /* ---- failing ---- */
 
@@ -65,7 +21,7 @@ static void give_up(struct recorder *r, enum log_row row, const struct fail *fai
 		return;
 	r->failed = true;
 	log_write(&r->log, row, LOG_FIELDS(log_fail("why", fail)));
-	hub_post(r->hub->scheduler, POST_RECORD_FAILED, NULL, 0, 0);
+	hub_post(r->hub->scheduler, POST_RECORD_FAILED, NULL, 1, 0);
 }
 
 /* ---- commit ---- */
@@ -109,6 +65,17 @@ static bool write_lines(struct recorder *r)
 	return true;
 }
 
+/* The segment there is takes what is in flight; nothing new may be begun. */
+static void tell_if_full(struct recorder *r)
+{
+	if (r->told_full || journal_has_reserve(r->journal))
+		return;
+	r->told_full = true;
+	log_write(&r->log, LOG_JOURNAL_FAILED,
+		LOG_FIELDS(log_cstr("why", "no space for another segment in the spool's state/")));
+	hub_post(r->hub->scheduler, POST_RECORD_FAILED, NULL, 0, 0);
+}
+
 static bool commit(struct recorder *r)
 {
 	struct fail fail = { 0 };
@@ -122,6 +89,7 @@ static bool commit(struct recorder *r)
 	if (!write_lines(r))
 		return false;
 	hub_count(&r->hub->counters.commits, 1);
+	tell_if_full(r);
 	tell_recorded(r);
 	give_credits(r);
 	return true;
@@ -137,8 +105,8 @@ static void commit_soon(struct recorder *r)
 	if (journal_pending_bytes(r->journal) >= COMMIT_BYTES)
 		commit(r);
 	else if (!timer_is_running(&r->commit_timer))
-		loop_timer_start(
-			&r->loop, &r->commit_timer, (uint64_t)r->config->options->commit_ms * MS_NS, commit_due);
+		loop_timer_start(&r->loop, &r->commit_timer,
+			(uint64_t)r->config->options->commit_ms * MS_NS, commit_due);
 }
 
 /* ---- records ---- */
@@ -374,72 +342,6 @@ void *recorder_run(void *recorder)
 
 /* ---- start and end ---- */
 
-static enum result on_record(const struct journal_record *journal_record, void *context)
-{
-	struct recorder *r = context;
-	struct outcome_record record;
-	if (!journal_record_get(journal_record, &record))
-		return RESULT_DAMAGED;
-	const struct file_identity identity = {
-		.inode = record.file.inode,
-		.birth_ns = record.file.birth_ns,
-		.modified_ns = record.file.modified_ns,
-		.bytes = record.file.bytes,
-	};
-	uint64_t seq = journal_record->seq;
-	enum result result = RESULT_OK;
-	if (record.type == JOURNAL_RECORD_OUTCOME)
-		result = recovery_add_done(r->recovery, record.file.name, &identity, record.rcpt, seq);
-	else if (record.type == JOURNAL_RECORD_REJECTED)
-		result = recovery_add_rejected(r->recovery, record.file.name, &identity, seq);
-	/* A line that a crash kept from the event file is written now, the same byte for byte. */
-	if (result == RESULT_OK && r->events != NULL && !text_is_empty(record.line) &&
-		seq > event_file_last_seq(r->events))
-		result = event_file_write(r->events, record.line, &r->fail);
-	return result;
-}
-
-struct still_there {
-	struct recorder *recorder;
-	int new_fd;
-};
-
-/* Files that are gone need no tombstones. */
-static void check_file(struct hash_node *node, void *context)
-{
-	struct still_there *there = context;
-	struct recovered_file *file = CONTAINER_OF(node, struct recovered_file, node);
-	struct file_identity identity;
-	enum file_type type;
-	enum result result = file_look(there->new_fd, file->name, &type, &identity, NULL);
-	if (result == RESULT_NOT_FOUND ||
-		(result == RESULT_OK && !file_identity_equal(&identity, &file->identity)))
-		recovery_forget(there->recorder->recovery, text_of(file->name), &file->identity);
-	else
-		there->recorder->recovered_left++;
-}
-
-static enum result open_state(struct recorder *r, struct fail *fail)
-{
-	const struct send_options *options = r->config->options;
-	if (snprintf(r->state_path, sizeof r->state_path, "%s/state", options->spool) >=
-		(int)sizeof r->state_path)
-		return fail_set(fail, RESULT_TOO_LONG, "--spool: the path is too long");
-	enum result result = file_make_directories(r->state_path, 0700, fail);
-	if (result == RESULT_OK)
-		result = state_lock_acquire(r->state_path, &r->lock, fail);
-	if (result == RESULT_OK && *options->events != '\0')
-		result = event_file_open(options->events, &r->events, fail);
-	if (result != RESULT_OK)
-		return result;
-	const struct journal_config config = {
-		.path = r->state_path,
-		.segment_bytes = JOURNAL_SEGMENT_BYTES,
-		.batch_bytes = JOURNAL_BATCH_BYTES,
-	};
-	return journal_open(&config, on_record, r, &r->journal, fail);
-}
-
 static enum result set_up(struct recorder *r, int new_fd, struct fail *fail)
 {
 	uint8_t *lines = malloc(LINES_BYTES);
@@ -448,17 +350,7 @@ static enum result set_up(struct recorder *r, int new_fd, struct fail *fail)
 	r->report_credits = calloc(r->hub->workers_count, sizeof *r->report_credits);
 	if (lines == NULL || r->payload == NULL || r->report_credits == NULL)
 		return fail_set(fail, RESULT_MEMORY, "out of memory for the recorder");
-	enum result result = open_state(r, fail);
-	if (result != RESULT_OK)
-		return result;
-	struct still_there there = { .recorder = r, .new_fd = new_fd };
-	uint64_t outcomes = r->recovery->outcomes_count;
-	hash_map_for_each(&r->recovery->files, check_file, &there);
-	if (outcomes > 0)
-		log_write(&r->log, LOG_JOURNAL_RECOVERED,
-			LOG_FIELDS(log_number("outcomes", outcomes),
-				log_number("files_still_there", r->recovered_left)));
-	return RESULT_OK;
+	return recorder_open_state(r, new_fd, fail);
 }
 
 enum result recorder_create(struct hub *hub, struct recovery *recovery, int new_fd,

@@ -308,7 +308,8 @@ static int run_threads(struct run *run)
 
 static int parse(struct run *run, int argc, char *const *argv, bool *out_done)
 {
-	enum result r = options_parse(&send_option_table, &run->options, argc, argv, &run->arena, NULL, &run->fail);
+	enum result r = options_parse(
+		&send_option_table, &run->options, argc, argv, &run->arena, NULL, &run->fail);
 	*out_done = r == RESULT_OK && (run->options.help || run->options.show_config);
 	if (*out_done && run->options.help)
 		options_print_help(&send_option_table, stdout);
@@ -320,6 +321,18 @@ static int parse(struct run *run, int argc, char *const *argv, bool *out_done)
 		return RUN_EXIT_DONE;
 	fprintf(stderr, "longship send: %s\n", run->fail.text);
 	return RUN_EXIT_ARGUMENTS;
+}
+
+/* A session needs a descriptor, and a message file being read another. */
+static void raise_limits(struct run *run)
+{
+	uint64_t files = limits_process_raise_files();
+	uint64_t reads = (uint64_t)run->config.workers_count * HUB_READS_MAX;
+	uint64_t wanted = (uint64_t)run->options.sessions + reads + 64;
+	if (files < wanted)
+		log_write(&run->log, LOG_LIMIT_LOW,
+			LOG_FIELDS(log_cstr("what", "open files (RLIMIT_NOFILE, LimitNOFILE=)"),
+				log_number("allowed", files), log_number("wanted", wanted)));
 }
 
 int run_send(int argc, char *const *argv)
@@ -334,7 +347,7 @@ int run_send(int argc, char *const *argv)
 	if (status == RUN_EXIT_DONE && !done) {
 		run->log = run_config_logger(&run->config, "main");
 		signals_block();
-		limits_process_raise_files();
+		raise_limits(run);
 		status = run_threads(run);
 	}
 	arena_deinit(&run->arena);

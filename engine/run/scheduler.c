@@ -1,6 +1,6 @@
 #include "engine/run/scheduler.h"
 #include <stdlib.h>
-#include "engine/run/scheduler_state.h"
+#include "engine/run/scheduler_parts.h"
 
 #define MS_NS 1000000ull
 
@@ -51,10 +51,12 @@ static void stop_everybody(struct scheduler *s)
 }
 
 /* With a journal that cannot be written nothing more becomes durable: what is in flight stays in memory
- * and its files stay, to be sent again by the next run (DESIGN 2). */
-static void record_failed(struct scheduler *s)
+ * and its files stay, to be sent again by the next run (DESIGN 2). While it only runs out of space, what
+ * is in flight still becomes durable. */
+static void record_failed(struct scheduler *s, bool is_dead)
 {
 	s->end.record_failed = true;
+	s->record_dead |= is_dead;
 	drain(s, false);
 }
 
@@ -86,14 +88,14 @@ static void move_on(struct scheduler *s)
 		if (s->workers_drained < s->hub->workers_count)
 			break;
 		loop_timer_stop(&s->loop, &s->drain_timer);
-		if (s->end.record_failed) {
+		if (s->record_dead) {
 			stop_everybody(s);
 			break;
 		}
 		s->phase = PHASE_RECORDING;
 		/* fall through */
 	case PHASE_RECORDING:
-		if (s->end.record_failed) {
+		if (s->record_dead) {
 			stop_everybody(s);
 		} else if (all_recorded(s)) {
 			s->phase = PHASE_FLUSHING;
@@ -101,7 +103,7 @@ static void move_on(struct scheduler *s)
 		}
 		break;
 	case PHASE_FLUSHING:
-		if (s->end.record_failed)
+		if (s->record_dead)
 			stop_everybody(s);
 		break;
 	case PHASE_OVER:
@@ -168,7 +170,7 @@ static void hear_of_work(struct scheduler *s, const struct mailbox_message *mess
 		stop_everybody(s);
 		break;
 	case POST_RECORD_FAILED:
-		record_failed(s);
+		record_failed(s, message->number != 0);
 		break;
 	default:
 		UNREACHABLE("a message that is not for the scheduler");

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
-#include "engine/run/scheduler_state.h"
+#include "engine/run/scheduler_parts.h"
 
 static struct text domain_key(const struct hash_node *node)
 {
@@ -346,6 +346,7 @@ void domains_turn_end(struct scheduler *s)
 {
 	while (!list_is_empty(&s->ask) && mailbox_credits_take(&s->routes, 1)) {
 		struct list_node *node = list_pop_front(&s->ask);
-		hub_post(s->hub->resolver, POST_ROUTE_WANTED, CONTAINER_OF(node, struct domain, ask_node), 0, 0);
+		struct domain *domain = CONTAINER_OF(node, struct domain, ask_node);
+		hub_post(s->hub->resolver, POST_ROUTE_WANTED, domain, 0, 0);
 	}
 }

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "engine/io/clock.h"
-#include "engine/run/scheduler_state.h"
+#include "engine/run/scheduler_parts.h"
 
 #define SECOND_NS 1000000000ull
 /* A file that cannot be read for reasons of the system is tried again after this. */
@@ -134,7 +134,8 @@ void intake_turn_end(struct scheduler *s)
 	}
 	while (!list_is_empty(&s->to_reject) && mailbox_credits_take(&s->rejections, 1)) {
 		struct list_node *node = list_pop_front(&s->to_reject);
-		hub_post(s->hub->recorder, POST_REJECTED, CONTAINER_OF(node, struct message, depart_node), 0, 0);
+		struct message *message = CONTAINER_OF(node, struct message, depart_node);
+		hub_post(s->hub->recorder, POST_REJECTED, message, 0, 0);
 	}
 	give_credits(s);
 }
@@ -144,9 +145,8 @@ void intake_turn_end(struct scheduler *s)
 void intake_release_body(struct scheduler *s, struct message *message)
 {
 	(void)s;
-	if (message->body == NULL)
-		return;
-	list_remove(&message->body_node);
+	if (list_node_is_linked(&message->body_node))
+		list_remove(&message->body_node);
 	body_unref(message->body);
 	message->body = NULL;
 }

@@ -3,7 +3,7 @@
 #include "engine/io/clock.h"
 #include "engine/run/heard.h"
 #include "engine/run/report.h"
-#include "engine/run/scheduler_state.h"
+#include "engine/run/scheduler_parts.h"
 
 #define MS_NS 1000000ull
 /* When the total of sessions is used up, a lease keeps its slots at least this long before one is asked

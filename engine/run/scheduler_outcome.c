@@ -1,4 +1,4 @@
-#include "engine/run/scheduler_state.h"
+#include "engine/run/scheduler_parts.h"
 
 /* ---- times ---- */
 

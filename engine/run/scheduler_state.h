@@ -103,71 +103,9 @@ struct scheduler {
 
 	/* the end */
 	uint32_t workers_drained;
+	bool record_dead;                /* nothing more becomes durable */
 	struct timer drain_timer;
 };
-
-/* ---- scheduler_intake.c ---- */
-void intake_init(struct scheduler *s);
-void intake_deinit(struct scheduler *s);
-void intake_found(struct scheduler *s, struct message *message);
-void intake_gone(struct scheduler *s, struct message *message);
-void intake_read_done(struct scheduler *s, struct message *message, uint32_t worker);
-void intake_reject_recorded(struct scheduler *s, struct message *message);
-void intake_message_over(struct scheduler *s, struct message *message);
-void intake_turn_end(struct scheduler *s);
-/* The file may go: nothing of the message is open any more. */
-void intake_message_done(struct scheduler *s, struct message *message);
-/* Drops bodies of what waits, until half the budget is free. */
-void intake_drop_bodies(struct scheduler *s);
-void intake_release_body(struct scheduler *s, struct message *message);
-
-/* ---- scheduler_domain.c ---- */
-MUST_USE enum result domains_init(struct scheduler *s);
-void domains_deinit(struct scheduler *s);
-/* The domain, made if it is new; NULL: out of memory. Counts one more attempt of it. */
-struct domain *domain_take(struct scheduler *s, struct text name);
-void domain_give(struct scheduler *s, struct domain *domain);
-/* Queues the attempt if the route is known and fresh, else lets it wait for one. */
-void domain_route(struct scheduler *s, struct attempt *attempt);
-void domain_route_found(struct scheduler *s, struct domain *domain);
-void domains_turn_end(struct scheduler *s);
-/* Frees a provider that no domain leads to any more and that has nothing at work. */
-void provider_collect(struct scheduler *s, struct provider *provider);
-/* The interned job; NULL for none. */
-const struct job *domain_job(struct scheduler *s, struct text name);
-
-/* ---- scheduler_lease.c ---- */
-void leases_init(struct scheduler *s);
-void leases_deinit(struct scheduler *s);
-struct site *site_create(struct scheduler *s, struct provider *provider, const struct source *source);
-bool site_is_idle(const struct site *site);
-void site_destroy(struct scheduler *s, struct site *site);
-/* The attempt has a fresh route: it waits for its turn. */
-void lease_queue(struct scheduler *s, struct site *site, struct attempt *attempt);
-/* Takes a QUEUED attempt out. */
-void lease_unqueue(struct scheduler *s, struct attempt *attempt);
-void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t count);
-void lease_heard(struct scheduler *s, struct lease *lease, uint64_t packed_heard);
-void leases_turn_end(struct scheduler *s);
-/* Sites that may be worked now: what --once waits for. */
-bool leases_have_work_now(struct scheduler *s);
-/* The worker had no session for it: back to the queue, as if it had not been leased. */
-void lease_returned(struct scheduler *s, struct attempt *attempt);
-
-/* ---- scheduler_outcome.c ---- */
-void outcomes_init(struct scheduler *s);
-/* Every recipient that is open gets this fate, and the attempt goes to the recorder. `status` as "4.4.3". */
-void outcome_settle(struct scheduler *s, struct attempt *attempt, enum attempt_fate fate,
-	enum bounce_class bounce_class, const char *status, const char *reason);
-/* At the end of the run, when no other thread is left: frees it whatever it waits for. */
-void outcome_discard(struct scheduler *s, struct attempt *attempt);
-void outcome_recorded(struct scheduler *s, struct attempt *attempt);
-/* Sets the timer of the attempt for its state. */
-void outcome_set_time(struct scheduler *s, struct attempt *attempt, uint64_t due_ns);
-void outcome_clear_time(struct scheduler *s, struct attempt *attempt);
-void outcomes_turn_end(struct scheduler *s);
-/* The message's file went away: what is not leased is withdrawn. */
-void outcome_withdraw(struct scheduler *s, struct message *message);
 
 static inline uint64_t scheduler_now(const struct scheduler *s) { return loop_now_ns(&s->loop); }
 

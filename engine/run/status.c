@@ -23,8 +23,8 @@ static void show_line(struct status *status, uint64_t rate)
 	const struct hub_counters *c = &status->hub->counters;
 	char line[240];
 	int len = snprintf(line, sizeof line,
-		"\r\033[K%llu/s  sessions %llu  delivered %llu  bounced %llu  pending %llu (retry later %llu)  "
-		"TLS %llu of %llu",
+		"\r\033[K%llu/s  sessions %llu  delivered %llu  bounced %llu  pending %llu "
+		"(retry later %llu)  TLS %llu of %llu",
 		(unsigned long long)rate, (unsigned long long)hub_read(&c->sessions_open),
 		(unsigned long long)hub_read(&c->delivered), (unsigned long long)hub_read(&c->bounced),
 		(unsigned long long)hub_read(&c->rcpts_pending), (unsigned long long)hub_read(&c->waiting),
@@ -38,7 +38,8 @@ static void log_line(struct status *status, enum log_row row, uint64_t rate)
 {
 	const struct hub_counters *c = &status->hub->counters;
 	log_write(&status->log, row,
-		LOG_FIELDS(log_number("per_second", rate), log_number("sessions", hub_read(&c->sessions_open)),
+		LOG_FIELDS(log_number("per_second", rate),
+			log_number("sessions", hub_read(&c->sessions_open)),
 			log_number("connections", hub_read(&c->sessions_total)),
 			log_number("accepted", hub_read(&c->rcpts_accepted)),
 			log_number("delivered", hub_read(&c->delivered)),

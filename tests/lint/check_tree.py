@@ -97,8 +97,10 @@ def check_banned(name, code_lines, lines, problems):
 
 def check_header(name, lines, problems):
     guard = re.sub(r"\W", "_", str(name)).upper()
-    if not any(line == f"#ifndef {guard}" for line in lines):
-        problems.append(f"{name}: the include guard must be {guard}")
+    folder = name.parent.name.upper() + "_"
+    short = guard.replace(folder + folder, folder)  # engine/smtp/smtp_caps.h: ENGINE_SMTP_CAPS_H
+    if not any(line in (f"#ifndef {guard}", f"#ifndef {short}") for line in lines):
+        problems.append(f"{name}: the include guard must be {short}")
     if not lines or not lines[0].startswith("/*"):
         problems.append(f"{name}: a header opens with its contract, in a comment")
     if len(lines) > HEADER_LINES_MAX:

@@ -1,0 +1,88 @@
+#include <stdio.h>
+#include "engine/io/file.h"
+#include "engine/run/recorder_state.h"
+#include "store/journal_record.h"
+
+/* What the journal of earlier runs says: which recipients are done, and which event lines a crash kept
+ * from the event file. */
+
+static enum result on_record(const struct journal_record *journal_record, void *context)
+{
+	struct recorder *r = context;
+	struct outcome_record record;
+	if (!journal_record_get(journal_record, &record))
+		return RESULT_DAMAGED;
+	const struct file_identity identity = {
+		.inode = record.file.inode,
+		.birth_ns = record.file.birth_ns,
+		.modified_ns = record.file.modified_ns,
+		.bytes = record.file.bytes,
+	};
+	uint64_t seq = journal_record->seq;
+	enum result result = RESULT_OK;
+	if (record.type == JOURNAL_RECORD_OUTCOME)
+		result = recovery_add_done(r->recovery, record.file.name, &identity, record.rcpt, seq);
+	else if (record.type == JOURNAL_RECORD_REJECTED)
+		result = recovery_add_rejected(r->recovery, record.file.name, &identity, seq);
+	/* A line that a crash kept from the event file is written now, the same byte for byte. */
+	if (result == RESULT_OK && r->events != NULL && !text_is_empty(record.line) &&
+		seq > event_file_last_seq(r->events))
+		result = event_file_write(r->events, record.line, &r->fail);
+	return result;
+}
+
+struct still_there {
+	struct recorder *recorder;
+	int new_fd;
+};
+
+/* Files that are gone need no tombstones. */
+static void check_file(struct hash_node *node, void *context)
+{
+	struct still_there *there = context;
+	struct recovered_file *file = CONTAINER_OF(node, struct recovered_file, node);
+	struct file_identity identity;
+	enum file_type type;
+	enum result result = file_look(there->new_fd, file->name, &type, &identity, NULL);
+	if (result == RESULT_NOT_FOUND ||
+		(result == RESULT_OK && !file_identity_equal(&identity, &file->identity)))
+		recovery_forget(there->recorder->recovery, text_of(file->name), &file->identity);
+	else
+		there->recorder->recovered_left++;
+}
+
+static enum result open_state(struct recorder *r, struct fail *fail)
+{
+	const struct send_options *options = r->config->options;
+	if (snprintf(r->state_path, sizeof r->state_path, "%s/state", options->spool) >=
+		(int)sizeof r->state_path)
+		return fail_set(fail, RESULT_TOO_LONG, "--spool: the path is too long");
+	enum result result = file_make_directories(r->state_path, 0700, fail);
+	if (result == RESULT_OK)
+		result = state_lock_acquire(r->state_path, &r->lock, fail);
+	if (result == RESULT_OK && *options->events != '\0')
+		result = event_file_open(options->events, &r->events, fail);
+	if (result != RESULT_OK)
+		return result;
+	const struct journal_config config = {
+		.path = r->state_path,
+		.segment_bytes = JOURNAL_SEGMENT_BYTES,
+		.batch_bytes = JOURNAL_BATCH_BYTES,
+	};
+	return journal_open(&config, on_record, r, &r->journal, fail);
+}
+
+enum result recorder_open_state(struct recorder *r, int new_fd, struct fail *fail)
+{
+	enum result result = open_state(r, fail);
+	if (result != RESULT_OK)
+		return result;
+	struct still_there there = { .recorder = r, .new_fd = new_fd };
+	uint64_t outcomes = r->recovery->outcomes_count;
+	hash_map_for_each(&r->recovery->files, check_file, &there);
+	if (outcomes > 0)
+		log_write(&r->log, LOG_JOURNAL_RECOVERED,
+			LOG_FIELDS(log_number("outcomes", outcomes),
+				log_number("files_still_there", r->recovered_left)));
+	return RESULT_OK;
+}
