@@ -15,6 +15,7 @@
 #include "dns/dns_class.h"
 #include "dns/dns_context.h"
 #include "dns/dns_name.h"
+#include "dns/dns_packet.h"
 #include "dns/dns_trust.h"
 #include "engine/base/buf.h"
 #include "engine/base/siphash.h"
@@ -221,6 +222,15 @@ static void take_canonical_name(const char *name, char memory[static DNS_NAME_TE
 	answer->aliased = !text_equal(answer->canonical_name, answer->name);
 }
 
+/* DNS-16, RFC 2308 5: a denial without SOA serves who waits for it, and is not kept. */
+static uint32_t ttl_of(enum dns_class class, const struct ub_result *result)
+{
+	if (!dns_class_has_data(class) &&
+		!dns_packet_has_soa(result->answer_packet, (size_t)result->answer_len))
+		return 0;
+	return dns_class_ttl_s(class, result->ttl);
+}
+
 static void answer_query(struct dns_resolver *resolver, struct dns_query *query, int error,
 	const struct ub_result *result)
 {
@@ -241,7 +251,7 @@ static void answer_query(struct dns_resolver *resolver, struct dns_query *query,
 	char canonical[DNS_NAME_TEXT_SIZE];
 	if (class != DNS_FAILURE) {
 		answer.class = class;
-		answer.ttl_s = dns_class_ttl_s(class, result->ttl);
+		answer.ttl_s = ttl_of(class, result);
 		answer.nxdomain = bits.rcode == DNS_RCODE_NXDOMAIN;
 		if (dns_class_has_data(class))
 			take_records(resolver, result, &answer);

@@ -231,19 +231,39 @@ static void a_name_that_differs_in_case_only_is_no_alias(void **state)
 	assert_false(ask_one().aliased);
 }
 
+/* No question, no answer, one authority: the SOA of the root without its data. */
+static uint8_t with_soa[] = { 0, 0, 0x81, 0x80, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 6, 0, 1, 0, 0, 0, 60, 0, 0 };
+
 /* DNS-04, DNS-17 */
 static void denials_are_answers(void **state)
 {
 	(void)state;
-	ub.result = (struct ub_result){ .data = no_data, .rcode = 3, .nxdomain = 1, .ttl = 604800 };
+	ub.result = (struct ub_result){ .data = no_data, .rcode = 3, .nxdomain = 1, .ttl = 604800,
+		.answer_packet = with_soa, .answer_len = sizeof with_soa };
 	struct got got = ask_one();
 	assert_int_equal(got.class, DNS_INSECURE_DENIAL);
 	assert_true(got.nxdomain);
 	assert_int_equal(got.ttl_s, 10800);
-	ub.result = (struct ub_result){ .data = no_data, .secure = 1, .ttl = 60 };
+	ub.result = (struct ub_result){ .data = no_data, .secure = 1, .ttl = 60,
+		.answer_packet = with_soa, .answer_len = sizeof with_soa };
 	got = ask_one();
 	assert_int_equal(got.class, DNS_SECURE_DENIAL);
 	assert_false(got.nxdomain);
+	assert_int_equal(got.ttl_s, 60);
+}
+
+/* DNS-16: whatever libunbound says of its TTL. */
+static void a_denial_without_soa_has_no_lifetime(void **state)
+{
+	(void)state;
+	ub.result = (struct ub_result){ .data = no_data, .ttl = 32768,
+		.answer_packet = with_soa, .answer_len = 12 };
+	struct got got = ask_one();
+	assert_int_equal(got.class, DNS_INSECURE_DENIAL);
+	assert_int_equal(got.ttl_s, 0);
+	ub.result.answer_packet = NULL;
+	ub.result.answer_len = 0;
+	assert_int_equal(ask_one().ttl_s, 0);
 }
 
 /* DNS-03 */
@@ -488,6 +508,7 @@ int main(void)
 		TEST(data_comes_with_its_alias_in_lower_case),
 		TEST(a_name_that_differs_in_case_only_is_no_alias),
 		TEST(denials_are_answers),
+		TEST(a_denial_without_soa_has_no_lifetime),
 		TEST(codes_and_errors_are_failures_with_words),
 		TEST(the_self_test_asks_the_root),
 		TEST(one_zone_holds_its_own_places_only),
