@@ -65,12 +65,11 @@ static enum tls_status status_of(struct tls_conn *conn, int ret, struct fail *fa
 	case SSL_ERROR_WANT_READ:
 		CHECK(io->in_len == 0);
 		if (io->in_eof)
-			return fail_closed(conn, conn->handshake_done ? " without close_notify" : "", fail);
+			return fail_closed(
+				conn, conn->handshake_done ? " without close_notify" : "", fail);
 		return TLS_WANT_READ;
-	case SSL_ERROR_WANT_WRITE:
-		return TLS_WANT_ROOM;
-	case SSL_ERROR_WANT_CERTIFICATE_VERIFY:
-		return TLS_WAIT_VERIFY;
+	case SSL_ERROR_WANT_WRITE: return TLS_WANT_ROOM;
+	case SSL_ERROR_WANT_CERTIFICATE_VERIFY: return TLS_WAIT_VERIFY;
 	case SSL_ERROR_ZERO_RETURN:
 		if (conn->handshake_done)
 			return TLS_CLOSED;
@@ -138,8 +137,8 @@ struct tls_conn *tls_conn_create_client(struct tls_context *ctx,
 	CHECK(!ctx->is_server);
 	CHECK(demand->need != SECURITY_NEED_NONE);
 	bool is_mandatory = security_demand_needs_tls(demand);
-	struct tls_conn *conn = create(ctx,
-		is_mandatory ? TLS_CLIENT_MANDATORY : TLS_CLIENT_OPPORTUNISTIC, fail);
+	struct tls_conn *conn =
+		create(ctx, is_mandatory ? TLS_CLIENT_MANDATORY : TLS_CLIENT_OPPORTUNISTIC, fail);
 	if (conn == NULL)
 		return NULL;
 	conn->demand = demand;
@@ -365,8 +364,8 @@ bool tls_conn_leaf_key_digest(const struct tls_conn *conn, uint8_t out[TLS_DIGES
 	const uint8_t *key;
 	size_t key_len;
 	tls_conn_peer_chain(conn, &chain);
-	if (chain.certs_count == 0 ||
-		tls_der_find_key(chain.certs[0].der, chain.certs[0].der_len, &key, &key_len) != RESULT_OK)
+	if (chain.certs_count == 0 || tls_der_find_key(chain.certs[0].der, chain.certs[0].der_len,
+					      &key, &key_len) != RESULT_OK)
 		return false;
 	tls_sha256_of(key, key_len, out);
 	return true;

@@ -38,33 +38,33 @@ enum {
 };
 
 struct tls_io {
-	const uint8_t *in;      /* eaten: moves on */
+	const uint8_t *in; /* eaten: moves on */
 	size_t in_len;
-	bool in_eof;            /* nothing comes after these bytes (set by the owner) */
+	bool in_eof; /* nothing comes after these bytes (set by the owner) */
 	struct buf *out;
 };
 
 enum tls_status {
 	TLS_OK,
-	TLS_WANT_READ,          /* all of `in` is eaten, the peer must say more */
-	TLS_WANT_ROOM,          /* `out` is full: send it, call again in the same way */
-	TLS_WAIT_VERIFY,        /* handshake: after tls_conn_resume_verify() call again, with what
-	                         * is left of `in` */
-	TLS_CLOSED,             /* the peer ended the stream by close_notify */
-	TLS_FAILED,             /* `fail` says why */
+	TLS_WANT_READ, /* all of `in` is eaten, the peer must say more */
+	TLS_WANT_ROOM, /* `out` is full: send it, call again in the same way */
+	/* Handshake only: after tls_conn_resume_verify() call again, with what is left of `in`. */
+	TLS_WAIT_VERIFY,
+	TLS_CLOSED, /* the peer ended the stream by close_notify */
+	TLS_FAILED, /* `fail` says why */
 };
 
 struct tls_info {
-	const char *protocol;           /* "TLSv1.3"; "" before it is agreed on. Static text */
-	const char *cipher;             /* "TLS_AES_128_GCM_SHA256", "" */
-	const char *group;              /* "X25519", "" */
-	bool confirmed;                 /* application data came: the peer took our handshake. A
-	                                 * failure before that counts as one of the handshake
-	                                 * (STLS-19, RPT-27) */
-	bool proved_dane, proved_pkix;  /* what the verdict achieved */
+	const char *protocol; /* "TLSv1.3"; "" before it is agreed on. Static text */
+	const char *cipher;   /* "TLS_AES_128_GCM_SHA256", "" */
+	const char *group;    /* "X25519", "" */
+	/* Application data came, so the peer took our handshake. A failure before that counts as one of
+	 * the handshake (STLS-19, RPT-27). */
+	bool confirmed;
+	bool proved_dane, proved_pkix; /* what the verdict achieved */
 	bool resumed;
-	enum tls_failure failure;       /* NONE, unless a call returned TLS_FAILED */
-	uint8_t alert;                  /* number of the alert, if one was sent or received */
+	enum tls_failure failure; /* NONE, unless a call returned TLS_FAILED */
+	uint8_t alert;            /* number of the alert, if one was sent or received */
 	bool alert_sent, alert_received;
 };
 
@@ -82,8 +82,8 @@ void tls_conn_destroy(struct tls_conn *conn);
 void tls_conn_limit_to_tls12(struct tls_conn *conn);
 
 /* TLS_OK once our side of the handshake is done; never TLS_CLOSED. */
-MUST_USE enum tls_status tls_conn_handshake(struct tls_conn *conn, struct tls_io *io,
-	struct fail *fail);
+MUST_USE enum tls_status tls_conn_handshake(
+	struct tls_conn *conn, struct tls_io *io, struct fail *fail);
 
 /* The verdict that a verifier had promised by TLS_VERDICT_WAIT (this one cannot wait again). */
 void tls_conn_resume_verify(struct tls_conn *conn, const struct tls_verdict *verdict);
@@ -101,8 +101,8 @@ MUST_USE enum tls_status tls_conn_write(struct tls_conn *conn, struct tls_io *io
 
 /* Appends close_notify; nothing may be written after it, reading goes on. TLS_OK, TLS_WANT_ROOM
  * or TLS_FAILED. During a handshake it does nothing. */
-MUST_USE enum tls_status tls_conn_close_notify(struct tls_conn *conn, struct tls_io *io,
-	struct fail *fail);
+MUST_USE enum tls_status tls_conn_close_notify(
+	struct tls_conn *conn, struct tls_io *io, struct fail *fail);
 
 /* Any time; texts are static. */
 void tls_conn_describe(const struct tls_conn *conn, struct tls_info *out_info);

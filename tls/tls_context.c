@@ -5,13 +5,13 @@
 
 /* (TLS-04) All of them ECDHE with AEAD, what most receivers prefer first. TLS 1.3 has its own list,
  * which BoringSSL keeps: AES-128-GCM first where the CPU helps, ChaCha20-Poly1305 first elsewhere. */
-#define CIPHERS_MANDATORY \
-	"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256:" \
-	"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES256-GCM-SHA384:" \
+#define CIPHERS_MANDATORY                                                                          \
+	"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256:"                               \
+	"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES256-GCM-SHA384:"                               \
 	"ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-CHACHA20-POLY1305"
 /* (ruling TLS-05) ECDHE with CBC stays, last: better than the cleartext that would follow. */
-#define CIPHERS_OPPORTUNISTIC \
-	CIPHERS_MANDATORY \
+#define CIPHERS_OPPORTUNISTIC                                                                      \
+	CIPHERS_MANDATORY                                                                          \
 	":ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES256-SHA:ECDHE-ECDSA-AES256-SHA"
 
 /* (TLS-08) BoringSSL's own list lacks Ed25519 and P-521 and has SHA-1, which is here at the end and
@@ -60,7 +60,7 @@ void tls_pool_destroy(struct tls_pool *pool)
 bool tls_context_set_versions(SSL_CTX *ssl_ctx, uint16_t min, uint16_t max)
 {
 	return SSL_CTX_set_min_proto_version(ssl_ctx, min) &&
-		SSL_CTX_set_max_proto_version(ssl_ctx, max);
+	       SSL_CTX_set_max_proto_version(ssl_ctx, max);
 }
 
 /* The alerts that we send; those of the peer come as errors (tls_error.c). */
@@ -73,8 +73,8 @@ static void note_alert(const SSL *ssl, int type, int value)
 	conn->alert = (uint8_t)value;
 }
 
-struct tls_context *tls_context_create_empty(size_t ssl_ctx_count, uint32_t conns_max,
-	struct fail *fail)
+struct tls_context *tls_context_create_empty(
+	size_t ssl_ctx_count, uint32_t conns_max, struct fail *fail)
 {
 	struct tls_context *ctx = calloc(1, sizeof *ctx);
 	if (ctx == NULL)
@@ -106,8 +106,8 @@ SSL_CTX *tls_context_new_ssl_ctx(struct tls_pool *pool, const char *groups, stru
 	SSL_CTX_set_max_cert_list(ssl_ctx, CERT_LIST_BYTES_MAX);
 	SSL_CTX_set_info_callback(ssl_ctx, note_alert);
 	if (!boringssl_set_groups(ssl_ctx, groups != NULL ? groups : TLS_GROUPS_DEFAULT)) {
-		fail_set(fail, RESULT_INVALID, "the list of TLS groups '%s' has one that is not known",
-			groups);
+		fail_set(fail, RESULT_INVALID,
+			"the list of TLS groups '%s' has one that is not known", groups);
 		SSL_CTX_free(ssl_ctx);
 		ERR_clear_error();
 		return NULL;
@@ -116,17 +116,17 @@ SSL_CTX *tls_context_new_ssl_ctx(struct tls_pool *pool, const char *groups, stru
 }
 
 /* The connection narrows the versions by its demand; here stands what it starts from. */
-static SSL_CTX *new_setting(const struct tls_client_config *config, bool is_mandatory,
-	struct fail *fail)
+static SSL_CTX *new_setting(
+	const struct tls_client_config *config, bool is_mandatory, struct fail *fail)
 {
 	SSL_CTX *ssl_ctx = tls_context_new_ssl_ctx(config->pool, config->groups, fail);
 	if (ssl_ctx == NULL)
 		return NULL;
 	size_t algorithms = COUNT_OF(signature_algorithms) - (is_mandatory ? 1 : 0);
 	bool ok = tls_context_set_versions(ssl_ctx, TLS1_2_VERSION, TLS1_3_VERSION) &&
-		SSL_CTX_set_strict_cipher_list(ssl_ctx,
-			is_mandatory ? CIPHERS_MANDATORY : CIPHERS_OPPORTUNISTIC) &&
-		SSL_CTX_set_verify_algorithm_prefs(ssl_ctx, signature_algorithms, algorithms);
+		  SSL_CTX_set_strict_cipher_list(
+			  ssl_ctx, is_mandatory ? CIPHERS_MANDATORY : CIPHERS_OPPORTUNISTIC) &&
+		  SSL_CTX_set_verify_algorithm_prefs(ssl_ctx, signature_algorithms, algorithms);
 	CHECK(ok);
 	/* No session is kept yet, so none is asked for. When sessions are (TLS-13, TLS-14), a resumed
 	 * one is put before the verifier again: that holds from the first day. */
@@ -141,11 +141,11 @@ static SSL_CTX *new_setting(const struct tls_client_config *config, bool is_mand
 	return ssl_ctx;
 }
 
-struct tls_context *tls_context_create_client(const struct tls_client_config *config,
-	struct fail *fail)
+struct tls_context *tls_context_create_client(
+	const struct tls_client_config *config, struct fail *fail)
 {
-	struct tls_context *ctx = tls_context_create_empty(TLS_CLIENT_SETTINGS, config->conns_max,
-		fail);
+	struct tls_context *ctx =
+		tls_context_create_empty(TLS_CLIENT_SETTINGS, config->conns_max, fail);
 	if (ctx == NULL)
 		return NULL;
 	ctx->verify = config->verify;

@@ -43,49 +43,50 @@ enum {
 #define TLS_GROUPS_DEFAULT "X25519:P-256:P-384:P-521"
 
 struct tls_client_config {
-	struct tls_pool *pool;          /* borrowed until the context is destroyed */
-	uint32_t conns_max;             /* connections at once; one more is refused */
-	uint16_t may_version_min;       /* TLS-02: a lower floor than the demand's 1.2, for
-	                                 * SECURITY_NEED_MAY only; 0: none lower */
-	const char *groups;             /* TLS_GROUPS_DEFAULT if NULL (TLS-26) */
-	tls_verify_fn *verify;          /* NULL: a demand of authentication always fails */
+	struct tls_pool *pool; /* borrowed until the context is destroyed */
+	uint32_t conns_max;    /* connections at once; one more is refused */
+	/* (TLS-02) A lower floor than the demand's 1.2, for SECURITY_NEED_MAY only; 0: none lower. */
+	uint16_t may_version_min;
+	const char *groups;    /* TLS_GROUPS_DEFAULT if NULL (TLS-26) */
+	tls_verify_fn *verify; /* NULL: a demand of authentication always fails */
 	void *verify_arg;
 };
 
 /* One certificate that a server can show. */
 struct tls_identity {
-	const char *name;               /* SNI it answers to, any case; NULL: no name of its own */
-	const char *chain_path;         /* PEM, leaf first */
-	const char *key_path;           /* PEM, not encrypted */
+	const char *name;       /* SNI it answers to, any case; NULL: no name of its own */
+	const char *chain_path; /* PEM, leaf first */
+	const char *key_path;   /* PEM, not encrypted */
 };
 
 enum tls_client_cert {
-	TLS_CLIENT_CERT_IGNORED,        /* not asked for */
-	TLS_CLIENT_CERT_REQUESTED,      /* asked for; none is fine (TLS-19) */
-	TLS_CLIENT_CERT_REQUIRED,       /* none: alert, under TLS 1.3 after the client's end of
-	                                 * the handshake (STLS-19) */
+	TLS_CLIENT_CERT_IGNORED,   /* not asked for */
+	TLS_CLIENT_CERT_REQUESTED, /* asked for; none is fine (TLS-19) */
+	/* None: alert, under TLS 1.3 after the client's end of the handshake (STLS-19). */
+	TLS_CLIENT_CERT_REQUIRED,
 };
 
 struct tls_server_config {
 	struct tls_pool *pool;
 	uint32_t conns_max;
-	const struct tls_identity *identities;  /* [0] answers to all names that no other has */
+	const struct tls_identity *identities; /* [0] answers to all names that no other has */
 	size_t identities_count;
-	uint16_t version_min, version_max;      /* 0: TLS 1.2, TLS 1.3 */
-	const char *ciphers;            /* of TLS 1.2 and below, OpenSSL's syntax; NULL: all */
-	const char *groups;             /* NULL: as the client's */
-	const char *sigalgs;            /* "rsa_pkcs1_sha1:…"; NULL: BoringSSL's default */
+	uint16_t version_min, version_max; /* 0: TLS 1.2, TLS 1.3 */
+	const char *ciphers;               /* of TLS 1.2 and below, OpenSSL's syntax; NULL: all */
+	const char *groups;                /* NULL: as the client's */
+	const char *sigalgs;               /* "RSA+SHA1:…"; NULL: BoringSSL's default */
 	enum tls_client_cert client_cert;
-	bool tickets;                   /* session tickets are given and taken */
-	bool unknown_name_is_fatal;     /* alert unrecognized_name when no identity has the SNI */
+	bool tickets;               /* session tickets are given and taken */
+	bool unknown_name_is_fatal; /* alert unrecognized_name when no identity has the SNI */
 };
 
-/* NULL with `fail` filled (RESULT_INVALID, RESULT_IO or RESULT_MEMORY, and the file's name): a list
- * does not parse, a file cannot be read, key and certificate do not belong together. */
-MUST_USE struct tls_context *tls_context_create_client(const struct tls_client_config *config,
-	struct fail *fail);
-MUST_USE struct tls_context *tls_context_create_server(const struct tls_server_config *config,
-	struct fail *fail);
+/* NULL with `fail` filled, and the file's name in its text. RESULT_INVALID: a list or a file does not
+ * parse, key and certificate do not belong together; RESULT_IO: a file cannot be read;
+ * RESULT_NOT_FOUND: no certificate is in it; RESULT_LIMIT: too many are; RESULT_MEMORY. */
+MUST_USE struct tls_context *tls_context_create_client(
+	const struct tls_client_config *config, struct fail *fail);
+MUST_USE struct tls_context *tls_context_create_server(
+	const struct tls_server_config *config, struct fail *fail);
 void tls_context_destroy(struct tls_context *ctx);
 
 uint32_t tls_context_conns_in_use(const struct tls_context *ctx);

@@ -49,8 +49,8 @@ static enum result chain_read(struct chain *chain, BIO *file, CRYPTO_BUFFER_POOL
 	return chain->certs_count > 0 ? RESULT_OK : RESULT_NOT_FOUND;
 }
 
-static enum result load_chain(struct chain *chain, const char *path, struct tls_pool *pool,
-	struct fail *fail)
+static enum result load_chain(
+	struct chain *chain, const char *path, struct tls_pool *pool, struct fail *fail)
 {
 	BIO *file = BIO_new_file(path, "r");
 	if (file == NULL) {
@@ -61,8 +61,9 @@ static enum result load_chain(struct chain *chain, const char *path, struct tls_
 	BIO_free(file);
 	if (result != RESULT_OK) {
 		chain_free(chain);
-		return fail_set(fail, result, "no chain of certificates in PEM form, at most %d, in %s",
-			SERVER_CHAIN_MAX, path);
+		return fail_set(fail, result,
+			"no chain of certificates in PEM form, at most %d, in %s", SERVER_CHAIN_MAX,
+			path);
 	}
 	return RESULT_OK;
 }
@@ -96,8 +97,9 @@ static enum result load_identity(SSL_CTX *ssl_ctx, const struct tls_identity *id
 	if (key != NULL &&
 		!SSL_CTX_set_chain_and_key(ssl_ctx, chain.certs, chain.certs_count, key, NULL)) {
 		ERR_clear_error();
-		result = fail_set(fail, RESULT_INVALID, "the first certificate in %s is not of the key in %s",
-			identity->chain_path, identity->key_path);
+		result = fail_set(fail, RESULT_INVALID,
+			"the first certificate in %s is not of the key in %s", identity->chain_path,
+			identity->key_path);
 	}
 	EVP_PKEY_free(key);
 	chain_free(&chain);
@@ -127,33 +129,35 @@ static int choose_by_name(SSL *ssl, int *out_alert, void *arg)
 static void ask_for_client_cert(SSL_CTX *ssl_ctx, enum tls_client_cert client_cert)
 {
 	switch (client_cert) {
-	case TLS_CLIENT_CERT_IGNORED:
-		return;
+	case TLS_CLIENT_CERT_IGNORED: return;
 	case TLS_CLIENT_CERT_REQUESTED:
 		SSL_CTX_set_custom_verify(ssl_ctx, SSL_VERIFY_PEER, tls_verify_client);
 		return;
 	case TLS_CLIENT_CERT_REQUIRED:
-		SSL_CTX_set_custom_verify(ssl_ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
-			tls_verify_client);
+		SSL_CTX_set_custom_verify(ssl_ctx,
+			SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, tls_verify_client);
 		return;
 	}
 	UNREACHABLE("client_cert");
 }
 
-static enum result set_limits(SSL_CTX *ssl_ctx, const struct tls_server_config *config,
-	struct fail *fail)
+static enum result set_limits(
+	SSL_CTX *ssl_ctx, const struct tls_server_config *config, struct fail *fail)
 {
 	uint16_t min = config->version_min != 0 ? config->version_min : TLS_VERSION_1_2;
 	uint16_t max = config->version_max != 0 ? config->version_max : TLS_VERSION_1_3;
 	enum result result = RESULT_OK;
 	if (min > max || !tls_context_set_versions(ssl_ctx, min, max))
-		result = fail_set(fail, RESULT_INVALID, "no TLS versions from %04x to %04x", min, max);
-	else if (config->ciphers != NULL && !SSL_CTX_set_strict_cipher_list(ssl_ctx, config->ciphers))
-		result = fail_set(fail, RESULT_INVALID, "the list of ciphers '%s' has one that is not known",
-			config->ciphers);
+		result = fail_set(
+			fail, RESULT_INVALID, "no TLS versions from %04x to %04x", min, max);
+	else if (config->ciphers != NULL &&
+		 !SSL_CTX_set_strict_cipher_list(ssl_ctx, config->ciphers))
+		result = fail_set(fail, RESULT_INVALID,
+			"the list of ciphers '%s' has one that is not known", config->ciphers);
 	else if (config->sigalgs != NULL && !SSL_CTX_set1_sigalgs_list(ssl_ctx, config->sigalgs))
 		result = fail_set(fail, RESULT_INVALID,
-			"the list of signature algorithms '%s' has one that is not known", config->sigalgs);
+			"the list of signature algorithms '%s' has one that is not known",
+			config->sigalgs);
 	ERR_clear_error();
 	return result;
 }
@@ -180,12 +184,12 @@ static SSL_CTX *new_identity(struct tls_context *ctx, const struct tls_server_co
 	return ssl_ctx;
 }
 
-struct tls_context *tls_context_create_server(const struct tls_server_config *config,
-	struct fail *fail)
+struct tls_context *tls_context_create_server(
+	const struct tls_server_config *config, struct fail *fail)
 {
 	CHECK(config->identities_count > 0);
-	struct tls_context *ctx = tls_context_create_empty(config->identities_count,
-		config->conns_max, fail);
+	struct tls_context *ctx =
+		tls_context_create_empty(config->identities_count, config->conns_max, fail);
 	if (ctx == NULL)
 		return NULL;
 	ctx->is_server = true;

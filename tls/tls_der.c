@@ -7,17 +7,17 @@
  *     validity SEQUENCE, subject SEQUENCE, subjectPublicKeyInfo SEQUENCE, ... } */
 static bool skip_to_key(CBS *tbs)
 {
-	return CBS_get_optional_asn1(tbs, NULL, NULL,
-	               CBS_ASN1_CONTEXT_SPECIFIC | CBS_ASN1_CONSTRUCTED | 0) &&
-		CBS_get_asn1(tbs, NULL, CBS_ASN1_INTEGER) &&
-		CBS_get_asn1(tbs, NULL, CBS_ASN1_SEQUENCE) &&
-		CBS_get_asn1(tbs, NULL, CBS_ASN1_SEQUENCE) &&
-		CBS_get_asn1(tbs, NULL, CBS_ASN1_SEQUENCE) &&
-		CBS_get_asn1(tbs, NULL, CBS_ASN1_SEQUENCE);
+	return CBS_get_optional_asn1(
+		       tbs, NULL, NULL, CBS_ASN1_CONTEXT_SPECIFIC | CBS_ASN1_CONSTRUCTED | 0) &&
+	       CBS_get_asn1(tbs, NULL, CBS_ASN1_INTEGER) &&
+	       CBS_get_asn1(tbs, NULL, CBS_ASN1_SEQUENCE) &&
+	       CBS_get_asn1(tbs, NULL, CBS_ASN1_SEQUENCE) &&
+	       CBS_get_asn1(tbs, NULL, CBS_ASN1_SEQUENCE) &&
+	       CBS_get_asn1(tbs, NULL, CBS_ASN1_SEQUENCE);
 }
 
-enum result tls_der_find_key(const uint8_t *der, size_t der_len, const uint8_t **out_key,
-	size_t *out_key_len)
+enum result tls_der_find_key(
+	const uint8_t *der, size_t der_len, const uint8_t **out_key, size_t *out_key_len)
 {
 	CBS whole, cert, tbs, key;
 	CBS_init(&whole, der, der_len);

@@ -12,7 +12,7 @@
  * borrowed from `der`. Only the outer structure on the way to it is walked; the key itself may be of
  * an algorithm that nobody here knows (ruling TLSA-05). RESULT_INVALID when `der` is not one
  * Certificate from its first byte to its last. */
-MUST_USE enum result tls_der_find_key(const uint8_t *der, size_t der_len, const uint8_t **out_key,
-	size_t *out_key_len);
+MUST_USE enum result tls_der_find_key(
+	const uint8_t *der, size_t der_len, const uint8_t **out_key, size_t *out_key_len);
 
 #endif

@@ -17,12 +17,14 @@ static const struct {
 	{ SSL_R_UNKNOWN_SSL_VERSION, TLS_FAILURE_PROTOCOL_VERSION, NULL },
 	{ SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, TLS_FAILURE_PROTOCOL_VERSION, NULL },
 	{ SSL_R_WRONG_VERSION_NUMBER, TLS_FAILURE_HANDSHAKE, "what the peer sent is not TLS" },
-	{ SSL_R_ENCRYPTED_LENGTH_TOO_LONG, TLS_FAILURE_HANDSHAKE, "a record is longer than allowed" },
+	{ SSL_R_ENCRYPTED_LENGTH_TOO_LONG, TLS_FAILURE_HANDSHAKE,
+		"a record is longer than allowed" },
 	{ SSL_R_EXCESSIVE_MESSAGE_SIZE, TLS_FAILURE_HANDSHAKE,
 		"a handshake message, as a rule the certificates, is too large" },
 	/* (TLSA-27) What BoringSSL refuses before any verifier is asked. */
 	{ SSL_R_CANNOT_PARSE_LEAF_CERT, TLS_FAILURE_CERTIFICATE, NULL },
-	{ SSL_R_BAD_ECC_CERT, TLS_FAILURE_CERTIFICATE, "the certificate's key is on a curve not offered" },
+	{ SSL_R_BAD_ECC_CERT, TLS_FAILURE_CERTIFICATE,
+		"the certificate's key is on a curve not offered" },
 	{ SSL_R_ECC_CERT_NOT_FOR_SIGNING, TLS_FAILURE_CERTIFICATE, NULL },
 	{ SSL_R_KEY_USAGE_BIT_INCORRECT, TLS_FAILURE_CERTIFICATE,
 		"the certificate's keyUsage does not allow this key exchange" },
@@ -71,7 +73,8 @@ static uint32_t take_error(struct tls_conn *conn)
 	uint32_t chosen = 0, error;
 	while ((error = ERR_get_error()) != 0) {
 		enum tls_failure failure = class_of(conn, error);
-		if (chosen == 0 || (conn->failure == TLS_FAILURE_HANDSHAKE && failure != conn->failure)) {
+		if (chosen == 0 ||
+			(conn->failure == TLS_FAILURE_HANDSHAKE && failure != conn->failure)) {
 			chosen = error;
 			conn->failure = failure;
 		}
@@ -97,7 +100,7 @@ void tls_error_explain(struct tls_conn *conn, const char *stage, struct fail *fa
 	uint32_t error = take_error(conn);
 	int number = ERR_GET_REASON(error);
 	bool is_rejected = conn->verify_state == TLS_VERIFY_ANSWERED &&
-		conn->verdict.kind == TLS_VERDICT_REJECTED;
+			   conn->verdict.kind == TLS_VERDICT_REJECTED;
 	if (ERR_GET_LIB(error) == ERR_LIB_SSL && number > SSL_AD_REASON_OFFSET) {
 		conn->alert_received = true;
 		conn->alert = (uint8_t)(number - SSL_AD_REASON_OFFSET);

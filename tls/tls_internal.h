@@ -21,15 +21,15 @@
 
 enum tls_verify_state {
 	TLS_VERIFY_NOT_ASKED,
-	TLS_VERIFY_ASKED,       /* the verifier said WAIT */
-	TLS_VERIFY_ANSWERED,    /* `verdict` holds */
+	TLS_VERIFY_ASKED,    /* the verifier said WAIT */
+	TLS_VERIFY_ANSWERED, /* `verdict` holds */
 };
 
 struct tls_conn {
 	uint32_t magic;
 	struct tls_context *ctx;
 	SSL *ssl;
-	const struct security_demand *demand;  /* client only; borrowed */
+	const struct security_demand *demand; /* client only; borrowed */
 	struct tls_verdict verdict;
 	enum tls_verify_state verify_state;
 	enum tls_failure failure;
@@ -37,7 +37,7 @@ struct tls_conn {
 	bool alert_sent, alert_received;
 	bool is_server;
 	bool wants_authentication;
-	bool is_mandatory;      /* the setting of the context that it was made from */
+	bool is_mandatory; /* the setting of the context that it was made from */
 	bool handshake_begun, handshake_done;
 	bool confirmed;
 	bool close_sent;
@@ -55,7 +55,7 @@ struct tls_context {
 	bool is_server;
 	bool unknown_name_is_fatal;
 	SSL_CTX **ssl_ctx;
-	char **names;           /* server: what each answers to, NULL for none */
+	char **names; /* server: what each answers to, NULL for none */
 	size_t ssl_ctx_count;
 	uint16_t may_version_min;
 	tls_verify_fn *verify;
@@ -63,7 +63,7 @@ struct tls_context {
 	struct slab conns;
 	BIO_METHOD *bio_method;
 	BIO *bio;
-	struct tls_conn *conn;  /* of the running call, else NULL */
+	struct tls_conn *conn; /* of the running call, else NULL */
 	struct tls_io *io;
 };
 
@@ -72,8 +72,8 @@ struct tls_pool {
 };
 
 /* tls_context.c: an empty context with slab and BIO, an SSL_CTX with all that both roles share. */
-struct tls_context *tls_context_create_empty(size_t ssl_ctx_count, uint32_t conns_max,
-	struct fail *fail);
+struct tls_context *tls_context_create_empty(
+	size_t ssl_ctx_count, uint32_t conns_max, struct fail *fail);
 SSL_CTX *tls_context_new_ssl_ctx(struct tls_pool *pool, const char *groups, struct fail *fail);
 /* False when BoringSSL does not know the version. */
 bool tls_context_set_versions(SSL_CTX *ssl_ctx, uint16_t min, uint16_t max);

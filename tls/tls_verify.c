@@ -8,24 +8,17 @@
 static uint8_t alert_of(enum tls_failure failure)
 {
 	switch (failure) {
-	case TLS_FAILURE_CERTIFICATE:
-		return SSL_AD_BAD_CERTIFICATE;
-	case TLS_FAILURE_NAME:
-		return SSL_AD_CERTIFICATE_UNKNOWN;
-	case TLS_FAILURE_EXPIRED:
-		return SSL_AD_CERTIFICATE_EXPIRED;
-	case TLS_FAILURE_UNTRUSTED:
-		return SSL_AD_UNKNOWN_CA;
-	case TLS_FAILURE_LOCAL:
-		return SSL_AD_INTERNAL_ERROR;
-	case TLS_FAILURE_HANDSHAKE:
-		return SSL_AD_HANDSHAKE_FAILURE;
+	case TLS_FAILURE_CERTIFICATE: return SSL_AD_BAD_CERTIFICATE;
+	case TLS_FAILURE_NAME: return SSL_AD_CERTIFICATE_UNKNOWN;
+	case TLS_FAILURE_EXPIRED: return SSL_AD_CERTIFICATE_EXPIRED;
+	case TLS_FAILURE_UNTRUSTED: return SSL_AD_UNKNOWN_CA;
+	case TLS_FAILURE_LOCAL: return SSL_AD_INTERNAL_ERROR;
+	case TLS_FAILURE_HANDSHAKE: return SSL_AD_HANDSHAKE_FAILURE;
 	case TLS_FAILURE_NONE:
 	case TLS_FAILURE_PROTOCOL_VERSION:
 	case TLS_FAILURE_ALERT:
 	case TLS_FAILURE_CLOSED:
-	case TLS_FAILURE_COUNT:
-		break;
+	case TLS_FAILURE_COUNT: break;
 	}
 	UNREACHABLE("not a reason to reject a certificate");
 }
@@ -62,7 +55,8 @@ static bool is_open_to_renegotiation_attack(const struct tls_conn *conn)
 static struct tls_verdict judge(struct tls_conn *conn)
 {
 	if (is_open_to_renegotiation_attack(conn))
-		return rejection(TLS_FAILURE_HANDSHAKE, "the server lacks secure renegotiation (RFC 5746)");
+		return rejection(
+			TLS_FAILURE_HANDSHAKE, "the server lacks secure renegotiation (RFC 5746)");
 	if (!conn->wants_authentication) /* (SEC-37) no demand, no bar */
 		return (struct tls_verdict){ .kind = TLS_VERDICT_ACCEPTED };
 	return ask_verifier(conn);
@@ -74,18 +68,16 @@ enum ssl_verify_result_t tls_verify_server(SSL *ssl, uint8_t *out_alert)
 	if (conn->verify_state == TLS_VERIFY_NOT_ASKED) {
 		conn->verdict = judge(conn);
 		conn->verify_state = conn->verdict.kind == TLS_VERDICT_WAIT ? TLS_VERIFY_ASKED
-		                                                            : TLS_VERIFY_ANSWERED;
+									    : TLS_VERIFY_ANSWERED;
 	}
 	if (conn->verify_state == TLS_VERIFY_ASKED)
 		return ssl_verify_retry;
 	switch (conn->verdict.kind) {
-	case TLS_VERDICT_ACCEPTED:
-		return ssl_verify_ok;
+	case TLS_VERDICT_ACCEPTED: return ssl_verify_ok;
 	case TLS_VERDICT_REJECTED:
 		*out_alert = alert_of(conn->verdict.failure);
 		return ssl_verify_invalid;
-	case TLS_VERDICT_WAIT:
-		break;
+	case TLS_VERDICT_WAIT: break;
 	}
 	UNREACHABLE("a verdict that still waits");
 }

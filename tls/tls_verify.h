@@ -26,7 +26,7 @@ enum {
 };
 
 struct tls_cert {
-	const uint8_t *der;     /* the exact bytes of the Certificate message (TLSA-08) */
+	const uint8_t *der; /* the exact bytes of the Certificate message (TLSA-08) */
 	size_t der_len;
 };
 
@@ -37,22 +37,23 @@ struct tls_chain {
 };
 
 enum tls_verdict_kind {
-	TLS_VERDICT_REJECTED,   /* the handshake ends with an alert */
+	TLS_VERDICT_REJECTED, /* the handshake ends with an alert */
 	TLS_VERDICT_ACCEPTED,
-	TLS_VERDICT_WAIT,       /* comes later by tls_conn_resume_verify() */
+	TLS_VERDICT_WAIT, /* comes later by tls_conn_resume_verify() */
 };
 
 struct tls_verdict {
 	enum tls_verdict_kind kind;
-	bool proved_dane;          /* accepted: a TLSA record matched */
-	bool proved_pkix;          /* accepted: a chain to a trusted root, and the name */
-	enum tls_failure failure;  /* rejected: CERTIFICATE, NAME, EXPIRED or UNTRUSTED */
+	bool proved_dane;                    /* accepted: a TLSA record matched */
+	bool proved_pkix;                    /* accepted: a chain to a trusted root, and the name */
+	enum tls_failure failure;            /* rejected: CERTIFICATE, NAME, EXPIRED or UNTRUSTED */
 	char reason[TLS_VERDICT_REASON_MAX]; /* rejected: for people, '\0' at its end */
 };
 
 /* `demand` is the one given to tls_conn_create_client(). After TLS_VERDICT_WAIT the connection
  * stands at TLS_WAIT_VERIFY; its owner sees to it that nobody answers a connection that was
- * destroyed meanwhile. Must not call into `conn` but by tls_conn_resume_verify(), later. */
+ * destroyed meanwhile. It may ask `conn` for digests, and give its answer by
+ * tls_conn_resume_verify() later, nothing else. */
 typedef struct tls_verdict tls_verify_fn(void *verify_arg, struct tls_conn *conn,
 	const struct tls_chain *chain, const struct security_demand *demand);
 

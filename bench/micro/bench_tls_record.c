@@ -65,8 +65,8 @@ static struct tls_conn *connect_client(struct bench *b, struct tls_conn **out_se
 	buf_reset(&b->client_in);
 	buf_reset(&b->server_in);
 	uint64_t from_ns = clock_thread_cpu_ns();
-	struct tls_conn *client = tls_conn_create_client(
-		b->client_ctx, &b->demand, TEXT("mx.example"), &fail);
+	struct tls_conn *client =
+		tls_conn_create_client(b->client_ctx, &b->demand, TEXT("mx.example"), &fail);
 	b->client_cpu_ns += clock_thread_cpu_ns() - from_ns;
 	must(client != NULL, &fail);
 	while (client_status != TLS_OK || server_status != TLS_OK) {
@@ -99,23 +99,29 @@ static void bench_handshake(struct bench *b)
 		(double)b->client_cpu_ns / HANDSHAKES / 1000);
 }
 
-static void write_batch(struct bench *b, struct tls_conn *client, size_t message_bytes, size_t count)
+static void write_batch(
+	struct bench *b, struct tls_conn *client, size_t message_bytes, size_t count)
 {
 	struct fail fail = { 0 };
 	struct tls_io io = { .out = &b->server_in };
 	for (size_t i = 0; i < count; i++) {
 		size_t taken;
-		must(tls_conn_write(client, &io, b->message, message_bytes, &taken, &fail) == TLS_OK, &fail);
+		must(tls_conn_write(client, &io, b->message, message_bytes, &taken, &fail) ==
+				TLS_OK,
+			&fail);
 	}
 }
 
 static size_t read_batch(struct bench *b, struct tls_conn *server)
 {
 	struct fail fail = { 0 };
-	struct tls_io io = { .in = b->server_in.data, .in_len = b->server_in.len, .out = &b->client_in };
+	struct tls_io io = {
+		.in = b->server_in.data, .in_len = b->server_in.len, .out = &b->client_in
+	};
 	size_t len, total = 0;
 	enum tls_status status;
-	while ((status = tls_conn_read(server, &io, b->plain, sizeof b->plain, &len, &fail)) == TLS_OK)
+	while ((status = tls_conn_read(server, &io, b->plain, sizeof b->plain, &len, &fail)) ==
+		TLS_OK)
 		total += len;
 	must(status == TLS_WANT_READ, &fail);
 	return total;
@@ -139,8 +145,8 @@ static void bench_message(struct bench *b, size_t message_bytes)
 	}
 	double messages = (double)BATCHES * (double)count;
 	printf("message of %6zu bytes: write %6.2f us, read %6.2f us, %zu bytes on the wire\n",
-		message_bytes, (double)write_ns / messages / 1000, (double)read_ns / messages / 1000,
-		b->server_in.len / count);
+		message_bytes, (double)write_ns / messages / 1000,
+		(double)read_ns / messages / 1000, b->server_in.len / count);
 	tls_conn_destroy(client);
 	tls_conn_destroy(server);
 }
@@ -175,13 +181,18 @@ int main(int argc, char **argv)
 	buf_init(&b.server_in, b.to_server, sizeof b.to_server);
 	memset(b.message, 'x', sizeof b.message);
 	b.client_ctx = tls_context_create_client(
-		&(struct tls_client_config){ .pool = b.pool, .conns_max = IDLE_SESSIONS + 1 }, &fail);
+		&(struct tls_client_config){ .pool = b.pool, .conns_max = IDLE_SESSIONS + 1 },
+		&fail);
 	must(b.client_ctx != NULL, &fail);
 	static const uint16_t versions[] = { TLS_VERSION_1_2, TLS_VERSION_1_3 };
 	for (size_t v = 0; v < COUNT_OF(versions); v++) {
-		b.server_ctx = tls_context_create_server(&(struct tls_server_config){ .pool = b.pool,
-			.conns_max = 2, .identities = &identity, .identities_count = 1,
-			.version_max = versions[v] }, &fail);
+		b.server_ctx =
+			tls_context_create_server(&(struct tls_server_config){ .pool = b.pool,
+							  .conns_max = 2,
+							  .identities = &identity,
+							  .identities_count = 1,
+							  .version_max = versions[v] },
+				&fail);
 		must(b.server_ctx != NULL, &fail);
 		bench_handshake(&b);
 		static const size_t sizes[] = { 60, 1350, 8 * 1024, 16 * 1024, 64 * 1024 };

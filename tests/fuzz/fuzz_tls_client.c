@@ -15,9 +15,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 enum {
-	SETTING_RAW = 1,            /* all bytes are the fuzzer's */
+	SETTING_RAW = 1, /* all bytes are the fuzzer's */
 	SETTING_TLS_1_2 = 2,
-	SETTING_PROOF = 4,          /* the verifier is asked */
+	SETTING_PROOF = 4, /* the verifier is asked */
 	SETTING_VERDICT_WAITS = 8,
 	SETTING_REJECTED = 16,
 	SETTING_RSA = 32,
@@ -36,7 +36,8 @@ static struct tls_verdict final_verdict(void)
 {
 	if (settings & SETTING_REJECTED)
 		return (struct tls_verdict){ .kind = TLS_VERDICT_REJECTED,
-			.failure = TLS_FAILURE_UNTRUSTED, .reason = "as told" };
+			.failure = TLS_FAILURE_UNTRUSTED,
+			.reason = "as told" };
 	return (struct tls_verdict){ .kind = TLS_VERDICT_ACCEPTED, .proved_dane = true };
 }
 
@@ -63,12 +64,15 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	pool = tls_pool_create();
 	client_ctx = make_client(pool, (struct tls_client_config){ .verify = verify });
 	for (size_t i = 0; i < COUNT_OF(servers); i++) {
-		struct tls_identity identity = test_identity(
-			&certs.certs[i & 2 ? TEST_KEY_RSA : TEST_KEY_P256], NULL);
-		servers[i] = make_server(pool, (struct tls_server_config){
-			.version_max = i & 1 ? TLS_VERSION_1_2 : TLS_VERSION_1_3,
-			.client_cert = i & 4 ? TLS_CLIENT_CERT_REQUESTED : TLS_CLIENT_CERT_IGNORED,
-			.tickets = true }, &identity, 1);
+		struct tls_identity identity =
+			test_identity(&certs.certs[i & 2 ? TEST_KEY_RSA : TEST_KEY_P256], NULL);
+		servers[i] = make_server(pool,
+			(struct tls_server_config){
+				.version_max = i & 1 ? TLS_VERSION_1_2 : TLS_VERSION_1_3,
+				.client_cert =
+					i & 4 ? TLS_CLIENT_CERT_REQUESTED : TLS_CLIENT_CERT_IGNORED,
+				.tickets = true },
+			&identity, 1);
 	}
 	test_certs_deinit(&certs); /* no file is read any more */
 	return 0;
@@ -78,8 +82,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 struct changes {
 	const uint8_t *data;
 	size_t len;
-	size_t next_at;    /* place in the stream of the next one */
-	size_t stream_at;  /* bytes of the stream that went by */
+	size_t next_at;   /* place in the stream of the next one */
+	size_t stream_at; /* bytes of the stream that went by */
 };
 
 static void changes_advance(struct changes *changes)
@@ -139,14 +143,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len < 2 || len > PIPE_SIZE / 2)
 		return 0;
 	settings = data[0];
-	struct security_demand demand = demand_of(
-		settings & SETTING_PROOF ? SECURITY_NEED_DANE : SECURITY_NEED_MAY);
+	struct security_demand demand =
+		demand_of(settings & SETTING_PROOF ? SECURITY_NEED_DANE : SECURITY_NEED_MAY);
 	struct changes changes = { .data = data + 2, .len = len - 2 };
 	struct tls_context *server = NULL;
 	struct tls_pair pair;
 	if (!(settings & SETTING_RAW))
-		server = servers[(settings & SETTING_TLS_1_2 ? 1 : 0) | (settings & SETTING_RSA ? 2 : 0) |
-			(settings & SETTING_ASKS_CLIENT_CERT ? 4 : 0)];
+		server = servers[(settings & SETTING_TLS_1_2 ? 1 : 0) |
+				 (settings & SETTING_RSA ? 2 : 0) |
+				 (settings & SETTING_ASKS_CLIENT_CERT ? 4 : 0)];
 	tls_pair_init(&pair, client_ctx, &demand, "mx.example", server);
 	pair.piece = data[1] == 0 ? PIPE_SIZE : data[1];
 	if (settings & SETTING_OUT_IS_SMALL)

@@ -97,8 +97,7 @@ static void take_extension(struct hello *hello, uint16_t type, struct buf_reader
 			buf_reader_text16(&list);
 		}
 		break;
-	default:
-		return;
+	default: return;
 	}
 	assert_true(buf_reader_done(body));
 }
@@ -111,7 +110,7 @@ static struct hello read_hello(const uint8_t *data, size_t len)
 	assert_int_equal(buf_reader_u8(&record), 22); /* handshake */
 	buf_reader_u16(&record);
 	assert_int_equal(buf_reader_u16(&record), len - 5); /* all of it in one record */
-	assert_int_equal(buf_reader_u8(&record), 1); /* ClientHello */
+	assert_int_equal(buf_reader_u8(&record), 1);        /* ClientHello */
 	buf_reader_bytes(&record, 3 + 2 + 32);
 	buf_reader_bytes(&record, buf_reader_u8(&record));
 	list = part(&record, buf_reader_u16(&record));
@@ -129,8 +128,8 @@ static struct hello read_hello(const uint8_t *data, size_t len)
 	return hello;
 }
 
-static struct hello hello_of(enum security_need need, const char *sni,
-	const struct tls_client_config *config)
+static struct hello hello_of(
+	enum security_need need, const char *sni, const struct tls_client_config *config)
 {
 	struct tls_context *ctx = make_client(pool, *config);
 	struct security_demand demand = demand_of(need);
@@ -168,11 +167,12 @@ static void both_settings_offer_the_same_extensions(void **state)
 	for (size_t i = 0; i < COUNT_OF(needs); i++) {
 		struct hello hello = hello_of(needs[i], "mx.example", &defaults);
 		assert_string_equal(hello.server_name, "mx.example");
-		assert_true(has(&hello.extensions, EXTENSION_EXTENDED_MASTER_SECRET)); /* (TLS-10) */
+		assert_true(
+			has(&hello.extensions, EXTENSION_EXTENDED_MASTER_SECRET)); /* (TLS-10) */
 		assert_true(has(&hello.extensions, EXTENSION_RENEGOTIATION_INFO)); /* (TLS-09) */
-		assert_false(has(&hello.extensions, EXTENSION_ALPN)); /* (TLS-18) */
-		assert_false(has(&hello.extensions, EXTENSION_EARLY_DATA)); /* (TLS-11) */
-		assert_false(has(&hello.extensions, EXTENSION_SERVER_CERT_TYPE)); /* (TLSA-25) */
+		assert_false(has(&hello.extensions, EXTENSION_ALPN));              /* (TLS-18) */
+		assert_false(has(&hello.extensions, EXTENSION_EARLY_DATA));        /* (TLS-11) */
+		assert_false(has(&hello.extensions, EXTENSION_SERVER_CERT_TYPE));  /* (TLSA-25) */
 		assert_false(has(&hello.extensions, EXTENSION_SESSION_TICKET));
 		assert_false(has(&hello.extensions, EXTENSION_PRE_SHARED_KEY));
 		/* (TLS-01) TLS 1.3 is offered and preferred, 1.2 is the least. */

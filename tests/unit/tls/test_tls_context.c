@@ -59,7 +59,8 @@ static void write_file(char out_path[96], const char *label, const char *text)
 static void files_that_are_no_identity_are_named(void **state)
 {
 	(void)state;
-	const struct test_cert *rsa = &certs.certs[TEST_KEY_RSA], *p256 = &certs.certs[TEST_KEY_P256];
+	const struct test_cert *rsa = &certs.certs[TEST_KEY_RSA],
+			       *p256 = &certs.certs[TEST_KEY_P256];
 	char empty[96], damaged[96], long_chain[96];
 	struct fail fail;
 	write_file(empty, "empty.pem", "");
@@ -89,7 +90,8 @@ static void files_that_are_no_identity_are_named(void **state)
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		assert_int_equal(server_result(cases[i].chain_path, cases[i].key_path,
-			(struct tls_server_config){ 0 }, &fail), cases[i].result);
+					 (struct tls_server_config){ 0 }, &fail),
+			cases[i].result);
 		if (cases[i].named != NULL)
 			assert_non_null(strstr(fail.text, cases[i].named));
 	}
@@ -129,7 +131,8 @@ static void no_file_is_read_after_the_start(void **state)
 	snprintf(chain, sizeof chain, "%s.gone", gone.chain_path);
 	snprintf(key, sizeof key, "%s.gone", gone.key_path);
 	struct tls_identity identity = test_identity(&gone, NULL);
-	struct tls_context *server_ctx = make_server(pool, (struct tls_server_config){ 0 }, &identity, 1);
+	struct tls_context *server_ctx =
+		make_server(pool, (struct tls_server_config){ 0 }, &identity, 1);
 	struct tls_context *client_ctx = make_client(pool, (struct tls_client_config){ 0 });
 	struct security_demand demand = demand_of(SECURITY_NEED_MAY);
 	struct tls_pair pair;

@@ -18,7 +18,8 @@ static void sha_256_gives_the_published_digests(void **state)
 	} cases[] = {
 		{ "", { 0xe3, 0xb0, 0xc4, 0x42 } },
 		{ "abc", { 0xba, 0x78, 0x16, 0xbf } },
-		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", { 0x24, 0x8d, 0x6a, 0x61 } },
+		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+			{ 0x24, 0x8d, 0x6a, 0x61 } },
 	};
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		uint8_t digest[TLS_SHA256_LEN];
@@ -65,7 +66,8 @@ static void the_key_of_a_certificate_is_found_for_every_kind(void **state)
 		const uint8_t *key;
 		size_t key_len;
 		uint8_t digest[TLS_SHA256_LEN];
-		assert_int_equal(tls_der_find_key(cert->der, cert->der_len, &key, &key_len), RESULT_OK);
+		assert_int_equal(
+			tls_der_find_key(cert->der, cert->der_len, &key, &key_len), RESULT_OK);
 		assert_true(key > cert->der && key + key_len < cert->der + cert->der_len);
 		tls_sha256_of(key, key_len, digest);
 		assert_memory_equal(digest, cert->key_digest, sizeof digest);
@@ -92,7 +94,8 @@ static void what_is_not_one_whole_certificate_has_no_key(void **state)
 	assert_non_null(longer);
 	memcpy(longer, cert->der, cert->der_len);
 	longer[cert->der_len] = 0;
-	assert_int_equal(tls_der_find_key(longer, cert->der_len + 1, &key, &key_len), RESULT_INVALID);
+	assert_int_equal(
+		tls_der_find_key(longer, cert->der_len + 1, &key, &key_len), RESULT_INVALID);
 	free(longer);
 	test_certs_deinit(&certs);
 }

@@ -66,7 +66,8 @@ static void every_version_and_key_works_in_pieces_of_every_size(void **state)
 		for (enum test_key key = 0; key < TEST_KEY_COUNT; key++) {
 			struct tls_identity identity = test_identity(&certs.certs[key], NULL);
 			struct tls_context *server_ctx = make_server(pool,
-				(struct tls_server_config){ .version_max = versions[v] }, &identity, 1);
+				(struct tls_server_config){ .version_max = versions[v] }, &identity,
+				1);
 			for (size_t p = 0; p < COUNT_OF(pieces); p++) {
 				struct tls_pair pair;
 				tls_pair_init(&pair, client_ctx, &demand, "mx.example", server_ctx);
@@ -161,21 +162,23 @@ static void what_does_not_fit_fails_with_its_reason(void **state)
 	for (size_t i = 0; i < COUNT_OF(mismatches); i++) {
 		const struct mismatch *m = &mismatches[i];
 		struct security_demand demand = demand_of(m->need);
-		struct tls_context *client = make_client(pool,
-			(struct tls_client_config){ .may_version_min = m->may_version_min });
+		struct tls_context *client = make_client(
+			pool, (struct tls_client_config){ .may_version_min = m->may_version_min });
 		struct tls_pair pair;
-		struct tls_context *server_ctx = run_against(&pair, client, &demand, &m->server,
-			&certs.certs[m->key]);
+		struct tls_context *server_ctx =
+			run_against(&pair, client, &demand, &m->server, &certs.certs[m->key]);
 		struct tls_info info = info_of(&pair.client);
 		if (info.failure != m->failure)
 			print_error("%s: %s\n", m->what, pair.client.fail.text);
 		assert_int_equal(info.failure, m->failure);
-		assert_int_equal(pair.client.status, m->failure == TLS_FAILURE_NONE ? TLS_OK : TLS_FAILED);
+		assert_int_equal(
+			pair.client.status, m->failure == TLS_FAILURE_NONE ? TLS_OK : TLS_FAILED);
 		assert_int_equal(info.alert, m->alert);
 		assert_int_equal(info.alert_received, m->alert != 0);
 		if (m->failure != TLS_FAILURE_NONE) {
 			assert_int_equal(pair.client.fail.result, RESULT_TLS);
-			assert_int_equal(tls_failure_result(info.failure), TLS_RESULT_VALIDATION_FAILURE);
+			assert_int_equal(
+				tls_failure_result(info.failure), TLS_RESULT_VALIDATION_FAILURE);
 			assert_int_equal(pair.server.status, TLS_FAILED);
 		}
 		tls_pair_deinit(&pair);
@@ -190,7 +193,8 @@ static void a_retry_can_be_limited_to_tls_1_2(void **state)
 	(void)state;
 	struct security_demand demand = demand_of(SECURITY_NEED_MAY);
 	struct tls_identity identity = test_identity(&certs.certs[TEST_KEY_RSA], NULL);
-	struct tls_context *server_ctx = make_server(pool, (struct tls_server_config){ 0 }, &identity, 1);
+	struct tls_context *server_ctx =
+		make_server(pool, (struct tls_server_config){ 0 }, &identity, 1);
 	struct tls_pair pair;
 	tls_pair_init(&pair, client_ctx, &demand, "", server_ctx);
 	tls_conn_limit_to_tls12(pair.client.conn);
@@ -225,8 +229,10 @@ static void the_name_chooses_the_certificate(void **state)
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		uint8_t digest[TLS_DIGEST_LEN];
 		struct tls_pair pair;
-		struct tls_context *server_ctx = make_server(pool, (struct tls_server_config){
-			.unknown_name_is_fatal = cases[i].unknown_is_fatal }, identities, 2);
+		struct tls_context *server_ctx = make_server(pool,
+			(struct tls_server_config){
+				.unknown_name_is_fatal = cases[i].unknown_is_fatal },
+			identities, 2);
 		tls_pair_init(&pair, client_ctx, &demand, cases[i].sni, server_ctx);
 		tls_pair_run(&pair);
 		if (cases[i].fails) {
@@ -238,8 +244,10 @@ static void the_name_chooses_the_certificate(void **state)
 		} else {
 			assert_int_equal(pair.client.status, TLS_OK);
 			assert_true(tls_conn_leaf_digest(pair.client.conn, digest));
-			assert_memory_equal(digest, cases[i].is_other ? certs.other.cert_digest
-				: certs.certs[TEST_KEY_P256].cert_digest, sizeof digest);
+			assert_memory_equal(digest,
+				cases[i].is_other ? certs.other.cert_digest
+						  : certs.certs[TEST_KEY_P256].cert_digest,
+				sizeof digest);
 		}
 		tls_pair_deinit(&pair);
 		tls_context_destroy(server_ctx);
@@ -294,7 +302,8 @@ static void what_is_no_tls_fails_and_is_told_so_by_an_alert(void **state)
 			struct tls_pair pair;
 			tls_pair_init(&pair, client_ctx, &demand, "mx.example", NULL);
 			pair.piece = piece;
-			pipe_put(&pair.client.in, answers[i], strlen(answers[i]) < 9 ? 9 : strlen(answers[i]));
+			pipe_put(&pair.client.in, answers[i],
+				strlen(answers[i]) < 9 ? 9 : strlen(answers[i]));
 			tls_pair_run(&pair);
 			assert_int_equal(pair.client.status, TLS_FAILED);
 			struct tls_info info = info_of(&pair.client);
@@ -363,8 +372,8 @@ static void a_server_without_secure_renegotiation_is_refused_where_tls_is_demand
 	(void)state;
 	static const enum security_need needs[] = { SECURITY_NEED_MAY, SECURITY_NEED_ENCRYPT };
 	struct tls_identity identity = test_identity(&certs.certs[TEST_KEY_P256], NULL);
-	struct tls_context *server_ctx = make_server(pool,
-		(struct tls_server_config){ .version_max = TLS_VERSION_1_2 }, &identity, 1);
+	struct tls_context *server_ctx = make_server(
+		pool, (struct tls_server_config){ .version_max = TLS_VERSION_1_2 }, &identity, 1);
 	for (size_t i = 0; i < COUNT_OF(needs); i++) {
 		struct security_demand demand = demand_of(needs[i]);
 		struct tls_pair pair;
@@ -416,7 +425,8 @@ int main(void)
 		cmocka_unit_test(a_chain_over_the_limit_is_a_tls_failure),
 		cmocka_unit_test(what_is_no_tls_fails_and_is_told_so_by_an_alert),
 		cmocka_unit_test(the_end_of_the_stream_at_every_byte_of_a_handshake_is_seen),
-		cmocka_unit_test(a_server_without_secure_renegotiation_is_refused_where_tls_is_demanded),
+		cmocka_unit_test(
+			a_server_without_secure_renegotiation_is_refused_where_tls_is_demanded),
 		cmocka_unit_test(one_connection_too_many_is_refused_and_places_come_back),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -69,7 +69,8 @@ static void what_is_written_through_any_room_is_read_in_any_piece(void **state)
 			pair.piece = pieces[p];
 			assert_int_equal(tls_pair_write(&pair, &pair.client, big, BIG_LEN), TLS_OK);
 			assert_true(pair.client.rooms > 0);
-			assert_int_equal(tls_pair_read(&pair, &pair.server, plain, BIG_LEN), BIG_LEN);
+			assert_int_equal(
+				tls_pair_read(&pair, &pair.server, plain, BIG_LEN), BIG_LEN);
 			assert_memory_equal(plain, big, BIG_LEN);
 			tls_pair_deinit(&pair);
 		}
@@ -137,8 +138,8 @@ static void close_notify_goes_both_ways(void **state)
 {
 	(void)state;
 	for (size_t v = 0; v < COUNT_OF(versions); v++) {
-		struct tls_context *server = server_with(
-			(struct tls_server_config){ .version_max = versions[v] });
+		struct tls_context *server =
+			server_with((struct tls_server_config){ .version_max = versions[v] });
 		struct tls_pair pair;
 		connect_to(&pair, server);
 		assert_int_equal(tls_pair_write(&pair, &pair.client, "QUIT\r\n", 6), TLS_OK);
@@ -236,8 +237,8 @@ static void a_client_certificate_that_is_only_wished_for_is_not_missed(void **st
 static void a_late_alert_of_tls_1_3_is_told_apart(void **state)
 {
 	(void)state;
-	struct tls_context *server = server_with(
-		(struct tls_server_config){ .client_cert = TLS_CLIENT_CERT_REQUIRED });
+	struct tls_context *server =
+		server_with((struct tls_server_config){ .client_cert = TLS_CLIENT_CERT_REQUIRED });
 	struct tls_pair pair;
 	tls_pair_init(&pair, client_ctx, &demand, "mx.example", server);
 	tls_pair_run(&pair);
@@ -279,7 +280,8 @@ static void a_key_update_is_answered_with_the_next_write(void **state)
 	connect_to(&pair, server_ctx);
 	pair.out_room = TLS_OUT_ROOM_MIN;
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(SSL_key_update(pair.server.conn->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+		assert_int_equal(
+			SSL_key_update(pair.server.conn->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
 		assert_int_equal(tls_pair_write(&pair, &pair.server, "250 ok\r\n", 8), TLS_OK);
 		assert_int_equal(tls_pair_read(&pair, &pair.client, plain, BIG_LEN), 8);
 		assert_int_equal(tls_pair_write(&pair, &pair.client, big, 5000), TLS_OK);
@@ -304,7 +306,8 @@ static void an_idle_session_is_small(void **state)
 	for (size_t i = 0; i < SESSIONS; i++) {
 		connect_to(&pairs[i], server_ctx);
 		assert_int_equal(tls_pair_write(&pairs[i], &pairs[i].server, big, BIG_LEN), TLS_OK);
-		assert_int_equal(tls_pair_read(&pairs[i], &pairs[i].client, plain, BIG_LEN), BIG_LEN);
+		assert_int_equal(
+			tls_pair_read(&pairs[i], &pairs[i].client, plain, BIG_LEN), BIG_LEN);
 		tls_conn_destroy(pairs[i].server.conn);
 		pairs[i].server.conn = NULL;
 		free(pairs[i].server.in.data);

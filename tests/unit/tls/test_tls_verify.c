@@ -43,8 +43,8 @@ static int set_up(void **state)
 	(void)state;
 	test_certs_init(&certs);
 	pool = tls_pool_create();
-	client_ctx = make_client(pool,
-		(struct tls_client_config){ .verify = verify, .verify_arg = &verifier });
+	client_ctx = make_client(
+		pool, (struct tls_client_config){ .verify = verify, .verify_arg = &verifier });
 	return 0;
 }
 
@@ -60,7 +60,8 @@ static int tear_down(void **state)
 static struct tls_context *server_of(const struct test_cert *cert, uint16_t version_max)
 {
 	struct tls_identity identity = test_identity(cert, NULL);
-	return make_server(pool, (struct tls_server_config){ .version_max = version_max }, &identity, 1);
+	return make_server(
+		pool, (struct tls_server_config){ .version_max = version_max }, &identity, 1);
 }
 
 static void an_accepting_verdict_lets_the_handshake_end_and_is_kept(void **state)
@@ -70,8 +71,8 @@ static void an_accepting_verdict_lets_the_handshake_end_and_is_kept(void **state
 		struct security_demand demand = demand_of(SECURITY_NEED_DANE);
 		struct tls_context *server_ctx = server_of(&certs.certs[TEST_KEY_RSA], versions[v]);
 		struct tls_pair pair;
-		verifier = (struct verifier){
-			.verdict = { .kind = TLS_VERDICT_ACCEPTED, .proved_dane = true } };
+		verifier = (struct verifier){ .verdict = { .kind = TLS_VERDICT_ACCEPTED,
+						      .proved_dane = true } };
 		tls_pair_init(&pair, client_ctx, &demand, "mx.example", server_ctx);
 		assert_false(info_of(&pair.client).proved_dane);
 		tls_pair_run(&pair);
@@ -81,7 +82,8 @@ static void an_accepting_verdict_lets_the_handshake_end_and_is_kept(void **state
 		assert_ptr_equal(verifier.demand, &demand);
 		assert_int_equal(verifier.certs_count, 1);
 		assert_int_equal(verifier.leaf_len, certs.certs[TEST_KEY_RSA].der_len);
-		assert_memory_equal(verifier.leaf, certs.certs[TEST_KEY_RSA].der, verifier.leaf_len);
+		assert_memory_equal(
+			verifier.leaf, certs.certs[TEST_KEY_RSA].der, verifier.leaf_len);
 		assert_true(info_of(&pair.client).proved_dane);
 		assert_false(info_of(&pair.client).proved_pkix);
 		tls_pair_deinit(&pair);
@@ -105,12 +107,14 @@ static void a_rejecting_verdict_ends_the_handshake_with_an_alert(void **state)
 	};
 	struct security_demand demand = demand_of(SECURITY_NEED_STS);
 	for (size_t v = 0; v < COUNT_OF(versions); v++) {
-		struct tls_context *server_ctx = server_of(&certs.certs[TEST_KEY_P256], versions[v]);
+		struct tls_context *server_ctx =
+			server_of(&certs.certs[TEST_KEY_P256], versions[v]);
 		for (size_t i = 0; i < COUNT_OF(cases); i++) {
 			struct tls_pair pair;
 			verifier = (struct verifier){ .verdict = { .kind = TLS_VERDICT_REJECTED,
-				.proved_pkix = true, .failure = cases[i].failure,
-				.reason = "for the reason given" } };
+							      .proved_pkix = true,
+							      .failure = cases[i].failure,
+							      .reason = "for the reason given" } };
 			tls_pair_init(&pair, client_ctx, &demand, "mx.example", server_ctx);
 			tls_pair_run(&pair);
 			assert_int_equal(pair.client.status, TLS_FAILED);
@@ -141,12 +145,13 @@ static void where_no_proof_is_demanded_the_verifier_is_not_asked(void **state)
 		struct tls_context *server_ctx = server_of(&certs.too_many, 0);
 		struct tls_pair pair;
 		verifier = (struct verifier){ .verdict = { .kind = TLS_VERDICT_REJECTED,
-			.failure = TLS_FAILURE_UNTRUSTED } };
+						      .failure = TLS_FAILURE_UNTRUSTED } };
 		tls_pair_init(&pair, client_ctx, &demand, "mx.example", server_ctx);
 		tls_pair_run(&pair);
 		assert_int_equal(pair.client.status, TLS_OK);
 		assert_int_equal(verifier.calls, 0);
-		assert_false(info_of(&pair.client).proved_dane || info_of(&pair.client).proved_pkix);
+		assert_false(
+			info_of(&pair.client).proved_dane || info_of(&pair.client).proved_pkix);
 		tls_pair_deinit(&pair);
 		tls_context_destroy(server_ctx);
 	}
@@ -207,7 +212,8 @@ static void a_verdict_may_come_later(void **state)
 	for (size_t v = 0; v < COUNT_OF(versions); v++) {
 		for (int accepts = 0; accepts < 2; accepts++) {
 			struct security_demand demand = demand_of(SECURITY_NEED_DANE_STS);
-			struct tls_context *server_ctx = server_of(&certs.certs[TEST_KEY_P521], versions[v]);
+			struct tls_context *server_ctx =
+				server_of(&certs.certs[TEST_KEY_P521], versions[v]);
 			struct tls_pair pair;
 			verifier = (struct verifier){ .verdict = { .kind = TLS_VERDICT_WAIT } };
 			tls_pair_init(&pair, client_ctx, &demand, "mx.example", server_ctx);
@@ -219,11 +225,13 @@ static void a_verdict_may_come_later(void **state)
 			}
 			assert_int_equal(verifier.calls, 1);
 			assert_false(pair.server.handshaken);
-			struct tls_verdict verdict = accepts
-				? (struct tls_verdict){ .kind = TLS_VERDICT_ACCEPTED, .proved_dane = true,
+			struct tls_verdict verdict =
+				accepts ? (struct tls_verdict){ .kind = TLS_VERDICT_ACCEPTED,
+					.proved_dane = true,
 					.proved_pkix = true }
-				: (struct tls_verdict){ .kind = TLS_VERDICT_REJECTED,
-					.failure = TLS_FAILURE_NAME, .reason = "no" };
+					: (struct tls_verdict){ .kind = TLS_VERDICT_REJECTED,
+						  .failure = TLS_FAILURE_NAME,
+						  .reason = "no" };
 			tls_conn_resume_verify(verifier.conn, &verdict);
 			tls_pair_handshake_once(&pair, &pair.client);
 			tls_pair_run(&pair);

@@ -43,8 +43,8 @@ void tls_pair_init(struct tls_pair *pair, struct tls_context *client_ctx,
 	pipe_init(&pair->client.in);
 	pipe_init(&pair->server.in);
 	if (client_ctx != NULL)
-		pair->client.conn = tls_conn_create_client(client_ctx, demand, text_of(sni),
-			&pair->client.fail);
+		pair->client.conn = tls_conn_create_client(
+			client_ctx, demand, text_of(sni), &pair->client.fail);
 	if (server_ctx != NULL)
 		pair->server.conn = tls_conn_create_server(server_ctx, &pair->server.fail);
 	CHECK((client_ctx == NULL) == (pair->client.conn == NULL));
@@ -103,7 +103,7 @@ bool tls_pair_handshake_once(struct tls_pair *pair, struct side *side)
 static bool can_go_on(const struct side *side)
 {
 	return side->conn != NULL && !side->handshaken && side->status != TLS_FAILED &&
-		side->status != TLS_WAIT_VERIFY;
+	       side->status != TLS_WAIT_VERIFY;
 }
 
 void tls_pair_run(struct tls_pair *pair)
@@ -118,15 +118,16 @@ void tls_pair_run(struct tls_pair *pair)
 	}
 }
 
-enum tls_status tls_pair_write(struct tls_pair *pair, struct side *from, const void *data, size_t len)
+enum tls_status tls_pair_write(
+	struct tls_pair *pair, struct side *from, const void *data, size_t len)
 {
 	size_t done = 0;
 	do {
 		struct buf out;
 		size_t taken;
 		struct tls_io io = begin(pair, from, &out);
-		from->status = tls_conn_write(from->conn, &io, (const uint8_t *)data + done, len - done,
-			&taken, &from->fail);
+		from->status = tls_conn_write(from->conn, &io, (const uint8_t *)data + done,
+			len - done, &taken, &from->fail);
 		done += taken;
 		end(pair, from, &io);
 	} while (from->status == TLS_WANT_ROOM);
@@ -142,8 +143,8 @@ size_t tls_pair_read(struct tls_pair *pair, struct side *side, uint8_t *plain, s
 		struct buf out;
 		size_t len;
 		struct tls_io io = begin(pair, side, &out);
-		side->status = tls_conn_read(side->conn, &io, plain + total, plain_max - total, &len,
-			&side->fail);
+		side->status = tls_conn_read(
+			side->conn, &io, plain + total, plain_max - total, &len, &side->fail);
 		total += len;
 		CHECK((side->status == TLS_OK) == (len > 0));
 		moved = end(pair, side, &io) || len > 0;

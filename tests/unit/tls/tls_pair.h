@@ -31,18 +31,18 @@ struct pipe {
 
 struct side {
 	struct tls_conn *conn;
-	struct pipe in;             /* what the other side sent */
-	enum tls_status status;     /* of the last call */
+	struct pipe in;         /* what the other side sent */
+	enum tls_status status; /* of the last call */
 	bool handshaken;
 	struct fail fail;
-	unsigned rooms;             /* how often TLS_WANT_ROOM was seen */
+	unsigned rooms; /* how often TLS_WANT_ROOM was seen */
 };
 
 struct tls_pair {
 	struct side client, server;
-	size_t piece;               /* bytes a call is given at most */
-	size_t out_room;            /* size of the buffer that a call may fill */
-	uint8_t *out_memory;        /* OUT_SIZE */
+	size_t piece;        /* bytes a call is given at most */
+	size_t out_room;     /* size of the buffer that a call may fill */
+	uint8_t *out_memory; /* OUT_SIZE */
 };
 
 void tls_pair_init(struct tls_pair *pair, struct tls_context *client_ctx,
@@ -57,7 +57,8 @@ void tls_pair_run(struct tls_pair *pair);
 bool tls_pair_handshake_once(struct tls_pair *pair, struct side *side);
 
 /* All of `data` from one side into the pipe of the other; the status of the last call. */
-enum tls_status tls_pair_write(struct tls_pair *pair, struct side *from, const void *data, size_t len);
+enum tls_status tls_pair_write(
+	struct tls_pair *pair, struct side *from, const void *data, size_t len);
 
 /* Decrypts what is in the side's pipe, piece by piece, until it wants more, is closed or fails; returns
  * how many bytes of plaintext came. */

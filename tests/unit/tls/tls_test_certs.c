@@ -49,18 +49,12 @@ static EVP_PKEY *new_ed25519_key(void)
 static EVP_PKEY *new_key(enum test_key kind)
 {
 	switch (kind) {
-	case TEST_KEY_RSA:
-		return new_rsa_key();
-	case TEST_KEY_P256:
-		return new_ec_key(NID_X9_62_prime256v1);
-	case TEST_KEY_P384:
-		return new_ec_key(NID_secp384r1);
-	case TEST_KEY_P521:
-		return new_ec_key(NID_secp521r1);
-	case TEST_KEY_ED25519:
-		return new_ed25519_key();
-	case TEST_KEY_COUNT:
-		break;
+	case TEST_KEY_RSA: return new_rsa_key();
+	case TEST_KEY_P256: return new_ec_key(NID_X9_62_prime256v1);
+	case TEST_KEY_P384: return new_ec_key(NID_secp384r1);
+	case TEST_KEY_P521: return new_ec_key(NID_secp521r1);
+	case TEST_KEY_ED25519: return new_ed25519_key();
+	case TEST_KEY_COUNT: break;
 	}
 	UNREACHABLE("kind of key");
 }
@@ -88,7 +82,8 @@ static X509 *new_cert(EVP_PKEY *key, const char *name, size_t extension_bytes)
 	RAND_bytes((uint8_t *)&serial, sizeof serial);
 	CHECK(cert != NULL && subject != NULL && X509_set_version(cert, 2));
 	CHECK(ASN1_INTEGER_set(X509_get_serialNumber(cert), (long)(serial >> 1)));
-	CHECK(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const uint8_t *)name, -1, -1, 0));
+	CHECK(X509_NAME_add_entry_by_txt(
+		subject, "CN", MBSTRING_ASC, (const uint8_t *)name, -1, -1, 0));
 	CHECK(X509_set_subject_name(cert, subject) && X509_set_issuer_name(cert, subject));
 	CHECK(X509_gmtime_adj(X509_getm_notBefore(cert), -VALID_S));
 	CHECK(X509_gmtime_adj(X509_getm_notAfter(cert), VALID_S));
@@ -146,15 +141,19 @@ static void make(struct test_certs *certs, struct test_cert *out, const char *la
 void test_certs_init(struct test_certs *certs)
 {
 	static const char *const labels[TEST_KEY_COUNT] = {
-		[TEST_KEY_RSA] = "rsa", [TEST_KEY_P256] = "p256", [TEST_KEY_P384] = "p384",
-		[TEST_KEY_P521] = "p521", [TEST_KEY_ED25519] = "ed25519",
+		[TEST_KEY_RSA] = "rsa",
+		[TEST_KEY_P256] = "p256",
+		[TEST_KEY_P384] = "p384",
+		[TEST_KEY_P521] = "p521",
+		[TEST_KEY_ED25519] = "ed25519",
 	};
 	*certs = (struct test_certs){ .folder = "/tmp/longship-test-tls-XXXXXX" };
 	CHECK(mkdtemp(certs->folder) != NULL);
 	for (enum test_key kind = 0; kind < TEST_KEY_COUNT; kind++)
 		make(certs, &certs->certs[kind], labels[kind], new_key(kind), "mx.example", 0, 0);
 	make(certs, &certs->other, "other", new_key(TEST_KEY_P256), "other.example", 0, 0);
-	make(certs, &certs->huge, "huge", new_key(TEST_KEY_P256), "mx.example", HUGE_EXTENSION_BYTES, 0);
+	make(certs, &certs->huge, "huge", new_key(TEST_KEY_P256), "mx.example",
+		HUGE_EXTENSION_BYTES, 0);
 	make(certs, &certs->many, "many", new_key(TEST_KEY_P256), "mx.example", 0,
 		TLS_CHAIN_MAX - 1);
 	make(certs, &certs->too_many, "toomany", new_key(TEST_KEY_P256), "mx.example", 0,

@@ -18,9 +18,9 @@ enum test_key {
 
 struct test_cert {
 	char chain_path[96], key_path[96];
-	uint8_t key_digest[32];         /* SHA-256 of the SubjectPublicKeyInfo, by another code path */
+	uint8_t key_digest[32]; /* SHA-256 of the SubjectPublicKeyInfo, by another code path */
 	uint8_t cert_digest[32];
-	uint8_t *der;                   /* freed by test_certs_deinit() */
+	uint8_t *der; /* freed by test_certs_deinit() */
 	size_t der_len;
 };
 
