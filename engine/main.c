@@ -46,7 +46,6 @@ int main(int argc, char **argv)
 		return puts("longship " LONGSHIP_VERSION) < 0;
 	if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0)
 		return print_help(stdout);
-	fprintf(stderr, "longship: there is no command '%s'\n", command);
-	print_help(stderr);
+	fprintf(stderr, "longship: there is no command '%s'; longship help lists them\n", command);
 	return RUN_EXIT_ARGUMENTS;
 }

@@ -5,6 +5,8 @@
 #define HOUR_MS   (60 * MINUTE_MS)
 #define DAY_MS    (24 * HOUR_MS)
 #define MS_NS     1000000ull
+/* The last attempt begins so long before the end at most: enough for one slow session. */
+#define LAST_TRY_MAX_NS (5 * MINUTE_MS * MS_NS)
 
 struct retry_schedule retry_schedule_of(
 	enum retry_class class, uint64_t first_ms, uint64_t max_ms, uint64_t lifetime_ms)
@@ -41,13 +43,17 @@ uint64_t retry_wait_ms(const struct retry_schedule *schedule, uint32_t attempts_
 	return wait - spread / 2 + (spread > 0 ? random % (spread + 1) : 0);
 }
 
-bool retry_next_ns(const struct retry_schedule *schedule, uint64_t accepted_ns, uint64_t now_ns,
-	uint32_t attempts_done, uint64_t random, uint64_t *out_due_ns)
+uint64_t retry_due_ns(const struct retry_schedule *schedule, uint64_t expires_ns, uint64_t now_ns,
+	uint32_t attempts_done, uint64_t random)
 {
-	uint64_t end_ns = accepted_ns + schedule->lifetime_ms * MS_NS;
-	if (now_ns >= end_ns)
-		return false;
 	uint64_t due_ns = now_ns + retry_wait_ms(schedule, attempts_done, random) * MS_NS;
-	*out_due_ns = due_ns < end_ns ? due_ns : end_ns;
-	return true;
+	uint64_t before_ns = schedule->lifetime_ms * MS_NS / 20;
+	if (before_ns > LAST_TRY_MAX_NS)
+		before_ns = LAST_TRY_MAX_NS;
+	uint64_t last_ns = expires_ns > before_ns ? expires_ns - before_ns : 0;
+	if (due_ns <= last_ns)
+		return due_ns;
+	if (now_ns < last_ns)
+		return last_ns;
+	return expires_ns > now_ns ? expires_ns : now_ns;
 }

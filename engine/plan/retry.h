@@ -3,7 +3,6 @@
 #ifndef ENGINE_PLAN_RETRY_H
 #define ENGINE_PLAN_RETRY_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct retry_schedule {
@@ -24,9 +23,10 @@ struct retry_schedule retry_schedule_of(
  * back together. */
 uint64_t retry_wait_ms(const struct retry_schedule *schedule, uint32_t attempts_done, uint64_t random);
 
-/* The instant of the next attempt, never after the end of the lifetime: the last attempt falls on
- * the end, so that nothing expires without a try close to it. False when the lifetime has ended. */
-bool retry_next_ns(const struct retry_schedule *schedule, uint64_t accepted_ns, uint64_t now_ns,
-	uint32_t attempts_done, uint64_t random, uint64_t *out_due_ns);
+/* The instant of the next attempt. The last one falls a little before the end of the lifetime (a
+ * twentieth of it, at most five minutes), so that nothing expires without a try
+ * close to it; after that one `expires_ns` itself is given, when the recipient expires. */
+uint64_t retry_due_ns(const struct retry_schedule *schedule, uint64_t expires_ns, uint64_t now_ns,
+	uint32_t attempts_done, uint64_t random);
 
 #endif

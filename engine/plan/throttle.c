@@ -9,10 +9,15 @@
 #define BACK_OFF_MAX_NS (3600 * SECOND_NS)
 #define SUSPEND_NS (3600 * SECOND_NS)
 
-void throttle_init(struct throttle *t, uint32_t sessions_max)
+void throttle_init(struct throttle *t, uint32_t sessions_max, uint64_t back_off_first_ns)
 {
 	CHECK(sessions_max > 0);
-	*t = (struct throttle){ .sessions_max = sessions_max, .sessions_now = sessions_max };
+	*t = (struct throttle){
+		.sessions_max = sessions_max,
+		.sessions_now = sessions_max < THROTTLE_SESSIONS_FIRST ? sessions_max : THROTTLE_SESSIONS_FIRST,
+		.is_starting = true,
+		.back_off_first_ns = back_off_first_ns != 0 ? back_off_first_ns : BACK_OFF_FIRST_NS,
+	};
 }
 
 enum throttle_state throttle_state_at(const struct throttle *t, uint64_t now_ns)
@@ -34,6 +39,12 @@ static void block(struct throttle *t, enum throttle_state state, uint64_t until_
 	t->blocked_until_ns = until_ns;
 }
 
+static void trouble(struct throttle *t)
+{
+	t->good_in_row = 0;
+	t->is_starting = false;
+}
+
 static void window_add(struct throttle *t, bool is_block)
 {
 	if (t->window_len == THROTTLE_WINDOW)
@@ -49,7 +60,7 @@ void throttle_on_good(struct throttle *t)
 {
 	window_add(t, false);
 	t->backs_off_in_row = 0;
-	if (++t->good_in_row < THROTTLE_RECOVER_REPLIES)
+	if (++t->good_in_row < THROTTLE_RECOVER_REPLIES && !t->is_starting)
 		return;
 	t->good_in_row = 0;
 	if (t->sessions_now < t->sessions_max)
@@ -58,7 +69,7 @@ void throttle_on_good(struct throttle *t)
 
 void throttle_on_slow_down(struct throttle *t, uint64_t now_ns, uint64_t random)
 {
-	t->good_in_row = 0;
+	trouble(t);
 	/* Twenty sessions which hear the same 421 are one piece of news. */
 	if (throttle_state_at(t, now_ns) != THROTTLE_OPEN)
 		return;
@@ -68,11 +79,11 @@ void throttle_on_slow_down(struct throttle *t, uint64_t now_ns, uint64_t random)
 
 void throttle_on_back_off(struct throttle *t, uint64_t now_ns, uint64_t random)
 {
-	t->good_in_row = 0;
+	trouble(t);
 	enum throttle_state state = throttle_state_at(t, now_ns);
 	if (state == THROTTLE_BACK_OFF || state == THROTTLE_SUSPENDED)
 		return;
-	uint64_t wait_ns = BACK_OFF_FIRST_NS;
+	uint64_t wait_ns = t->back_off_first_ns;
 	for (uint32_t i = 0; i < t->backs_off_in_row && wait_ns < BACK_OFF_MAX_NS; i++)
 		wait_ns *= 2;
 	if (wait_ns > BACK_OFF_MAX_NS)
@@ -83,7 +94,7 @@ void throttle_on_back_off(struct throttle *t, uint64_t now_ns, uint64_t random)
 
 bool throttle_on_suspend(struct throttle *t, uint64_t now_ns, uint64_t random)
 {
-	t->good_in_row = 0;
+	trouble(t);
 	if (throttle_state_at(t, now_ns) == THROTTLE_SUSPENDED)
 		return false;
 	block(t, THROTTLE_SUSPENDED, now_ns + jittered(SUSPEND_NS, random));

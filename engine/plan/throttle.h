@@ -14,7 +14,10 @@ enum {
 	THROTTLE_WINDOW = 200,
 	/* Fewer replies than this say nothing about a share. */
 	THROTTLE_WINDOW_MIN = 20,
-	/* A session comes back after so many good replies: slow enough to not swing. */
+	/* The first sessions to a site: until it has answered well, nobody knows whether it does. */
+	THROTTLE_SESSIONS_FIRST = 2,
+	/* After trouble a session comes back
+	 * after so many good replies: slow enough to not swing. */
 	THROTTLE_RECOVER_REPLIES = 50,
 };
 
@@ -28,15 +31,18 @@ enum throttle_state {
 struct throttle {
 	uint32_t sessions_max;       /* the operator's limit */
 	uint32_t sessions_now;       /* what we allow ourselves at present */
+	bool is_starting;            /* no trouble yet: each good reply adds a session */
 	uint32_t good_in_row;        /* replies since the last trouble, for recovery */
 	uint32_t backs_off_in_row;   /* connection failures without a success between */
 	enum throttle_state state;   /* why blocked_until_ns lies ahead; may be stale once it is past */
 	uint64_t blocked_until_ns;   /* no new work before this instant */
+	uint64_t back_off_first_ns;  /* the first wait when no host can be reached */
 	uint8_t window[THROTTLE_WINDOW]; /* 1: that reply was a block */
 	uint16_t window_next, window_len, window_blocks;
 };
 
-void throttle_init(struct throttle *t, uint32_t sessions_max);
+/* `back_off_first_ns`: 0 means 15 s. */
+void throttle_init(struct throttle *t, uint32_t sessions_max, uint64_t back_off_first_ns);
 
 /* May work be handed out at this instant, and if not, why not? */
 enum throttle_state throttle_state_at(const struct throttle *t, uint64_t now_ns);
@@ -45,7 +51,7 @@ enum throttle_state throttle_state_at(const struct throttle *t, uint64_t now_ns)
 void throttle_on_good(struct throttle *t);
 /* 421 anywhere, MAIL 4xx: half the sessions and a pause of some seconds. */
 void throttle_on_slow_down(struct throttle *t, uint64_t now_ns, uint64_t random);
-/* No connection, banner 4xx, TLS failure: wait 15 s, doubling up to an hour. Failures that are
+/* No connection, banner 4xx, TLS failure: wait, doubling up to an hour. Failures that are
  * heard while it is already waiting are the same trouble and count once. */
 void throttle_on_back_off(struct throttle *t, uint64_t now_ns, uint64_t random);
 /* Banner 5xx, EHLO and HELO refused: an hour. Returns true when that is news. */

@@ -1,5 +1,6 @@
 #include "engine/run/attempt.h"
 #include <stdlib.h>
+#include <string.h>
 #include "engine/base/check.h"
 
 struct attempt *attempt_create(struct message *message, uint32_t rcpts_count)
@@ -27,6 +28,7 @@ void attempt_destroy(struct attempt *attempt)
 	route_unref(attempt->route);
 	body_unref(attempt->body);
 	attempt_end_work(attempt);
+	free(attempt->last);
 	attempt->magic = 0;
 	free(attempt);
 }
@@ -117,4 +119,40 @@ bool attempt_has_open(const struct attempt *attempt)
 		if (attempt->rcpts[i].fate == ATTEMPT_OPEN)
 			return true;
 	return false;
+}
+
+struct smtp_status attempt_status_for(uint16_t code, struct smtp_status status)
+{
+	if (status.class == 0 && code >= 200)
+		status.class = (uint8_t)(code / 100);
+	return status;
+}
+
+void attempt_keep_last(struct attempt *attempt)
+{
+	if (attempt->work == NULL)
+		return;
+	char text[ATTEMPT_LAST_MAX];
+	struct buf buf;
+	buf_init(&buf, text, sizeof text);
+	for (uint32_t i = 0; i < attempt->rcpts_count && buf.len == 0; i++) {
+		const struct attempt_rcpt *rcpt = &attempt->rcpts[i];
+		if (rcpt->fate != ATTEMPT_DEFERRED || rcpt->code == 0)
+			continue;
+		buf_put_cstr(&buf, attempt->work->facts[rcpt->facts].mx);
+		buf_put_cstr(&buf, ": ");
+		buf_put_number(&buf, rcpt->code);
+		buf_put_cstr(&buf, " ");
+		buf_put_text(&buf, text_cut_utf8(attempt_reply_text(attempt, rcpt), ATTEMPT_LAST_MAX / 2));
+	}
+	if (buf.len == 0)
+		buf_put_text(&buf, text_cut_utf8(buf_text(&attempt->work->reason), ATTEMPT_LAST_MAX - 1));
+	/* Without memory the older text is kept: better than none. */
+	char *last = malloc(buf.len + 1);
+	if (last == NULL)
+		return;
+	memcpy(last, buf.data, buf.len);
+	last[buf.len] = '\0';
+	free(attempt->last);
+	attempt->last = last;
 }

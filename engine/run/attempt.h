@@ -29,6 +29,7 @@ struct source;
 
 enum {
 	ATTEMPT_REASON_MAX = 480,   /* the hosts tried, each with its trouble; cut when longer */
+	ATTEMPT_LAST_MAX = 320,     /* what is kept of the last pass while it waits */
 	ATTEMPT_TEXTS_BASE = 512,   /* replies kept: room for one long one, */
 	ATTEMPT_TEXTS_RCPT = 80,    /* and some for each recipient (equal replies are kept once) */
 	ATTEMPT_TEXTS_MAX = 16384,
@@ -118,6 +119,7 @@ struct attempt {
 	struct route *route;           /* our reference; while QUEUED to RECORDING */
 	struct body *body;             /* our reference; while LEASED */
 	struct attempt_work *work;     /* from lease or fate to record */
+	char *last;                    /* for people: how the last pass ended; NULL: none yet */
 	uint64_t expires_ns;           /* monotonic */
 	uint32_t number;               /* of this attempt, from 1 */
 	uint32_t waits;                /* waits so far: the exponent of the next one */
@@ -145,5 +147,9 @@ struct text attempt_reply_text(const struct attempt *attempt, const struct attem
 /* True while a recipient has no fate. */
 bool attempt_has_open(const struct attempt *attempt);
 struct smtp_status attempt_status_of(const char *status);
+/* The status of a reply that has the code: its own if it has one, else the class alone ("5.0.0"). */
+struct smtp_status attempt_status_for(uint16_t code, struct smtp_status status);
+/* Notes what was heard last, for the time in which the attempt waits. */
+void attempt_keep_last(struct attempt *attempt);
 
 #endif

@@ -18,6 +18,12 @@ struct logger run_config_logger(const struct run_config *config, const char *thr
 	return log;
 }
 
+uint64_t run_config_first_wait_ns(const struct run_config *config)
+{
+	uint64_t ms = config->retry[RETRY_TRANSACTIONAL].first_ms / 4;
+	return (ms < 15000 ? ms : 15000) * 1000000 + 1;
+}
+
 /* ---- who we are ---- */
 
 /* SMTP-12: a fully qualified name; without one there is no start. RFC 6531 3.7.1: as A-labels. */

@@ -51,6 +51,9 @@ struct run_config {
 MUST_USE enum result run_config_init(struct run_config *config, const struct send_options *options,
 	struct arena *arena, struct fail *fail);
 
+/* How long a dead host, or a site without any, is left alone at first: a quarter of the first retry wait,
+ * at most 15 s, so that the retry of what failed there finds it free to be tried. */
+uint64_t run_config_first_wait_ns(const struct run_config *config);
 /* The logger of a thread. */
 struct logger run_config_logger(const struct run_config *config, const char *thread);
 

@@ -33,6 +33,12 @@ static void watch_time(struct delivery *d)
 	}
 }
 
+/* STLS-19: what breaks before anything was heard inside TLS counts as a failed handshake. */
+static bool in_handshake(const struct delivery *d)
+{
+	return d->conn.tls != NULL && !d->smtp.heard_in_tls;
+}
+
 static void timer_due(struct timer *timer)
 {
 	struct delivery *d = CONTAINER_OF(timer, struct delivery, timer);
@@ -47,7 +53,7 @@ static void timer_due(struct timer *timer)
 		delivery_quit(d); /* idle for long enough */
 		return;
 	}
-	smtp_session_lost(&d->smtp, SMTP_END_TIMEOUT);
+	smtp_session_lost(&d->smtp, in_handshake(d) ? SMTP_END_TLS_FAILED : SMTP_END_TIMEOUT);
 	step(d);
 }
 
@@ -247,15 +253,13 @@ static void opened(struct conn *conn)
 	step(d);
 }
 
-/* STLS-19: what breaks before anything was heard inside TLS counts as a failed handshake. */
 static void failed(struct conn *conn)
 {
 	struct delivery *d = of(conn);
-	bool in_handshake = conn->tls != NULL && !d->smtp.heard_in_tls;
 	enum smtp_end why = SMTP_END_LOST;
 	if (conn->end == CONN_END_INJECTED)
 		why = SMTP_END_INJECTION;
-	else if (in_handshake)
+	else if (in_handshake(d))
 		why = SMTP_END_TLS_FAILED;
 	smtp_session_lost(&d->smtp, why);
 	step(d);

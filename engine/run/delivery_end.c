@@ -166,17 +166,25 @@ static void report_session(struct delivery *d, const char *reason)
 
 /* ---- the attempt that waited in it ---- */
 
+/* DSN-12: what we say where the host said nothing that counts. */
+static const char *our_status(const struct delivery *d)
+{
+	enum smtp_end end = d->smtp.end;
+	if (end == SMTP_END_TLS_FAILED || end == SMTP_END_TLS_NOT_OFFERED || end == SMTP_END_TLS_REFUSED ||
+		end == SMTP_END_INJECTION)
+		return "4.7.5";
+	if (end == SMTP_END_PROTOCOL || end == SMTP_END_TOO_LONG)
+		return "4.5.0";
+	return d->was_open ? "4.4.2" : "4.4.1";
+}
+
 static void note_trouble(struct delivery *d, struct attempt *attempt, const struct smtp_action *action)
 {
 	struct attempt_work *work = attempt->work;
 	struct smtp_reply reply = smtp_session_end_reply(&d->smtp);
-	struct smtp_status status = reply.status;
-	if (status.class == 0)
-		status = attempt_status_of(d->smtp.end == SMTP_END_TLS_FAILED ||
-					d->smtp.end == SMTP_END_TLS_NOT_OFFERED ||
-					d->smtp.end == SMTP_END_TLS_REFUSED
-				? "4.7.5"
-				: d->was_open ? "4.4.2" : "4.4.1");
+	struct smtp_status status = attempt_status_for(reply.code, reply.status);
+	if (reply.code / 100 != 4 && reply.code / 100 != 5)
+		status = attempt_status_of(our_status(d));
 	work->trouble = (struct attempt_rcpt){
 		.code = reply.code,
 		.status = status,

@@ -46,7 +46,7 @@ static void settle_rcpt(struct attempt_rcpt *rcpt, const struct smtp_rcpt_result
 	rcpt->fate = (uint8_t)fate;
 	rcpt->bounce_class = (uint8_t)action->bounce_class;
 	rcpt->code = result->code;
-	rcpt->status = result->status;
+	rcpt->status = attempt_status_for(result->code, result->status);
 	rcpt->counts_as_attempt = action->counts_as_attempt;
 }
 

@@ -57,7 +57,7 @@ struct run {
 
 static int exit_status_of(enum result result)
 {
-	if (result == RESULT_INVALID || result == RESULT_TOO_LONG || result == RESULT_NOT_FOUND)
+	if (result == RESULT_INVALID)
 		return RUN_EXIT_ARGUMENTS;
 	if (result == RESULT_UNAVAILABLE)
 		return RUN_EXIT_UNAVAILABLE;

@@ -47,7 +47,8 @@ struct site *site_create(struct scheduler *s, struct provider *provider, const s
 	site->provider = provider;
 	site->source = source;
 	site->scheduler = s;
-	throttle_init(&site->throttle, (uint32_t)s->config->options->site_sessions);
+	throttle_init(&site->throttle, (uint32_t)s->config->options->site_sessions,
+		run_config_first_wait_ns(s->config));
 	fair_queue_init(&site->queue);
 	for (uint32_t i = 0; i < s->hub->workers_count; i++) {
 		struct lease *lease = &site->leases[i];

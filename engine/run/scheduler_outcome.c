@@ -88,13 +88,15 @@ static bool take_out(struct scheduler *s, struct attempt *attempt)
 static void expire(struct scheduler *s, struct attempt *attempt)
 {
 	CHECK(take_out(s, attempt));
-	outcome_settle(s, attempt, ATTEMPT_EXPIRED, BOUNCE_CLASS_OTHER, "4.4.7",
-		"its lifetime ended before it could be tried again");
+	char why[ATTEMPT_LAST_MAX + 64];
+	snprintf(why, sizeof why, "its lifetime ended%s%s", attempt->last != NULL ? "; last: " : " untried",
+		attempt->last != NULL ? attempt->last : "");
+	outcome_settle(s, attempt, ATTEMPT_EXPIRED, BOUNCE_CLASS_OTHER, "4.4.7", why);
 }
 
 static void come_due(struct scheduler *s, struct attempt *attempt)
 {
-	if (attempt->state != ATTEMPT_WAITING) {
+	if (attempt->state != ATTEMPT_WAITING || scheduler_now(s) >= attempt->expires_ns) {
 		expire(s, attempt);
 		return;
 	}
@@ -186,11 +188,8 @@ static void wait_for_retry(struct scheduler *s, struct attempt *attempt, bool co
 		attempt->number++;
 	const struct retry_schedule *retry =
 		&s->config->retry[attempt->transactional ? RETRY_TRANSACTIONAL : RETRY_BULK];
-	uint64_t now_ns = scheduler_now(s);
-	uint64_t due_ns = now_ns + retry_wait_ms(retry, attempt->waits, random_u64(&s->random)) * 1000000;
-	/* The last attempt falls on the end of the lifetime; expiry is decided when it ends. */
-	if (due_ns > attempt->expires_ns)
-		due_ns = attempt->expires_ns > now_ns ? attempt->expires_ns : now_ns;
+	uint64_t due_ns = retry_due_ns(
+		retry, attempt->expires_ns, scheduler_now(s), attempt->waits, random_u64(&s->random));
 	attempt->state = ATTEMPT_WAITING;
 	s->waiting_count++;
 	hub_count(&s->hub->counters.waiting, 1);
@@ -208,8 +207,9 @@ void outcome_recorded(struct scheduler *s, struct attempt *attempt)
 	body_unref(attempt->body);
 	attempt->body = NULL;
 	attempt->lease = NULL;
-	attempt_end_work(attempt);
 	bool counts;
+	attempt_keep_last(attempt);
+	attempt_end_work(attempt);
 	if (keep_deferred(s, attempt, &counts) > 0) {
 		wait_for_retry(s, attempt, counts);
 		if (message->withdrawn && take_out(s, attempt))

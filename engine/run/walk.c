@@ -48,18 +48,19 @@ static const struct route_address *usable_address(struct worker *w, struct attem
 	const struct route_host *host)
 {
 	struct attempt_work *work = attempt->work;
-	bool any_family = false;
 	for (; work->address_at < host->addresses_count; work->address_at++) {
 		const struct route_address *address = &host->addresses[work->address_at];
 		if (!family_fits(attempt, address))
 			continue;
-		any_family = true;
 		struct host_facts facts = host_memory_get(&w->hosts, &address->ip, host->port, worker_now(w));
 		if (!facts.is_down)
 			return address;
 		say_down(w, attempt, host, address, &facts);
 	}
-	if (!any_family && host->addresses_count > 0)
+	bool any_fits = false;
+	for (size_t i = 0; i < host->addresses_count; i++)
+		any_fits |= family_fits(attempt, &host->addresses[i]);
+	if (!any_fits)
 		attempt_add_reason(attempt, host->name, NULL, "no address of the family of our source");
 	return NULL;
 }

@@ -4,8 +4,6 @@
 #include "engine/run/report.h"
 #include "engine/run/worker_state.h"
 
-#define MS_NS 1000000ull
-
 /* ---- attempts come and go ---- */
 
 static void take_work(struct worker *w, struct attempt *attempt, uint32_t slots)
@@ -172,14 +170,6 @@ void *worker_run(void *worker)
 
 /* ---- life ---- */
 
-/* A dead address is left alone for a quarter of the first retry wait, at most 15 s at first: the retry of
- * what failed there finds it free to be tried. */
-static uint64_t down_first_ns(const struct run_config *config)
-{
-	uint64_t ms = config->retry[RETRY_TRANSACTIONAL].first_ms / 4;
-	return (ms < 15000 ? ms : 15000) * MS_NS;
-}
-
 enum result worker_create(struct hub *hub, uint32_t index, int new_fd,
 	struct worker **out_worker, struct fail *fail)
 {
@@ -200,7 +190,7 @@ enum result worker_create(struct hub *hub, uint32_t index, int new_fd,
 	size_t sessions = (size_t)w->config->options->sessions;
 	enum result r = slab_init(&w->deliveries, sizeof(struct delivery), sessions);
 	if (r == RESULT_OK)
-		r = host_memory_init(&w->hosts, down_first_ns(w->config));
+		r = host_memory_init(&w->hosts, run_config_first_wait_ns(w->config));
 	if (r != RESULT_OK)
 		fail_set(fail, r, "out of memory for a worker");
 	else

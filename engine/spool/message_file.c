@@ -21,9 +21,11 @@ static struct text make_message_id(const struct message_file_context *context, s
 	return buf_text(buf);
 }
 
-static enum result read_header(
-	struct message_wire *wire, struct control_fields *fields, struct fail *out_fail)
+/* `out_message_id` is that of the first Message-ID field, empty without one. */
+static enum result read_header(struct message_wire *wire, struct control_fields *fields,
+	struct text *out_message_id, struct fail *out_fail)
 {
+	*out_message_id = TEXT_EMPTY;
 	for (;;) {
 		struct header_field field;
 		bool more;
@@ -31,14 +33,27 @@ static enum result read_header(
 		if (result != RESULT_OK || !more)
 			return result;
 		result = control_fields_add(fields, &field, out_fail);
+		if (result == RESULT_OK && field.kind == HEADER_MESSAGE_ID &&
+			text_is_empty(*out_message_id))
+			result = header_field_unfold(&field, fields->arena, out_message_id, out_fail);
 		if (result != RESULT_OK)
 			return result;
 	}
 }
 
+/* The name of the message in events: what its writer says, else its Message-ID, as it goes out. */
+static struct text id_of(const struct message_wire *wire, struct text given, struct text message_id)
+{
+	if (!text_is_empty(given))
+		return given;
+	if (!wire->has_message_id && !wire->is_signed)
+		message_id = wire->options->message_id;
+	return text_is_printable(message_id) ? text_cut(message_id, ENVELOPE_LABEL_MAX) : TEXT_EMPTY;
+}
+
 static enum result make_envelope(const struct message_wire *wire, struct control_fields *fields,
-	const struct message_file_context *context, struct envelope **out_envelope,
-	struct fail *out_fail)
+	struct text message_id, const struct message_file_context *context,
+	struct envelope **out_envelope, struct fail *out_fail)
 {
 	struct envelope draft;
 	enum result result = control_fields_finish(fields, &draft, out_fail);
@@ -48,6 +63,7 @@ static enum result make_envelope(const struct message_wire *wire, struct control
 		RESULT_OK)
 		return fail_set(out_fail, RESULT_MEMORY, "no memory left to merge receivers");
 	draft.message_bytes = wire->data_bytes;
+	draft.id = id_of(wire, draft.id, message_id);
 	*out_envelope = envelope_create(&draft);
 	if (*out_envelope == NULL)
 		return fail_set(out_fail, RESULT_MEMORY, "no memory left for the envelope");
@@ -70,12 +86,13 @@ enum result message_file_parse(struct text file, const struct message_file_conte
 	};
 	struct message_wire wire;
 	struct control_fields fields;
+	struct text own_id;
 	control_fields_init(&fields, scratch);
 	enum result result = message_wire_begin(&wire, file, &options, out_fail);
 	if (result == RESULT_OK)
-		result = read_header(&wire, &fields, out_fail);
+		result = read_header(&wire, &fields, &own_id, out_fail);
 	if (result == RESULT_OK)
-		result = make_envelope(&wire, &fields, context, out_envelope, out_fail);
+		result = make_envelope(&wire, &fields, own_id, context, out_envelope, out_fail);
 	if (result == RESULT_OK && context->budget != NULL)
 		*out_body = message_wire_write(&wire, context->budget);
 	return result;

@@ -47,16 +47,19 @@ static void the_wait_doubles_within_its_jitter(void **state)
 	assert_true(retry_wait_ms(&s, UINT32_MAX, 0) <= 8000);
 }
 
-static void the_last_attempt_falls_on_the_end_of_the_lifetime(void **state)
+/* SMTP-37: nothing expires without a try close to the end of its lifetime. */
+static void the_last_attempt_falls_just_before_the_end_of_the_lifetime(void **state)
 {
 	(void)state;
-	struct retry_schedule s = { .first_ms = 1000, .max_ms = 1000, .lifetime_ms = 1500 };
-	uint64_t due_ns = 0, start_ns = 77;
-	assert_true(retry_next_ns(&s, start_ns, start_ns, 1, 125, &due_ns));
+	struct retry_schedule s = { .first_ms = 1000, .max_ms = 1000, .lifetime_ms = 2000 };
+	uint64_t start_ns = 77, expires_ns = start_ns + 2000 * MS_NS;
+	uint64_t due_ns = retry_due_ns(&s, expires_ns, start_ns, 1, 125);
 	assert_int_equal(due_ns, start_ns + 1000 * MS_NS);
-	assert_true(retry_next_ns(&s, start_ns, due_ns, 2, 125, &due_ns));
-	assert_int_equal(due_ns, start_ns + 1500 * MS_NS);
-	assert_false(retry_next_ns(&s, start_ns, due_ns, 3, 125, &due_ns));
+	due_ns = retry_due_ns(&s, expires_ns, due_ns, 2, 125);
+	assert_int_equal(due_ns, expires_ns - 100 * MS_NS);
+	due_ns = retry_due_ns(&s, expires_ns, due_ns, 3, 125);
+	assert_int_equal(due_ns, expires_ns);
+	assert_int_equal(retry_due_ns(&s, expires_ns, expires_ns + 5, 4, 125), expires_ns + 5);
 }
 
 int main(void)
@@ -65,7 +68,7 @@ int main(void)
 		cmocka_unit_test(the_defaults_are_those_of_the_class),
 		cmocka_unit_test(a_flag_replaces_the_default_of_both),
 		cmocka_unit_test(the_wait_doubles_within_its_jitter),
-		cmocka_unit_test(the_last_attempt_falls_on_the_end_of_the_lifetime),
+		cmocka_unit_test(the_last_attempt_falls_just_before_the_end_of_the_lifetime),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
