@@ -82,8 +82,8 @@ static void add_limit(struct smtp_caps *caps, struct text name, struct text valu
 			*known[i].limit = (uint32_t)number;
 }
 
-/* RFC 9422 3.7: a line that breaks the grammar is ignored whole; an unknown limit, or a bad value of
- * a known one, alone (EXT-LIM-01). */
+/* RFC 9422 3.7: a line that breaks the grammar is ignored whole; an unknown limit, or a bad
+ * value of a known one, alone (EXT-LIM-01). */
 static void add_limits(struct smtp_caps *caps, struct text params)
 {
 	struct text rest = params, limit, name, value;

@@ -10,8 +10,8 @@ static bool is_argument(struct text text)
 	return true;
 }
 
-/* What stands between < and >. A "<" or ">" is legal only inside quotes, and a backslash there takes
- * the octet after it along: anything else could end the path early and start a parameter. */
+/* What stands between < and >. A "<" or ">" is legal only inside quotes, and a backslash there
+ * takes the octet after it along: anything else could end the path early and start a parameter. */
 static bool is_address(struct text address, bool smtputf8)
 {
 	bool quoted = false;
@@ -81,14 +81,9 @@ enum result smtp_command_hello(struct buf *buf, const char *verb, struct text he
 static enum result put_mail_dsn(struct buf *buf, const struct envelope *envelope)
 {
 	switch (envelope->ret) {
-	case ENVELOPE_RET_NONE:
-		break;
-	case ENVELOPE_RET_FULL:
-		buf_put_text(buf, TEXT(" RET=FULL"));
-		break;
-	case ENVELOPE_RET_HDRS:
-		buf_put_text(buf, TEXT(" RET=HDRS"));
-		break;
+	case ENVELOPE_RET_NONE: break;
+	case ENVELOPE_RET_FULL: buf_put_text(buf, TEXT(" RET=FULL")); break;
+	case ENVELOPE_RET_HDRS: buf_put_text(buf, TEXT(" RET=HDRS")); break;
 	}
 	if (envelope->envid.len == 0)
 		return RESULT_OK;
@@ -108,14 +103,9 @@ static void put_mail_params(struct buf *buf, const struct smtp_mail_params *para
 		buf_put_number(buf, params->size_bytes);
 	}
 	switch (params->body_type) {
-	case SMTP_BODY_UNSAID:
-		break;
-	case SMTP_BODY_8BITMIME:
-		buf_put_text(buf, TEXT(" BODY=8BITMIME"));
-		break;
-	case SMTP_BODY_BINARYMIME:
-		buf_put_text(buf, TEXT(" BODY=BINARYMIME"));
-		break;
+	case SMTP_BODY_UNSAID: break;
+	case SMTP_BODY_8BITMIME: buf_put_text(buf, TEXT(" BODY=8BITMIME")); break;
+	case SMTP_BODY_BINARYMIME: buf_put_text(buf, TEXT(" BODY=BINARYMIME")); break;
 	}
 	if (params->smtputf8)
 		buf_put_text(buf, TEXT(" SMTPUTF8"));
@@ -123,8 +113,8 @@ static void put_mail_params(struct buf *buf, const struct smtp_mail_params *para
 		buf_put_text(buf, TEXT(" REQUIRETLS"));
 }
 
-enum result smtp_command_mail(struct buf *buf, const struct envelope *envelope,
-	const struct smtp_mail_params *params)
+enum result smtp_command_mail(
+	struct buf *buf, const struct envelope *envelope, const struct smtp_mail_params *params)
 {
 	size_t start = buf->len;
 	/* RFC 5321 3.3: upper case, and no space around the colon (SMTP-21). */
@@ -170,8 +160,8 @@ static enum result put_rcpt_dsn(struct buf *buf, const struct envelope_rcpt *rcp
 	return RESULT_OK;
 }
 
-enum result smtp_command_rcpt(struct buf *buf, const struct envelope_rcpt *rcpt,
-	const struct smtp_rcpt_params *params)
+enum result smtp_command_rcpt(
+	struct buf *buf, const struct envelope_rcpt *rcpt, const struct smtp_rcpt_params *params)
 {
 	size_t start = buf->len;
 	if (rcpt->address.text.len == 0)

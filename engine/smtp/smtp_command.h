@@ -29,26 +29,26 @@ enum smtp_body_type {
 
 /* Parameters of MAIL, only those that the server offers (SMTP-20). */
 struct smtp_mail_params {
-	bool size;               /* SIZE=size_bytes */
+	bool size; /* SIZE=size_bytes */
 	uint64_t size_bytes;
 	enum smtp_body_type body_type;
 	bool smtputf8;
-	bool dsn;                /* RET and ENVID of the envelope */
+	bool dsn; /* RET and ENVID of the envelope */
 	bool requiretls;
 };
 
 /* Parameters of RCPT. */
 struct smtp_rcpt_params {
-	bool smtputf8;           /* was given on MAIL */
-	bool dsn;                /* NOTIFY and ORCPT */
+	bool smtputf8; /* was given on MAIL */
+	bool dsn;      /* NOTIFY and ORCPT */
 };
 
 /* `verb` is "EHLO" or "HELO". */
 MUST_USE enum result smtp_command_hello(struct buf *buf, const char *verb, struct text helo);
-MUST_USE enum result smtp_command_mail(struct buf *buf, const struct envelope *envelope,
-	const struct smtp_mail_params *params);
-MUST_USE enum result smtp_command_rcpt(struct buf *buf, const struct envelope_rcpt *rcpt,
-	const struct smtp_rcpt_params *params);
+MUST_USE enum result smtp_command_mail(
+	struct buf *buf, const struct envelope *envelope, const struct smtp_mail_params *params);
+MUST_USE enum result smtp_command_rcpt(
+	struct buf *buf, const struct envelope_rcpt *rcpt, const struct smtp_rcpt_params *params);
 /* "BDAT 123 LAST", RFC 3030 2. */
 MUST_USE enum result smtp_command_bdat(struct buf *buf, uint64_t chunk_bytes, bool last);
 /* A verb without arguments: "DATA", "RSET", "QUIT", "STARTTLS". */

@@ -79,7 +79,8 @@ void smtp_data_begin_chunk(struct smtp_session *s)
 {
 	s->chunk_left = chunk_bytes(s);
 	s->body_begun = true;
-	/* "BDAT 0 LAST" is whole with its command, and may be answered before we are asked for more. */
+	/* "BDAT 0 LAST" is whole with its command, and may be answered before we are asked for
+	 * more. */
 	if (s->chunk_left == 0)
 		sent_chunk(s);
 }
@@ -112,11 +113,11 @@ static void decide_message(
 {
 	if (smtp_reply_is_positive(reply)) {
 		s->delivered_count++;
-		smtp_transaction_decide(s->answered, SMTP_VERDICT_DELIVERED, SMTP_CAUSE_REPLY, step,
-			reply);
+		smtp_transaction_decide(
+			s->answered, SMTP_VERDICT_DELIVERED, SMTP_CAUSE_REPLY, step, reply);
 	} else {
-		smtp_transaction_decide(s->answered, smtp_reply_verdict(reply), SMTP_CAUSE_REPLY,
-			step, reply);
+		smtp_transaction_decide(
+			s->answered, smtp_reply_verdict(reply), SMTP_CAUSE_REPLY, step, reply);
 	}
 }
 
@@ -144,7 +145,7 @@ enum result smtp_data_on_body(
 static bool is_bdat_refused(const struct smtp_session *s, const struct smtp_reply *reply)
 {
 	return (reply->code == 500 || reply->code == 502 || reply->code == 504) &&
-		!s->answered->chunk_taken;
+	       !s->answered->chunk_taken;
 }
 
 enum result smtp_data_on_bdat(
@@ -180,5 +181,6 @@ void smtp_data_on_early_reply(struct smtp_session *s, const struct smtp_reply *r
 {
 	enum smtp_step step = (enum smtp_step)s->step;
 	decide_message(s, step, reply);
-	smtp_session_stop(s, reply->code == 421 ? SMTP_END_CLOSING : SMTP_END_EARLY_REPLY, step, true);
+	smtp_session_stop(
+		s, reply->code == 421 ? SMTP_END_CLOSING : SMTP_END_EARLY_REPLY, step, true);
 }

@@ -1,14 +1,14 @@
 #include "engine/smtp/smtp_dot.h"
 #include <string.h>
 
-/* RFC 5321 4.1.1.4: the CRLF that ends the last line is the first of CRLF.CRLF, also the CRLF of the
- * DATA command when there is no line at all. */
+/* RFC 5321 4.1.1.4: the CRLF that ends the last line is the first of CRLF.CRLF, also the CRLF of
+ * the DATA command when there is no line at all. */
 static const char tail[] = "\r\n.\r\n";
 
 static bool ends_in_crlf(const struct body *body)
 {
 	return body->data_bytes >= 2 && body->data[body->data_bytes - 2] == '\r' &&
-		body->data[body->data_bytes - 1] == '\n';
+	       body->data[body->data_bytes - 1] == '\n';
 }
 
 static size_t min_size(size_t a, size_t b) { return a < b ? a : b; }

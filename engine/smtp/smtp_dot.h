@@ -13,9 +13,9 @@
 #include "engine/base/body.h"
 
 struct smtp_dot {
-	const struct body *body; /* NULL: no message, only the lone "." of EXT-PIPE-04 */
-	size_t data_at;          /* octets of the body that have gone */
-	uint32_t dots_at;        /* line-leading dots whose second has gone */
+	const struct body *body;   /* NULL: no message, only the lone "." of EXT-PIPE-04 */
+	size_t data_at;            /* octets of the body that have gone */
+	uint32_t dots_at;          /* line-leading dots whose second has gone */
 	uint8_t tail_at, tail_len; /* of the octets that end the data */
 };
 

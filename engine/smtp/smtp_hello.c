@@ -1,8 +1,8 @@
 /* The opening of a session and its end: greeting, EHLO or HELO, STARTTLS, QUIT.
  *
- * Happy path:  220  EHLO 250  STARTTLS 220  handshake  EHLO 250  ...  QUIT 221
- * Before TLS nothing is said but EHLO and STARTTLS (STLS-13). A refused STARTTLS goes on in clear on
- * the same connection when nothing better is demanded; a failed handshake never does (STLS-08). */
+ * Happy path: 220 EHLO 250 STARTTLS 220 handshake EHLO 250 ... QUIT 221 Before TLS nothing is
+ * said but EHLO and STARTTLS (STLS-13). A refused STARTTLS goes on in clear on the same
+ * connection when nothing better is demanded; a failed handshake never does (STLS-08). */
 #include "engine/smtp/smtp_command.h"
 #include "engine/smtp/smtp_session_inside.h"
 
@@ -57,8 +57,8 @@ static void go_on_after_hello(struct smtp_session *s)
 static void on_ehlo_refused(struct smtp_session *s, const struct smtp_reply *reply)
 {
 	smtp_caps_reset(&s->caps);
-	/* RFC 5321 3.2: a host that does not know EHLO gets HELO (SMTP-13). RFC 7504: 521 is no mail
-	 * at all. A host that we must have TLS with cannot do with HELO (STLS-17). */
+	/* RFC 5321 3.2: a host that does not know EHLO gets HELO (SMTP-13). RFC 7504: 521 is no
+	 * mail at all. A host that we must have TLS with cannot do with HELO (STLS-17). */
 	bool may_helo = reply->code / 100 == 5 && reply->code != 521;
 	if (may_helo && s->config->starttls != SMTP_STARTTLS_REQUIRED)
 		smtp_session_go(s, SMTP_STEP_HELO);
@@ -117,7 +117,7 @@ enum result smtp_hello_on_starttls(
 		return smtp_session_out_of_turn(s, SMTP_STEP_STARTTLS, reply, fail);
 	/* RFC 3207 4: 454 is "not now"; in clear or later is for the operator to say (STLS-10). */
 	bool leave = s->config->starttls == SMTP_STARTTLS_REQUIRED ||
-		(reply->code / 100 == 4 && s->config->leave_on_454);
+		     (reply->code / 100 == 4 && s->config->leave_on_454);
 	if (leave)
 		smtp_session_leave(s, SMTP_END_TLS_REFUSED, SMTP_STEP_STARTTLS);
 	else

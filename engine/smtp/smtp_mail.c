@@ -26,8 +26,8 @@ enum result smtp_mail_on_rset(
 		return RESULT_OK;
 	if (!smtp_reply_is_negative(reply))
 		return smtp_session_out_of_turn(s, SMTP_STEP_RSET, reply, fail);
-	/* RFC 5321 4.1.1.5 knows no refusal. What the host still holds is unknown, so nothing may be
-	 * sent on top of it; the message has not been looked at and goes elsewhere. */
+	/* RFC 5321 4.1.1.5 knows no refusal. What the host still holds is unknown, so nothing
+	 * may be sent on top of it; the message has not been looked at and goes elsewhere. */
 	smtp_session_stop(s, SMTP_END_RSET_REFUSED, SMTP_STEP_RSET, true);
 	return RESULT_OK;
 }
@@ -66,7 +66,7 @@ enum result smtp_mail_on_mail(
 	/* What is optional is left out from now on; SMTPUTF8, BODY and REQUIRETLS change what is
 	 * sent or promised, so they are never dropped (EXT-GEN-02). */
 	unsigned optional = (transaction->mail_params.size ? SMTP_CAP_SIZE : 0u) |
-		(transaction->mail_params.dsn ? SMTP_CAP_DSN : 0u);
+			    (transaction->mail_params.dsn ? SMTP_CAP_DSN : 0u);
 	if (is_about_parameters(reply) && optional != 0) {
 		s->learned |= optional;
 		smtp_transaction_decide(transaction, SMTP_VERDICT_AGAIN, SMTP_CAUSE_PARAMETERS,
@@ -91,7 +91,8 @@ enum result smtp_mail_write_rcpt(const struct smtp_session *s, struct buf *buf)
 		.smtputf8 = transaction->mail_params.smtputf8,
 		.dsn = transaction->rcpt_dsn,
 	};
-	return smtp_command_rcpt(buf, envelope_rcpt_at(transaction, transaction->rcpts_sent), &params);
+	return smtp_command_rcpt(
+		buf, envelope_rcpt_at(transaction, transaction->rcpts_sent), &params);
 }
 
 void smtp_mail_sent_rcpt(struct smtp_session *s)
@@ -116,29 +117,17 @@ static struct smtp_rcpt_result *next_answered(struct smtp_transaction *transacti
 	return &transaction->rcpts[transaction->rcpts_answered++];
 }
 
-/* RFC 5321 4.5.3.1.10: 452, and 552 of older hosts, says "too many recipients" (SMTP-29), unless the
- * status tells that it is the mailbox that is full or the message that is too big. */
-static bool is_too_many(const struct smtp_transaction *transaction, const struct smtp_reply *reply)
-{
-	if ((reply->code != 452 && reply->code != 552) || transaction->rcpts_accepted == 0)
-		return false;
-	bool about_mailbox = reply->status.class != 0 && reply->status.subject == 2;
-	bool about_size = reply->status.class != 0 && reply->status.subject == 3 &&
-		reply->status.detail == 4;
-	return !about_mailbox && !about_size;
-}
-
 static void on_rcpt_refused(struct smtp_session *s, struct smtp_transaction *transaction,
 	struct smtp_rcpt_result *rcpt, const struct smtp_reply *reply)
 {
 	const struct envelope_rcpt *to = &transaction->envelope->rcpts[rcpt->rcpt];
-	bool had_parameters = transaction->rcpt_dsn &&
-		(envelope_notify_given(to->notify) || to->orcpt.len > 0);
+	bool had_parameters =
+		transaction->rcpt_dsn && (envelope_notify_given(to->notify) || to->orcpt.len > 0);
 	if (is_about_parameters(reply) && had_parameters) {
 		s->learned |= SMTP_CAP_DSN;
 		smtp_transaction_decide_rcpt(transaction, rcpt, SMTP_VERDICT_AGAIN,
 			SMTP_CAUSE_PARAMETERS, SMTP_STEP_RCPT, reply);
-	} else if (is_too_many(transaction, reply)) {
+	} else if (transaction->rcpts_accepted > 0 && smtp_reply_is_too_many(reply)) {
 		if (s->learned_rcpts_max == 0 || s->learned_rcpts_max > transaction->rcpts_accepted)
 			s->learned_rcpts_max = transaction->rcpts_accepted;
 		smtp_transaction_decide_rcpt(transaction, rcpt, SMTP_VERDICT_AGAIN,

@@ -215,8 +215,8 @@ bool smtp_reply_is_partial(const struct smtp_reply_parser *parser) { return !par
 struct text smtp_reply_line(const struct smtp_reply_parser *parser, bool *out_cut)
 {
 	*out_cut = parser->line_is_cut;
-	return text_of_bytes(parser->text + parser->line_at,
-		(size_t)(parser->text_len - parser->line_at));
+	return text_of_bytes(
+		parser->text + parser->line_at, (size_t)(parser->text_len - parser->line_at));
 }
 
 void smtp_reply_drop_lines(struct smtp_reply_parser *parser)
@@ -280,4 +280,14 @@ const char *smtp_status_format(struct smtp_status status, char out[SMTP_STATUS_T
 		(void)snprintf(out, SMTP_STATUS_TEXT_MAX, "%u.%u.%u", status.class % 10u,
 			status.subject % 1000u, status.detail % 1000u);
 	return out;
+}
+
+/* RFC 5321 4.5.3.1.10: 452, and 552 of older hosts (SMTP-29), unless the status tells that it is
+ * the mailbox that is full or the message that is too big. */
+bool smtp_reply_is_too_many(const struct smtp_reply *reply)
+{
+	struct smtp_status status = reply->status;
+	bool about_mailbox = status.class != 0 && status.subject == 2;
+	bool about_size = status.class != 0 && status.subject == 3 && status.detail == 4;
+	return (reply->code == 452 || reply->code == 552) && !about_mailbox && !about_size;
 }

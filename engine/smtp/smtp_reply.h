@@ -1,15 +1,15 @@
 /* Reads SMTP replies out of a stream of bytes, line by line, with bounded memory.
  *
- * Replies of several lines, LF or CRLF as the end of a line (SMTP-11; a lone CR is text, never an
- * end), "250" without text (SMTP-07). What cannot be a reply is an error and never skipped: with
- * several commands in flight a skipped line would shift every later answer (SMTP-10). An error is
- * final, the connection has to be closed.
+ * Replies of several lines, LF or CRLF as the end of a line (SMTP-11; a lone CR is text, never
+ * an end), "250" without text (SMTP-07). What cannot be a reply is an error and never skipped:
+ * with several commands in flight a skipped line would shift every later answer (SMTP-10). An
+ * error is final, the connection has to be closed.
  *
- * Limits (SMTP-09, SEC-14) are SMTP_REPLY_ in limits.h: octets and lines beyond them are an error, text
- * beyond them is cut. The text is made safe: control bytes and NUL are replaced by
+ * Limits (SMTP-09, SEC-14) are SMTP_REPLY_ in limits.h: octets and lines beyond them are an
+ * error, text beyond them is cut. The text is made safe: control bytes and NUL are replaced by
  * '?', a tab by a space; octets over 127 stay, since a peer may answer in UTF-8 (EXT-U8-06). The
- * lines of a reply are joined by one space; an enhanced status code that each line repeats is kept
- * on the first only. */
+ * lines of a reply are joined by one space; an enhanced status code that each line repeats is
+ * kept on the first only. */
 #ifndef ENGINE_SMTP_REPLY_H
 #define ENGINE_SMTP_REPLY_H
 
@@ -53,16 +53,16 @@ struct smtp_reply_parser {
 	uint16_t lines_count; /* of this reply */
 	uint32_t reply_bytes; /* of this reply */
 	uint16_t text_len;
-	uint16_t line_at;     /* where the text of the newest line starts */
-	bool line_is_last;    /* no '-' behind the code */
-	bool after_cr;        /* a CR was seen: the end of a line if LF follows, else a '?' */
-	bool at_line_start;   /* the next byte begins a line */
-	bool done;            /* the next byte begins a reply */
+	uint16_t line_at;   /* where the text of the newest line starts */
+	bool line_is_last;  /* no '-' behind the code */
+	bool after_cr;      /* a CR was seen: the end of a line if LF follows, else a '?' */
+	bool at_line_start; /* the next byte begins a line */
+	bool done;          /* the next byte begins a reply */
 	bool bad;
-	bool keep_text;       /* false: later replies leave the text alone */
-	bool line_is_cut;     /* the newest line is longer than what was kept */
-	struct smtp_status status;      /* of the first line of this reply */
-	uint16_t kept_code;             /* of the reply whose text is kept */
+	bool keep_text;            /* false: later replies leave the text alone */
+	bool line_is_cut;          /* the newest line is longer than what was kept */
+	struct smtp_status status; /* of the first line of this reply */
+	uint16_t kept_code;        /* of the reply whose text is kept */
 	char text[SMTP_REPLY_TEXT_BYTES_MAX];
 };
 
@@ -76,9 +76,9 @@ MUST_USE enum smtp_reply_event smtp_reply_read(struct smtp_reply_parser *parser,
 /* True while a reply has begun and is not whole. */
 bool smtp_reply_is_partial(const struct smtp_reply_parser *parser);
 
-/* After LINE or DONE: the newest line alone, for EHLO. *out_cut: it was longer than what is kept. */
+/* After LINE or DONE: the newest line alone, for EHLO. *out_cut: more of it was not kept. */
 struct text smtp_reply_line(const struct smtp_reply_parser *parser, bool *out_cut);
-/* After LINE: frees the room that the lines have taken so far (EHLO keywords are read one by one). */
+/* After LINE: frees the room that the lines have taken so far; EHLO reads them one by one. */
 void smtp_reply_drop_lines(struct smtp_reply_parser *parser);
 /* After DONE: the reply whose text is kept. */
 struct smtp_reply smtp_reply_get(const struct smtp_reply_parser *parser);
@@ -94,5 +94,8 @@ static inline bool smtp_status_equal(struct smtp_status a, struct smtp_status b)
 }
 /* "5.7.26", or "" without one. Returns `out`. */
 const char *smtp_status_format(struct smtp_status status, char out[SMTP_STATUS_TEXT_MAX]);
+
+/* The answer to a RCPT that says "too many recipients", if one was accepted before. */
+bool smtp_reply_is_too_many(const struct smtp_reply *reply);
 
 #endif

@@ -1,8 +1,9 @@
-/* The driver: one loop that sends what may be sent, one that gives each reply to the step it answers.
+/* The driver: one loop that sends what may be sent, one that gives each reply to the step it
+ * answers.
  *
- * `step` is what is sent next, `awaited` what was sent and not yet answered. With pipelining they run
- * apart: the commands of a transaction go out while the reply to the body of the one before is still
- * due. Replies are matched by counting, never by looking at them (EXT-PIPE-03). */
+ * `step` is what is sent next, `awaited` what was sent and not yet answered. With pipelining
+ * they run apart: the commands of a transaction go out while the reply to the body of the one
+ * before is still due. Replies are matched by counting, never by looking at them (EXT-PIPE-03). */
 #include "engine/smtp/smtp_session.h"
 #include <string.h>
 #include "engine/smtp/smtp_command.h"
@@ -90,15 +91,15 @@ static bool may_quit_now(const struct smtp_session *s)
 	if (s->answered != NULL || s->awaited_count > 0 || s->command_at > 0)
 		return false;
 	return s->step == SMTP_STEP_IDLE || s->step == SMTP_STEP_EHLO ||
-		s->step == SMTP_STEP_HELO || s->step == SMTP_STEP_STARTTLS;
+	       s->step == SMTP_STEP_HELO || s->step == SMTP_STEP_STARTTLS;
 }
 
 void smtp_session_settle(struct smtp_session *s)
 {
 	struct smtp_transaction *transaction = s->answered;
 	bool owns_step = transaction != NULL && transaction == step_transaction(s);
-	bool in_envelope = s->step == SMTP_STEP_RCPT || s->step == SMTP_STEP_DATA ||
-		s->step == SMTP_STEP_BDAT;
+	bool in_envelope =
+		s->step == SMTP_STEP_RCPT || s->step == SMTP_STEP_DATA || s->step == SMTP_STEP_BDAT;
 	if (owns_step && in_envelope && transaction->failed && s->awaited_count == 0 &&
 		s->command_at == 0) {
 		smtp_session_go(s, SMTP_STEP_IDLE);
@@ -121,10 +122,11 @@ static void on_421(struct smtp_session *s, enum smtp_step step, const struct smt
 	if (step == SMTP_STEP_GREETING)
 		end = SMTP_END_GREETING_REFUSED;
 	bool about_mail = step == SMTP_STEP_MAIL || step == SMTP_STEP_RCPT ||
-		step == SMTP_STEP_DATA || step == SMTP_STEP_BODY || step == SMTP_STEP_BDAT;
+			  step == SMTP_STEP_DATA || step == SMTP_STEP_BODY ||
+			  step == SMTP_STEP_BDAT;
 	if (about_mail)
-		smtp_transaction_decide(s->answered, SMTP_VERDICT_TEMPORARY, SMTP_CAUSE_REPLY, step,
-			reply);
+		smtp_transaction_decide(
+			s->answered, SMTP_VERDICT_TEMPORARY, SMTP_CAUSE_REPLY, step, reply);
 	smtp_session_stop(s, end, step, true);
 }
 
@@ -151,8 +153,8 @@ struct smtp_reply smtp_session_reply(const struct smtp_session *s, enum smtp_ste
 	struct smtp_reply reply = smtp_reply_get(&s->parser);
 	/* RFC 2034 3: the codes are there when they were offered, and never in the greeting or the
 	 * answer to EHLO (SMTP-43). */
-	bool in_hello = step == SMTP_STEP_GREETING || step == SMTP_STEP_EHLO ||
-		step == SMTP_STEP_HELO;
+	bool in_hello =
+		step == SMTP_STEP_GREETING || step == SMTP_STEP_EHLO || step == SMTP_STEP_HELO;
 	if (in_hello || (s->caps.offered & SMTP_CAP_ENHANCEDSTATUSCODES) == 0)
 		reply.status = (struct smtp_status){ 0 };
 	return reply;
@@ -183,8 +185,8 @@ static void on_line(struct smtp_session *s)
 
 static enum result on_bad(struct smtp_session *s, enum result result)
 {
-	smtp_session_stop(s,
-		result == RESULT_TOO_LONG ? SMTP_END_TOO_LONG : SMTP_END_PROTOCOL, smtp_session_here(s), false);
+	smtp_session_stop(s, result == RESULT_TOO_LONG ? SMTP_END_TOO_LONG : SMTP_END_PROTOCOL,
+		smtp_session_here(s), false);
 	return result;
 }
 
@@ -199,25 +201,21 @@ enum result smtp_session_input(
 	s->heard_in_tls = s->heard_in_tls || (s->tls_active && len > 0);
 	enum result result = RESULT_OK;
 	while (len > 0 && result == RESULT_OK && s->step != SMTP_STEP_OVER) {
-		/* RFC 3207 4.2: whatever stands behind the 220 was not said inside TLS (STLS-04). */
+		/* RFC 3207 4.2: whatever stands behind the 220 was not said inside TLS
+		 * (STLS-04). */
 		if (s->step == SMTP_STEP_HANDSHAKE) {
 			smtp_session_stop(s, SMTP_END_INJECTION, SMTP_STEP_STARTTLS, false);
 			return fail_set(fail, RESULT_PROTOCOL, "data after STARTTLS reply");
 		}
 		size_t used = 0;
 		switch (smtp_reply_read(&s->parser, data, len, &used, fail)) {
-		case SMTP_REPLY_MORE:
-			break;
-		case SMTP_REPLY_LINE:
-			on_line(s);
-			break;
+		case SMTP_REPLY_MORE: break;
+		case SMTP_REPLY_LINE: on_line(s); break;
 		case SMTP_REPLY_DONE:
 			on_line(s);
 			result = on_reply(s, fail);
 			break;
-		case SMTP_REPLY_BAD:
-			result = on_bad(s, fail->result);
-			break;
+		case SMTP_REPLY_BAD: result = on_bad(s, fail->result); break;
 		}
 		data += used;
 		len -= used;
@@ -244,11 +242,12 @@ static bool may_send(const struct smtp_session *s)
 	unsigned last = (s->awaited_first + s->awaited_count - 1u) % SMTP_AWAITED_MAX;
 	enum smtp_group before = smtp_step_group((enum smtp_step)s->awaited[last].step);
 	return smtp_session_can_use(s, SMTP_CAP_PIPELINING) &&
-		(group == SMTP_GROUP_ANYWHERE || group == SMTP_GROUP_LAST) &&
-		(before == SMTP_GROUP_ANYWHERE || before == SMTP_GROUP_FIRST);
+	       (group == SMTP_GROUP_ANYWHERE || group == SMTP_GROUP_LAST) &&
+	       (before == SMTP_GROUP_ANYWHERE || before == SMTP_GROUP_FIRST);
 }
 
-/* The command is written anew for each piece, so that no session holds one; mostly it is one piece. */
+/* The command is written anew for each piece, so that no session holds one; mostly it is one
+ * piece. */
 static size_t produce_command(struct smtp_session *s, uint8_t *out, size_t max)
 {
 	enum smtp_step step = (enum smtp_step)s->step;
@@ -340,9 +339,9 @@ struct smtp_deadline smtp_session_deadline(const struct smtp_session *s)
 	bool in_message = s->step == SMTP_STEP_BODY || s->step == SMTP_STEP_BDAT;
 	if (in_message && s->awaited_count == 0)
 		step = SMTP_STEP_SENDING;
-	return (struct smtp_deadline){ .step = step,
-		.wait_ms = s->config->deadline_ms[step],
-		.progress = s->progress };
+	return (struct smtp_deadline){
+		.step = step, .wait_ms = s->config->deadline_ms[step], .progress = s->progress
+	};
 }
 
 void smtp_session_tls_started(struct smtp_session *s)

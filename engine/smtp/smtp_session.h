@@ -60,31 +60,32 @@ struct smtp_awaited {
 
 struct smtp_session {
 	uint32_t magic;
-	uint8_t step;                /* enum smtp_step: what is sent next; written by go() only */
-	uint8_t end;                 /* enum smtp_end */
-	uint8_t end_step;            /* enum smtp_step: where it ended */
-	bool end_has_reply;          /* a reply ended it, the parser keeps its text */
+	uint8_t step;       /* enum smtp_step: what is sent next; written by go() only */
+	uint8_t end;        /* enum smtp_end */
+	uint8_t end_step;   /* enum smtp_step: where it ended */
+	bool end_has_reply; /* a reply ended it, the parser keeps its text */
 	bool tls_active;
-	bool heard_in_tls;           /* something was read since the handshake (STLS-19) */
-	bool hello_seen;             /* the first line of EHLO's answer has been read */
+	bool heard_in_tls; /* something was read since the handshake (STLS-19) */
+	bool hello_seen;   /* the first line of EHLO's answer has been read */
 	bool quit_wanted;
-	bool needs_rset;             /* the server may hold a failed transaction (SMTP-19) */
-	bool queued;                 /* MAIL of `sending` waits for the end of the body before it */
-	bool body_begun;             /* octets of the body, or of this chunk, go out */
+	bool needs_rset; /* the server may hold a failed transaction (SMTP-19) */
+	bool queued;     /* MAIL of `sending` waits for the end of the body before it */
+	bool body_begun; /* octets of the body, or of this chunk, go out */
 	uint8_t awaited_first, awaited_count;
 	struct smtp_awaited awaited[SMTP_AWAITED_MAX]; /* sent, reply not yet here: FIFO */
-	uint32_t command_at;         /* octets of the command at `step` that were handed out */
+	uint32_t command_at; /* octets of the command at `step` that were handed out */
 	const struct smtp_session_config *config;
 	struct smtp_transaction *answered; /* whose replies come next, whose body goes out */
 	struct smtp_transaction *sending;  /* whose commands go out: the same, or the next */
 	struct smtp_transaction *done_first, *done_last;
-	struct smtp_dot body;        /* DATA: where the body is */
-	size_t chunk_at, chunk_left; /* BDAT: octets of the body that went before, and of this chunk */
+	struct smtp_dot body; /* DATA: where the body is */
+	size_t chunk_at;      /* BDAT: octets of the body that have gone */
+	size_t chunk_left;    /* BDAT: octets of this chunk that have not */
 	struct smtp_caps caps;
-	unsigned learned;            /* set of enum smtp_cap that turned out not to work */
-	uint32_t learned_rcpts_max;  /* 0: none; set by a 452 after some were accepted */
-	uint32_t mails_count;        /* MAIL commands sent */
-	uint32_t delivered_count;    /* messages taken */
+	unsigned learned;           /* set of enum smtp_cap that turned out not to work */
+	uint32_t learned_rcpts_max; /* 0: none; set by a 452 after some were accepted */
+	uint32_t mails_count;       /* MAIL commands sent */
+	uint32_t delivered_count;   /* messages taken */
 	uint64_t progress;
 	uint8_t rcpt_domains_count;
 	uint64_t rcpt_domains[SMTP_RCPT_DOMAINS_MAX]; /* hashes, while RCPTDOMAINMAX is set */
@@ -105,8 +106,8 @@ size_t smtp_session_output(struct smtp_session *session, uint8_t *out, size_t ma
 enum smtp_want smtp_session_want(const struct smtp_session *session);
 struct smtp_deadline smtp_session_deadline(const struct smtp_session *session);
 
-/* The handshake is done: all that was learnt before is forgotten, EHLO comes next (STLS-05). If what
- * it achieved is not enough, call smtp_session_quit() at once (STLS-09). */
+/* The handshake is done: all that was learnt before is forgotten, EHLO comes next (STLS-05). If
+ * what it achieved is not enough, call smtp_session_quit() at once (STLS-09). */
 void smtp_session_tls_started(struct smtp_session *session);
 /* No more transactions; QUIT as soon as no reply is awaited. */
 void smtp_session_quit(struct smtp_session *session);

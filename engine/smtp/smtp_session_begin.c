@@ -15,7 +15,7 @@ bool smtp_session_can_begin(const struct smtp_session *s)
 		!smtp_session_can_use(s, SMTP_CAP_PIPELINING))
 		return false;
 	return s->step == SMTP_STEP_BODY || s->step == SMTP_STEP_IDLE ||
-		(s->step == SMTP_STEP_BDAT && s->awaited_count == 0);
+	       (s->step == SMTP_STEP_BDAT && s->awaited_count == 0);
 }
 
 uint32_t smtp_session_rcpts_max(const struct smtp_session *s)
@@ -77,11 +77,12 @@ static void choose_params(const struct smtp_session *s, struct smtp_transaction 
 	params->size = smtp_session_can_use(s, SMTP_CAP_SIZE);
 	params->size_bytes = smtp_dot_body_bytes(body);
 	params->dsn = smtp_session_can_use(s, SMTP_CAP_DSN) &&
-		(envelope->ret != ENVELOPE_RET_NONE || envelope->envid.len > 0);
+		      (envelope->ret != ENVELOPE_RET_NONE || envelope->envid.len > 0);
 	transaction->rcpt_dsn = smtp_session_can_use(s, SMTP_CAP_DSN);
 	/* RFC 6531 3.4: not without need (EXT-U8-02). Who asked for it may mean headers of parts,
 	 * and those are 8-bit. */
-	params->smtputf8 = smtp_session_can_use(s, SMTP_CAP_SMTPUTF8) &&
+	params->smtputf8 =
+		smtp_session_can_use(s, SMTP_CAP_SMTPUTF8) &&
 		(envelope->sender.needs_smtputf8 || rcpt_needs_smtputf8 || body->has_utf8_headers ||
 			(envelope->wants_smtputf8 && body->has_8bit));
 	if (envelope->body_type == ENVELOPE_BODY_BINARYMIME)
@@ -89,15 +90,16 @@ static void choose_params(const struct smtp_session *s, struct smtp_transaction 
 	else if (body->has_8bit && smtp_session_can_use(s, SMTP_CAP_8BITMIME))
 		params->body_type = SMTP_BODY_8BITMIME;
 	params->requiretls = transaction->requiretls && s->tls_active &&
-		smtp_session_can_use(s, SMTP_CAP_REQUIRETLS);
-	transaction->use_bdat = smtp_session_can_use(s, SMTP_CAP_CHUNKING) &&
+			     smtp_session_can_use(s, SMTP_CAP_REQUIRETLS);
+	transaction->use_bdat =
+		smtp_session_can_use(s, SMTP_CAP_CHUNKING) &&
 		(s->config->prefer_bdat || params->body_type == SMTP_BODY_BINARYMIME);
 }
 
 /* ---- which recipients may be named ---- */
 
-/* FNV-1a; domains in an envelope are in lower case. Two that collide count as one, which costs a host
- * that asked for few domains one more. */
+/* FNV-1a; domains in an envelope are in lower case. Two that collide count as one, which costs a
+ * host that asked for few domains one more. */
 static uint64_t hash_domain(struct text domain)
 {
 	uint64_t hash = 0xcbf29ce484222325u;
@@ -162,10 +164,10 @@ static void check_mail(struct smtp_transaction *transaction)
 	if (smtp_command_mail(&buf, transaction->envelope, &params) == RESULT_OK)
 		return;
 	params.dsn = false;
-	bool is_parameter =
-		smtp_command_mail(&buf, transaction->envelope, &params) == RESULT_OK;
+	bool is_parameter = smtp_command_mail(&buf, transaction->envelope, &params) == RESULT_OK;
 	smtp_transaction_decide(transaction, SMTP_VERDICT_PERMANENT,
-		is_parameter ? SMTP_CAUSE_BAD_PARAMETER : SMTP_CAUSE_BAD_SENDER, SMTP_STEP_IDLE, NULL);
+		is_parameter ? SMTP_CAUSE_BAD_PARAMETER : SMTP_CAUSE_BAD_SENDER, SMTP_STEP_IDLE,
+		NULL);
 }
 
 static void check_rcpt(struct smtp_transaction *transaction, struct smtp_rcpt_result *rcpt)
@@ -189,8 +191,8 @@ static uint32_t prepare(struct smtp_session *s, struct smtp_transaction *transac
 {
 	enum smtp_cause lack = find_lack(s, transaction);
 	if (lack != SMTP_CAUSE_NONE) {
-		smtp_transaction_decide(transaction, SMTP_VERDICT_OTHER_HOST, lack, SMTP_STEP_IDLE,
-			NULL);
+		smtp_transaction_decide(
+			transaction, SMTP_VERDICT_OTHER_HOST, lack, SMTP_STEP_IDLE, NULL);
 		return transaction->rcpts_count;
 	}
 	limit_rcpts(s, transaction);
@@ -198,7 +200,8 @@ static uint32_t prepare(struct smtp_session *s, struct smtp_transaction *transac
 	for (uint32_t i = 0; i < transaction->rcpts_count; i++) {
 		const struct smtp_rcpt_result *rcpt = &transaction->rcpts[i];
 		if (rcpt->verdict == SMTP_VERDICT_NONE)
-			needs_smtputf8 = needs_smtputf8 ||
+			needs_smtputf8 =
+				needs_smtputf8 ||
 				envelope_rcpt_of(transaction, rcpt)->address.needs_smtputf8;
 	}
 	choose_params(s, transaction, needs_smtputf8);

@@ -22,14 +22,14 @@ enum smtp_starttls {
 };
 
 struct smtp_session_config {
-	struct text helo;        /* our FQDN or address literal (SMTP-12), ASCII (EXT-U8-03) */
+	struct text helo; /* our FQDN or address literal (SMTP-12), ASCII (EXT-U8-03) */
 	enum smtp_starttls starttls;
-	bool leave_on_454;       /* IF_OFFERED and STARTTLS got 4yz: leave instead of clear (STLS-10) */
-	bool ahead;              /* send MAIL, RCPT and DATA of the next with the body of this one */
-	bool prefer_bdat;        /* BDAT wherever CHUNKING is offered; else only where it is needed */
-	unsigned avoid;          /* set of enum smtp_cap: not to be used though offered */
-	uint32_t rcpts_max;      /* in one transaction */
-	uint32_t mails_max;      /* MAIL commands in one session; 0: no limit */
+	bool leave_on_454;  /* IF_OFFERED and STARTTLS got 4yz: leave instead of clear (STLS-10) */
+	bool ahead;         /* send MAIL, RCPT and DATA of the next with the body of this one */
+	bool prefer_bdat;   /* BDAT wherever CHUNKING is offered; else only where it is needed */
+	unsigned avoid;     /* set of enum smtp_cap: not to be used though offered */
+	uint32_t rcpts_max; /* in one transaction */
+	uint32_t mails_max; /* MAIL commands in one session; 0: no limit */
 	uint32_t deadline_ms[SMTP_STEP_COUNT];
 };
 

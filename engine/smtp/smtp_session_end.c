@@ -28,14 +28,11 @@ void smtp_session_finish(struct smtp_session *s)
 static enum smtp_cause cause_of(enum smtp_end end)
 {
 	switch (end) {
-	case SMTP_END_LOST:
-		return SMTP_CAUSE_LOST;
-	case SMTP_END_TIMEOUT:
-		return SMTP_CAUSE_TIMEOUT;
+	case SMTP_END_LOST: return SMTP_CAUSE_LOST;
+	case SMTP_END_TIMEOUT: return SMTP_CAUSE_TIMEOUT;
 	case SMTP_END_PROTOCOL:
 	case SMTP_END_TOO_LONG:
-	case SMTP_END_INJECTION:
-		return SMTP_CAUSE_PROTOCOL;
+	case SMTP_END_INJECTION: return SMTP_CAUSE_PROTOCOL;
 	case SMTP_END_NONE:
 	case SMTP_END_QUIT:
 	case SMTP_END_GREETING_REFUSED:
@@ -48,15 +45,14 @@ static enum smtp_cause cause_of(enum smtp_end end)
 	case SMTP_END_BDAT_REFUSED:
 	case SMTP_END_RSET_REFUSED:
 	case SMTP_END_NO_SENDER:
-	case SMTP_END_STOPPED:
-		return SMTP_CAUSE_SESSION_OVER;
-	case SMTP_END_COUNT:
-		break;
+	case SMTP_END_STOPPED: return SMTP_CAUSE_SESSION_OVER;
+	case SMTP_END_COUNT: break;
 	}
 	UNREACHABLE("all ends are listed");
 }
 
-/* A transaction that the session cannot go on with; the recipients that a reply has decided keep it. */
+/* A transaction that the session cannot go on with; the recipients that a reply has decided keep
+ * it. */
 static void abandon(struct smtp_session *s, struct smtp_transaction *transaction, enum smtp_end end,
 	enum smtp_step step)
 {
@@ -65,24 +61,26 @@ static void abandon(struct smtp_session *s, struct smtp_transaction *transaction
 		is_open = is_open || transaction->rcpts[i].verdict == SMTP_VERDICT_NONE;
 	/* Nobody has looked at it. On a session that has served others the host may simply have
 	 * tired of us between two messages (SMTP-41). */
-	bool tired = end == SMTP_END_LOST || end == SMTP_END_CLOSING || end == SMTP_END_RSET_REFUSED;
+	bool tired =
+		end == SMTP_END_LOST || end == SMTP_END_CLOSING || end == SMTP_END_RSET_REFUSED;
 	bool untouched = transaction != s->answered || !transaction->mail_sent ||
-		(!transaction->mail_answered && s->mails_count > 1 && tired);
+			 (!transaction->mail_answered && s->mails_count > 1 && tired);
 	/* We broke it off ourselves: no attempt, unless the host may have taken it. */
 	if (end == SMTP_END_STOPPED && !transaction->body_sent)
 		untouched = true;
 	if (is_open && untouched) {
-		smtp_transaction_decide(transaction, SMTP_VERDICT_NOT_TRIED,
-			SMTP_CAUSE_SESSION_OVER, step, NULL);
+		smtp_transaction_decide(
+			transaction, SMTP_VERDICT_NOT_TRIED, SMTP_CAUSE_SESSION_OVER, step, NULL);
 	} else if (is_open) {
 		/* RFC 5321 4.1.1.10: after the final dot nobody knows (SMTP-17). */
 		transaction->in_doubt = transaction->body_sent;
-		smtp_transaction_decide(transaction, SMTP_VERDICT_TEMPORARY, cause_of(end), step,
-			NULL);
+		smtp_transaction_decide(
+			transaction, SMTP_VERDICT_TEMPORARY, cause_of(end), step, NULL);
 	}
 }
 
-void smtp_session_stop(struct smtp_session *s, enum smtp_end end, enum smtp_step step, bool by_reply)
+void smtp_session_stop(
+	struct smtp_session *s, enum smtp_end end, enum smtp_step step, bool by_reply)
 {
 	if (s->end == SMTP_END_NONE) {
 		s->end = (uint8_t)end;

@@ -1,9 +1,10 @@
 /* What the files of the session share; nobody else includes this.
  *
- * Each step has up to three functions. write_ puts the command at `step` into a buffer; it may be
- * called several times for one command, with the same outcome, when the output is drained in small
- * pieces. sent_ runs once, when the last octet has been handed out. on_ gets the reply. They read top
- * to bottom in smtp_hello.c, smtp_mail.c and smtp_data.c, in the order of the protocol. */
+ * Each step has up to three functions. write_ puts the command at `step` into a buffer; it may
+ * be called several times for one command, with the same outcome, when the output is drained in
+ * small pieces. sent_ runs once, when the last octet has been handed out. on_ gets the reply.
+ * They read top to bottom in smtp_hello.c, smtp_mail.c and smtp_data.c, in the order of the
+ * protocol. */
 #ifndef ENGINE_SMTP_SESSION_INSIDE_H
 #define ENGINE_SMTP_SESSION_INSIDE_H
 
@@ -27,9 +28,10 @@ void smtp_session_await(struct smtp_session *s, enum smtp_step step);
 struct smtp_reply smtp_session_reply(const struct smtp_session *s, enum smtp_step step);
 /* QUIT, because of this reply. */
 void smtp_session_leave(struct smtp_session *s, enum smtp_end end, enum smtp_step step);
-/* No more words: over at once. Whatever transaction is left is decided. `by_reply`: the newest reply
- * is the one to be shown. */
-void smtp_session_stop(struct smtp_session *s, enum smtp_end end, enum smtp_step step, bool by_reply);
+/* No more words: over at once. Whatever transaction is left is decided. `by_reply`: the newest
+ * reply is the one to be shown. */
+void smtp_session_stop(
+	struct smtp_session *s, enum smtp_end end, enum smtp_step step, bool by_reply);
 /* The host has answered something that this step cannot have. */
 enum result smtp_session_out_of_turn(struct smtp_session *s, enum smtp_step step,
 	const struct smtp_reply *reply, struct fail *fail);
@@ -42,7 +44,7 @@ void smtp_session_settle(struct smtp_session *s);
 static inline bool smtp_session_has_mails_left(const struct smtp_session *s)
 {
 	return (s->config->mails_max == 0 || s->mails_count < s->config->mails_max) &&
-		(s->caps.mails_max == 0 || s->mails_count < s->caps.mails_max);
+	       (s->caps.mails_max == 0 || s->mails_count < s->caps.mails_max);
 }
 /* What the host offers and nobody told us to avoid. */
 static inline bool smtp_session_can_use(const struct smtp_session *s, unsigned caps)
@@ -53,8 +55,7 @@ static inline bool smtp_session_can_use(const struct smtp_session *s, unsigned c
 /* Where the session stands, for people: what is awaited, else what would be sent. */
 static inline enum smtp_step smtp_session_here(const struct smtp_session *s)
 {
-	return (enum smtp_step)(
-		s->awaited_count > 0 ? s->awaited[s->awaited_first].step : s->step);
+	return (enum smtp_step)(s->awaited_count > 0 ? s->awaited[s->awaited_first].step : s->step);
 }
 
 static inline bool smtp_reply_is_positive(const struct smtp_reply *reply)

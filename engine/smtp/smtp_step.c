@@ -9,7 +9,7 @@ static const struct {
 	uint32_t deadline_ms;
 	uint32_t to; /* set of enum smtp_step */
 } rows[SMTP_STEP_COUNT] = {
-#define STEP(name_, group_, deadline_ms_, to_) \
+#define STEP(name_, group_, deadline_ms_, to_)                                                     \
 	[SMTP_STEP_##name_] = { #name_, SMTP_GROUP_##group_, deadline_ms_, to_ },
 #include "engine/smtp/smtp_steps.def"
 #undef STEP

@@ -1,4 +1,5 @@
-/* The steps of a session by name, and where their commands may stand; the facts are smtp_steps.def. */
+/* The steps of a session by name, and where their commands may stand; the facts are
+ * smtp_steps.def. */
 #ifndef ENGINE_SMTP_STEP_H
 #define ENGINE_SMTP_STEP_H
 

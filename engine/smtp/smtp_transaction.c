@@ -5,7 +5,7 @@ static const struct {
 	struct smtp_status status;
 	const char *text;
 } causes[SMTP_CAUSE_COUNT] = {
-#define CAUSE(name, class, subject, detail, text) \
+#define CAUSE(name, class, subject, detail, text)                                                  \
 	[SMTP_CAUSE_##name] = { { class, subject, detail }, text },
 #include "engine/smtp/smtp_causes.def"
 #undef CAUSE
@@ -26,27 +26,20 @@ struct smtp_status smtp_cause_status(enum smtp_cause cause)
 const char *smtp_verdict_name(enum smtp_verdict verdict)
 {
 	switch (verdict) {
-	case SMTP_VERDICT_NONE:
-		return "none";
-	case SMTP_VERDICT_DELIVERED:
-		return "delivered";
-	case SMTP_VERDICT_TEMPORARY:
-		return "temporary";
-	case SMTP_VERDICT_PERMANENT:
-		return "permanent";
-	case SMTP_VERDICT_AGAIN:
-		return "again";
-	case SMTP_VERDICT_NOT_TRIED:
-		return "not-tried";
-	case SMTP_VERDICT_OTHER_HOST:
-		return "other-host";
+	case SMTP_VERDICT_NONE: return "none";
+	case SMTP_VERDICT_DELIVERED: return "delivered";
+	case SMTP_VERDICT_TEMPORARY: return "temporary";
+	case SMTP_VERDICT_PERMANENT: return "permanent";
+	case SMTP_VERDICT_AGAIN: return "again";
+	case SMTP_VERDICT_NOT_TRIED: return "not-tried";
+	case SMTP_VERDICT_OTHER_HOST: return "other-host";
 	}
 	UNREACHABLE("all verdicts are listed");
 }
 
 /* A hundred recipients often get the same words: the newest text is compared, not a list. */
-static void keep_text(struct smtp_transaction *transaction, struct smtp_rcpt_result *rcpt,
-	struct text text)
+static void keep_text(
+	struct smtp_transaction *transaction, struct smtp_rcpt_result *rcpt, struct text text)
 {
 	struct text newest = TEXT_EMPTY;
 	if (transaction->texts_len > 0)
@@ -88,6 +81,6 @@ void smtp_transaction_decide(struct smtp_transaction *transaction, enum smtp_ver
 {
 	for (uint32_t i = 0; i < transaction->rcpts_count; i++)
 		if (transaction->rcpts[i].verdict == SMTP_VERDICT_NONE)
-			smtp_transaction_decide_rcpt(transaction, &transaction->rcpts[i], verdict,
-				cause, step, reply);
+			smtp_transaction_decide_rcpt(
+				transaction, &transaction->rcpts[i], verdict, cause, step, reply);
 }

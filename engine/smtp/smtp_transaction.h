@@ -38,13 +38,13 @@ enum smtp_cause {
 };
 
 struct smtp_rcpt_result {
-	uint32_t rcpt;             /* in: index in envelope->rcpts */
-	uint8_t verdict;           /* out, all that follows: enum smtp_verdict */
-	uint8_t cause;             /* enum smtp_cause */
-	uint8_t step;              /* enum smtp_step: what it was decided on; BODY or BDAT: the end */
-	bool sent : 1;             /* RCPT TO was sent: the recipient was offered to the host */
-	bool accepted : 1;         /* RCPT TO was answered 2yz */
-	uint16_t code;             /* of the reply; 0 without one */
+	uint32_t rcpt;     /* in: index in envelope->rcpts */
+	uint8_t verdict;   /* out, all that follows: enum smtp_verdict */
+	uint8_t cause;     /* enum smtp_cause */
+	uint8_t step;      /* enum smtp_step: what it was decided on; BODY or BDAT: the end */
+	bool sent : 1;     /* RCPT TO was sent: the recipient was offered to the host */
+	bool accepted : 1; /* RCPT TO was answered 2yz */
+	uint16_t code;     /* of the reply; 0 without one */
 	struct smtp_status status; /* of the reply, else of the cause */
 	uint16_t text_len;         /* of the reply, in `texts`; cut when they are full */
 	uint32_t text_at;
@@ -56,46 +56,48 @@ struct smtp_transaction {
 	const struct body *body;
 	struct smtp_rcpt_result *rcpts; /* 1..rcpts_count, each with `rcpt` set */
 	uint32_t rcpts_count;
-	char *texts;                    /* for the texts of replies; equal ones are kept once */
+	char *texts; /* for the texts of replies; equal ones are kept once */
 	uint32_t texts_size;
-	bool eightbit_as_is;            /* no host offers 8BITMIME, SMTPUTF8: send as it is (0.4) */
-	bool requiretls;                /* RTLS-01: proven for this host, the parameter is due */
-	void *owner;                    /* the session never looks at it */
+	bool eightbit_as_is; /* no host offers 8BITMIME, SMTPUTF8: send as it is (0.4) */
+	bool requiretls;     /* RTLS-01: proven for this host, the parameter is due */
+	void *owner;         /* the session never looks at it */
 
 	/* out */
 	uint32_t texts_len;
-	bool body_sent;                 /* every octet, the end of the data too, was handed out */
-	bool in_doubt;                  /* and no reply came: it may have been taken (SMTP-17) */
+	bool body_sent; /* every octet, the end of the data too, was handed out */
+	bool in_doubt;  /* and no reply came: it may have been taken (SMTP-17) */
 	uint32_t delivered_count;
 
 	/* The session's own. */
 	struct smtp_mail_params mail_params;
-	bool rcpt_dsn;                  /* NOTIFY and ORCPT are given */
+	bool rcpt_dsn; /* NOTIFY and ORCPT are given */
 	bool use_bdat;
-	bool chunk_taken;               /* a BDAT chunk before the last was answered 2yz */
+	bool chunk_taken; /* a BDAT chunk before the last was answered 2yz */
 	bool mail_sent, mail_answered, mail_refused;
-	bool failed;                    /* no data may go: MAIL, all RCPT or DATA were refused */
-	uint32_t rcpts_sent;            /* the next to send, in `rcpts` */
-	uint32_t rcpts_answered;        /* the next to be answered, in `rcpts` */
+	bool failed;             /* no data may go: MAIL, all RCPT or DATA were refused */
+	uint32_t rcpts_sent;     /* the next to send, in `rcpts` */
+	uint32_t rcpts_answered; /* the next to be answered, in `rcpts` */
 	uint32_t rcpts_accepted;
-	uint32_t last_text_at;          /* the newest text in `texts` */
-	struct smtp_transaction *next;  /* in the list of those that are done */
+	uint32_t last_text_at;         /* the newest text in `texts` */
+	struct smtp_transaction *next; /* in the list of those that are done */
 };
 
 /* The text of the reply that decided; empty when no reply did. Lives as long as `texts`. */
 static inline struct text smtp_rcpt_text(
 	const struct smtp_transaction *transaction, const struct smtp_rcpt_result *rcpt)
 {
-	return rcpt->text_len == 0 ? TEXT_EMPTY
-				   : text_of_bytes(transaction->texts + rcpt->text_at, rcpt->text_len);
+	return rcpt->text_len == 0
+		       ? TEXT_EMPTY
+		       : text_of_bytes(transaction->texts + rcpt->text_at, rcpt->text_len);
 }
 
 const char *smtp_verdict_name(enum smtp_verdict verdict);
 const char *smtp_cause_text(enum smtp_cause cause);
 struct smtp_status smtp_cause_status(enum smtp_cause cause);
 
-/* For the files of the session only. Decides one recipient, or every one that is still open. `reply`
- * is NULL when none came; with another cause than REPLY it is shown, and the status is ours. */
+/* For the files of the session only. Decides one recipient, or every one that is still open.
+ * `reply` is NULL when none came; with another cause than REPLY it is shown, and the status is
+ * ours. */
 void smtp_transaction_decide_rcpt(struct smtp_transaction *transaction,
 	struct smtp_rcpt_result *rcpt, enum smtp_verdict verdict, enum smtp_cause cause,
 	enum smtp_step step, const struct smtp_reply *reply);

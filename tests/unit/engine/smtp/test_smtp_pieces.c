@@ -30,8 +30,8 @@ static const struct {
 static void run_script(size_t in_piece, size_t out_piece)
 {
 	static const char content[] = "a: b\r\n\r\n.\r\n.c\r\n";
-	struct fixture f;
-	struct fixture_mail a, b, c;
+	static struct fixture f;
+	static struct fixture_mail a, b, c;
 	fixture_mail_init(&a, "s@y.example", "a@x.example b@x.example c@x.example", content,
 		sizeof content - 1);
 	a.envelope.ret = ENVELOPE_RET_HDRS;
