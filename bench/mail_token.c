@@ -4,6 +4,8 @@
 enum {
 	/* Addresses are shorter (RFC 5321 4.5.3.1); what is longer is hashed cut, which is still a hash. */
 	ADDRESS_HASHED_MAX = 512,
+	/* A fixed width, so that the field's length is known before the body is. */
+	SIZE_DIGITS = 10,
 };
 
 void mail_token_put_hex(struct buf *out, uint64_t value)
@@ -21,7 +23,7 @@ void mail_token_format(const struct mail_token *token, struct buf *out)
 	buf_put_text(out, TEXT(" id="));
 	buf_put_number(out, token->id);
 	buf_put_text(out, TEXT(" size="));
-	buf_put_number(out, token->size);
+	buf_put_number_padded(out, token->size, SIZE_DIGITS);
 	buf_put_text(out, TEXT(" digest="));
 	mail_token_put_hex(out, token->digest);
 }

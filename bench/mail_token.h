@@ -1,7 +1,7 @@
 /* The header field that longship-load writes into each message and longship-sink checks: which message
  * it is and what its body must be.
  *
- *   X-Load-Check: run=00c0ffee00c0ffee id=17 size=8192 digest=44bc2cf5ad770999
+ *   X-Load-Check: run=00c0ffee00c0ffee id=17 size=0000008192 digest=44bc2cf5ad770999
  *
  * Outside of the X-Longship- names on purpose: those are taken off by the sender. The body is what
  * stands behind the empty line, with CRLF line ends, dots not doubled: `size` octets whose

@@ -146,13 +146,12 @@ static void content(struct sink_body *body, const char *data, size_t len)
 	body->octets += len;
 	if (census.has_nul)
 		odd(body, SINK_ODDITY_NUL);
-	if (census.ored > 127) {
-		body->has_8bit = true;
-		body->header_has_8bit |= body->in_header;
-	}
+	body->has_8bit |= census.ored > 127;
 	if (body->store != NULL)
 		body->store(body->store_context, data, len);
 	size_t header = body->in_header ? header_take(body, data, len) : 0;
+	if (census.ored > 127 && header > 0)
+		body->header_has_8bit |= census_of(data, header).ored > 127;
 	body->body_octets += len - header;
 	if (body->token_found && len > header)
 		body_digest_add(&body->digest, data + header, len - header);
@@ -185,19 +184,41 @@ static size_t to_line_end(struct sink_body *body, const char *data, size_t at, s
 	return end + 1;
 }
 
+/* The common case in one loop: whole lines that are as they should be. From the start of a line to the
+ * start of the first that is not, is cut, or begins with a dot. */
+static size_t skip_good_lines(struct sink_body *body, const char *data, size_t at, size_t len)
+{
+	size_t first = at;
+	uint64_t crlfs = 0;
+	do {
+		const char *start = data + at, *lf = memchr(start, '\n', len - at);
+		if (lf == NULL || lf == start || lf[-1] != '\r' || lf - start > SINK_LINE_MAX + 1)
+			break;
+		crlfs++;
+		at = (size_t)(lf - data) + 1;
+	} while (at < len && (data[at] != '.' || !body->dotted));
+	body->crlfs += crlfs;
+	if (at > first)
+		body->last = '\n';
+	return at;
+}
+
 static size_t input_strict(struct sink_body *body, const char *data, size_t len)
 {
 	size_t at = 0, from = 0; /* data[from..at) is content that was not handed on yet */
 	while (at < len) {
 		switch ((enum body_place)body->place) {
 		case LINE_START:
-			body->place = IN_LINE;
 			if (body->dotted && data[at] == '.') {
 				content(body, data + from, at - from);
 				body->place = DOT;
 				body->last = '.';
 				from = ++at;
+				break;
 			}
+			at = skip_good_lines(body, data, at, len);
+			if (at < len && (data[at] != '.' || !body->dotted))
+				body->place = IN_LINE;
 			break;
 		case DOT:
 			if (data[at] == '\r') {

@@ -10,7 +10,7 @@ static const struct option_row rows[] = {
 
 const struct option_table sink_option_table = {
 	.program = "longship-sink",
-	.about = "An SMTP receiver for tests and benchmarks: takes all mail, checks it, misbehaves on demand.",
+	.about = "An SMTP receiver for tests and benchmarks: takes all mail, checks it, misbehaves by name.",
 	.rows = rows,
 	.rows_count = COUNT_OF(rows),
 	.size = sizeof(struct sink_options),

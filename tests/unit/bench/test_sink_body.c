@@ -221,6 +221,27 @@ static void octets_over_127_are_seen_wherever_they_stand(void **state)
 	}
 }
 
+static void octets_over_127_in_the_header_are_told_apart(void **state)
+{
+	(void)state;
+	static const struct {
+		struct text wire;
+		bool header;
+	} cases[] = {
+		{ TEXT_INIT("S: a\r\n\r\n\xc3\xa4\r\n.\r\n"), false },
+		{ TEXT_INIT("S: \xc3\xa4\r\n\r\nb\r\n.\r\n"), true },
+	};
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		for (size_t piece = 1; piece <= cases[i].wire.len; piece++) {
+			struct sink_body body;
+			sink_body_init(&body, true, false, NULL, NULL);
+			feed(&body, cases[i].wire, piece);
+			assert_true(body.has_8bit);
+			assert_int_equal(body.header_has_8bit, cases[i].header);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +252,7 @@ int main(void)
 		cmocka_unit_test(lines_over_998_octets_are_noticed),
 		cmocka_unit_test(a_token_proves_the_body_whole),
 		cmocka_unit_test(octets_over_127_are_seen_wherever_they_stand),
+		cmocka_unit_test(octets_over_127_in_the_header_are_told_apart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
