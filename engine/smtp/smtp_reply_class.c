@@ -285,7 +285,8 @@ static enum bounce_class class_of_cause(enum smtp_cause cause)
 	case SMTP_CAUSE_TIMEOUT:
 	case SMTP_CAUSE_SESSION_OVER: return BOUNCE_CLASS_NETWORK;
 	case SMTP_CAUSE_TOO_BIG: return BOUNCE_CLASS_SIZE;
-	case SMTP_CAUSE_NO_REQUIRETLS: return BOUNCE_CLASS_TLS;
+	case SMTP_CAUSE_NO_REQUIRETLS:
+	case SMTP_CAUSE_REQUIRETLS_UNPROVEN: return BOUNCE_CLASS_TLS;
 	case SMTP_CAUSE_BAD_SENDER:
 	case SMTP_CAUSE_BAD_RCPT:
 	case SMTP_CAUSE_BAD_PARAMETER: return BOUNCE_CLASS_INPUT;
@@ -335,9 +336,12 @@ struct smtp_action smtp_reply_class_rcpt(const struct smtp_transaction *transact
 	case SMTP_VERDICT_PERMANENT:
 		return (struct smtp_action){ .fate = SMTP_FATE_BOUNCE, .bounce_class = of_cause };
 	case SMTP_VERDICT_OTHER_HOST:
-		return (struct smtp_action){
-			.fate = SMTP_FATE_BOUNCE, .bounce_class = of_cause, .next_mx = true
-		};
+		/* RTLS-06: what is not proven yet may be so tomorrow. */
+		return (struct smtp_action){ .fate = cause == SMTP_CAUSE_REQUIRETLS_UNPROVEN
+							     ? SMTP_FATE_DEFER
+							     : SMTP_FATE_BOUNCE,
+			.bounce_class = of_cause,
+			.next_mx = true };
 	case SMTP_VERDICT_NONE:
 	case SMTP_VERDICT_DELIVERED: break;
 	}

@@ -127,6 +127,8 @@ uint32_t smtp_session_rcpts_max(const struct smtp_session *session);
 
 /* The reply that ended it; code 0 when none did. Lives as long as the session. */
 struct smtp_reply smtp_session_end_reply(const struct smtp_session *session);
+/* For a crash report (check.h): where it stands and what it waits for, on one line. */
+void smtp_session_report(const struct smtp_session *session);
 /* Set of enum smtp_cap that this host offers and that failed: `avoid` of the next sessions. */
 static inline unsigned smtp_session_learned(const struct smtp_session *session)
 {

@@ -57,11 +57,14 @@ static enum smtp_cause find_lack(
 	if (body->has_8bit && !utf8 && !smtp_session_can_use(s, SMTP_CAP_8BITMIME) &&
 		!transaction->eightbit_as_is)
 		return SMTP_CAUSE_NO_8BITMIME;
-	/* RFC 8689 4.2.1; 5: a notification, which has no sender, goes without (RTLS-08). The
-	 * keyword counts only inside TLS (RTLS-12). */
-	if (transaction->requiretls && envelope->sender.text.len > 0 &&
-		!(s->tls_active && smtp_session_can_use(s, SMTP_CAP_REQUIRETLS)))
-		return SMTP_CAUSE_NO_REQUIRETLS;
+	/* RFC 8689 4.2.1. A notification, which has no sender, goes without (5; RTLS-08). Only what
+	 * an authenticated host says inside TLS is its last word (RTLS-06, RTLS-12). */
+	if (envelope->requiretls && envelope->sender.text.len > 0) {
+		if (!s->tls_active || !transaction->requiretls_proven)
+			return SMTP_CAUSE_REQUIRETLS_UNPROVEN;
+		if (!smtp_session_can_use(s, SMTP_CAP_REQUIRETLS))
+			return SMTP_CAUSE_NO_REQUIRETLS;
+	}
 	/* RFC 1870 6.1 (EXT-SIZE-02). */
 	if (s->caps.size_max > 0 && smtp_dot_body_bytes(body) > s->caps.size_max)
 		return SMTP_CAUSE_TOO_BIG;
@@ -89,8 +92,8 @@ static void choose_params(const struct smtp_session *s, struct smtp_transaction 
 		params->body_type = SMTP_BODY_BINARYMIME;
 	else if (body->has_8bit && smtp_session_can_use(s, SMTP_CAP_8BITMIME))
 		params->body_type = SMTP_BODY_8BITMIME;
-	params->requiretls = transaction->requiretls && s->tls_active &&
-			     smtp_session_can_use(s, SMTP_CAP_REQUIRETLS);
+	params->requiretls = envelope->requiretls && transaction->requiretls_proven &&
+			     s->tls_active && smtp_session_can_use(s, SMTP_CAP_REQUIRETLS);
 	transaction->use_bdat =
 		smtp_session_can_use(s, SMTP_CAP_CHUNKING) &&
 		(s->config->prefer_bdat || params->body_type == SMTP_BODY_BINARYMIME);

@@ -58,9 +58,9 @@ struct smtp_transaction {
 	uint32_t rcpts_count;
 	char *texts; /* for the texts of replies; equal ones are kept once */
 	uint32_t texts_size;
-	bool eightbit_as_is; /* no host offers 8BITMIME, SMTPUTF8: send as it is (0.4) */
-	bool requiretls;     /* RTLS-01: proven for this host, the parameter is due */
-	void *owner;         /* the session never looks at it */
+	bool eightbit_as_is;    /* no host offers 8BITMIME, SMTPUTF8: send as it is (0.4) */
+	bool requiretls_proven; /* this host and channel have what RTLS-01 asks of them */
+	void *owner;            /* the session never looks at it */
 
 	/* out */
 	uint32_t texts_len;

@@ -63,6 +63,7 @@ static void make_mail(struct mail *mail, unsigned i, bool as_is)
 		mail->body.dot_at = dots;
 		mail->body.dots_count = 2;
 		mail->envelope.envid = TEXT("e1");
+		mail->envelope.requiretls = true;
 		break;
 	case 2:
 		mail->body.data = eightbit;
@@ -82,7 +83,7 @@ static void make_mail(struct mail *mail, unsigned i, bool as_is)
 		.texts = mail->texts,
 		.texts_size = sizeof mail->texts,
 		.eightbit_as_is = as_is,
-		.requiretls = i == 1,
+		.requiretls_proven = as_is,
 		.owner = mail,
 	};
 	for (uint32_t k = 0; k < RCPTS_MAX; k++)

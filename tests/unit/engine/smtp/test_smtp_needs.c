@@ -218,35 +218,52 @@ static void a_message_over_the_size_is_not_transferred(void **state)
 	}
 }
 
-/* RTLS-01, RTLS-05, RTLS-08, RTLS-12 */
-static void requiretls_needs_the_offer_inside_tls(void **state)
+/* RTLS-01, RTLS-05, RTLS-06, RTLS-08, RTLS-12 */
+static void requiretls_needs_the_proof_and_the_offer_inside_tls(void **state)
 {
 	(void)state;
 	static const struct {
-		const char *sender, *before, *inside, *said;
+		const char *sender, *before, *inside;
+		bool proven;
+		const char *said;
+		enum smtp_cause cause;
 	} rows[] = {
-		{ "s@y", "250-x\r\n250 STARTTLS\r\n", "250-x\r\n250 REQUIRETLS\r\n",
-			"MAIL FROM:<s@y> REQUIRETLS\r\n" },
-		{ "s@y", "250-x\r\n250-REQUIRETLS\r\n250 STARTTLS\r\n", "250-x\r\n250 HELP\r\n", "" },
-		{ "", "250-x\r\n250 STARTTLS\r\n", "250-x\r\n250 HELP\r\n", "MAIL FROM:<>\r\n" },
-		{ "", "250-x\r\n250 STARTTLS\r\n", "250-x\r\n250 REQUIRETLS\r\n",
-			"MAIL FROM:<> REQUIRETLS\r\n" },
+		{ "s@y", "250-x\r\n250 STARTTLS\r\n", "250-x\r\n250 REQUIRETLS\r\n", true,
+			"MAIL FROM:<s@y> REQUIRETLS\r\n", SMTP_CAUSE_NONE },
+		{ "s@y", "250-x\r\n250 STARTTLS\r\n", "250-x\r\n250 REQUIRETLS\r\n", false, "",
+			SMTP_CAUSE_REQUIRETLS_UNPROVEN },
+		{ "s@y", "250-x\r\n250-REQUIRETLS\r\n250 STARTTLS\r\n", "250-x\r\n250 HELP\r\n", true,
+			"", SMTP_CAUSE_NO_REQUIRETLS },
+		{ "", "250-x\r\n250 STARTTLS\r\n", "250-x\r\n250 HELP\r\n", true,
+			"MAIL FROM:<>\r\n", SMTP_CAUSE_NONE },
+		{ "", "250-x\r\n250 STARTTLS\r\n", "250-x\r\n250 REQUIRETLS\r\n", true,
+			"MAIL FROM:<> REQUIRETLS\r\n", SMTP_CAUSE_NONE },
+		{ "", "250-x\r\n250 STARTTLS\r\n", "250-x\r\n250 REQUIRETLS\r\n", false,
+			"MAIL FROM:<>\r\n", SMTP_CAUSE_NONE },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		fixture_mail_init(&a, rows[i].sender, "a@x", "Hi\r\n", 4);
-		a.transaction.requiretls = true;
+		a.envelope.requiretls = true;
+		a.transaction.requiretls_proven = rows[i].proven;
 		start_in_tls(rows[i].before, rows[i].inside);
 		begin(rows[i].said);
-		if (rows[i].said[0] == '\0')
-			assert_int_equal(a.results[0].cause, SMTP_CAUSE_NO_REQUIRETLS);
+		assert_int_equal(a.results[0].cause, rows[i].cause);
 		end();
 	}
-	/* In clear the keyword is nothing. */
+	/* In clear the keyword is nothing, whatever the owner believes. */
 	fixture_mail_simple(&a);
-	a.transaction.requiretls = true;
+	a.envelope.requiretls = true;
+	a.transaction.requiretls_proven = true;
 	start("REQUIRETLS");
 	begin("");
-	assert_int_equal(a.results[0].cause, SMTP_CAUSE_NO_REQUIRETLS);
+	assert_outcome(&a, 0, "other-host IDLE 0");
+	assert_int_equal(a.results[0].cause, SMTP_CAUSE_REQUIRETLS_UNPROVEN);
+	end();
+	/* Nobody asked for it, so nobody says it. */
+	fixture_mail_simple(&a);
+	a.transaction.requiretls_proven = true;
+	start_in_tls("250-x\r\n250 STARTTLS\r\n", "250-x\r\n250 REQUIRETLS\r\n");
+	begin("MAIL FROM:<s@y.example>\r\n");
 	end();
 }
 
@@ -511,7 +528,7 @@ int main(void)
 		cmocka_unit_test(smtputf8_is_given_when_something_needs_it),
 		cmocka_unit_test(a_utf8_recipient_alone_goes_to_another_host),
 		cmocka_unit_test(a_message_over_the_size_is_not_transferred),
-		cmocka_unit_test(requiretls_needs_the_offer_inside_tls),
+		cmocka_unit_test(requiretls_needs_the_proof_and_the_offer_inside_tls),
 		cmocka_unit_test(what_cannot_be_written_is_refused_by_ourselves),
 		cmocka_unit_test(recipients_over_the_limit_go_into_the_next_transaction),
 		cmocka_unit_test(too_many_recipients_is_no_refusal),

@@ -457,6 +457,7 @@ static void recipients_get_the_row_of_what_happened_to_them(void **state)
 		CASE(OTHER_HOST, NO_8BITMIME, IDLE, 0, BOUNCE, NOTHING, true, false, PROTOCOL)
 		CASE(OTHER_HOST, TOO_BIG, IDLE, 0, BOUNCE, NOTHING, true, false, SIZE)
 		CASE(OTHER_HOST, NO_REQUIRETLS, IDLE, 0, BOUNCE, NOTHING, true, false, TLS)
+		CASE(OTHER_HOST, REQUIRETLS_UNPROVEN, IDLE, 0, DEFER, NOTHING, true, false, TLS)
 		CASE(PERMANENT, BAD_RCPT, IDLE, 0, BOUNCE, NOTHING, false, false, INPUT)
 #undef CASE
 	};
