@@ -14,7 +14,8 @@ static void check(const struct smtp_caps *caps)
 	/* RFC 9422 4: 1 to 999999, and only with the keyword. */
 	CHECK(caps->mails_max <= 999999 && caps->rcpts_max <= 999999);
 	CHECK(caps->rcpt_domains_max <= 999999);
-	bool has_limits = caps->mails_max != 0 || caps->rcpts_max != 0 || caps->rcpt_domains_max != 0;
+	bool has_limits =
+		caps->mails_max != 0 || caps->rcpts_max != 0 || caps->rcpt_domains_max != 0;
 	CHECK(!has_limits || (caps->offered & SMTP_CAP_LIMITS) != 0);
 	CHECK(caps->size_max == 0 || (caps->offered & SMTP_CAP_SIZE) != 0);
 }

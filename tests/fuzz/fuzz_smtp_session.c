@@ -33,14 +33,19 @@ struct mail {
 	bool is_done;
 };
 
-#define ADDRESS(text_, at) { .text = TEXT_INIT(text_), .domain_at = at }
+#define ADDRESS(text_, at)                                                                         \
+	{                                                                                          \
+		.text = TEXT_INIT(text_), .domain_at = at                                          \
+	}
 static const struct envelope_rcpt rcpts[RCPTS_MAX] = {
 	{ .address = ADDRESS("a@x.example", 2),
 		.notify = { .failure = true },
 		.orcpt = TEXT_INIT("rfc822;a@z") },
 	{ .address = ADDRESS("\"b b\"@x.example", 6) },
 	{ .address = ADDRESS("c@z.example", 2) },
-	{ .address = { .text = TEXT_INIT("\xc3\xa4@x.example"), .domain_at = 3, .needs_smtputf8 = true } },
+	{ .address = { .text = TEXT_INIT("\xc3\xa4@x.example"),
+		  .domain_at = 3,
+		  .needs_smtputf8 = true } },
 };
 static uint8_t plain[] = "Hi\r\n", dotted[] = ".\r\na\r\n..\r\n", eightbit[] = "\xc3\xa4\r\n";
 static uint32_t dots[] = { 0, 6 };
@@ -71,9 +76,7 @@ static void make_mail(struct mail *mail, unsigned i, bool as_is)
 		mail->body.has_8bit = true;
 		mail->body.has_utf8_headers = true;
 		break;
-	default:
-		mail->envelope.sender = (struct envelope_address){ .text = TEXT_EMPTY };
-		break;
+	default: mail->envelope.sender = (struct envelope_address){ .text = TEXT_EMPTY }; break;
 	}
 	mail->transaction = (struct smtp_transaction){
 		.envelope = &mail->envelope,

@@ -199,7 +199,8 @@ void fixture_greet(struct fixture *f, const char *keywords)
 	size_t len = strlen(ehlo);
 	while (*keywords != '\0') {
 		size_t word = strcspn(keywords, " ");
-		int n = snprintf(ehlo + len, sizeof ehlo - len, "250-%.*s\r\n", (int)word, keywords);
+		int n = snprintf(
+			ehlo + len, sizeof ehlo - len, "250-%.*s\r\n", (int)word, keywords);
 		assert_true(n > 0 && (size_t)n < sizeof ehlo - len);
 		len += (size_t)n;
 		keywords += word + (keywords[word] == ' ');

@@ -44,8 +44,8 @@ struct fixture {
 	size_t out_len, out_size;
 };
 
-/* A message from "s@y.example" (or another) to recipients that are separated by spaces. The content is
- * copied into memory of its exact size, so that ASan sees every octet too far. */
+/* A message from "s@y.example" (or another) to recipients that are separated by spaces. The
+ * content is copied into memory of its exact size, so that ASan sees every octet too far. */
 void fixture_mail_init(struct fixture_mail *mail, const char *sender, const char *rcpts,
 	const void *content, size_t content_bytes);
 void fixture_mail_simple(struct fixture_mail *mail); /* to a@x.example, "Hi\r\n" */
@@ -53,7 +53,8 @@ void fixture_mail_deinit(struct fixture_mail *mail);
 /* The result of one recipient as "delivered RCPT 250"; lives until the next call. */
 const char *fixture_outcome(const struct fixture_mail *mail, uint32_t at);
 
-/* A session that waits for the greeting, in and out in one piece; the config may be changed before. */
+/* A session that waits for the greeting, in and out in one piece; the config may be changed
+ * before. */
 void fixture_init(struct fixture *f);
 void fixture_start(struct fixture *f);
 void fixture_deinit(struct fixture *f);
@@ -64,13 +65,13 @@ void fixture_say(struct fixture *f, const void *bytes, size_t len);
 /* Only the owner's part; appends to f->out. */
 void fixture_work(struct fixture *f);
 void fixture_turn(struct fixture *f, const char *peer_says, const char *expected);
-/* Greeting and EHLO with these keywords, separated by spaces ("" for none), STARTTLS never. The first
- * mail, if there is one, is then under way; its commands are in f->out. */
+/* Greeting and EHLO with these keywords, separated by spaces ("" for none), STARTTLS never. The
+ * first mail, if there is one, is then under way; its commands are in f->out. */
 void fixture_greet(struct fixture *f, const char *keywords);
 /* As deinit, after the connection is closed by the test in whatever state. */
 void fixture_close(struct fixture *f);
 
-#define assert_outcome(mail, at, expected) \
+#define assert_outcome(mail, at, expected)                                                         \
 	assert_string_equal(fixture_outcome((mail), (at)), (expected))
 
 #endif

@@ -24,15 +24,16 @@ static void hang_up(struct smtp_peer *peer) { peer->is_closed = true; }
 static void say_code(struct smtp_peer *peer, unsigned code)
 {
 	static const struct {
-		const char *before, *after; /* the code stands between, and in front of `before` again */
+		const char *before,
+			*after; /* the code stands between, and in front of `before` again */
 	} forms[] = { { "", "\r\n" }, { "", " ok\r\n" }, { "-one\r\n", " two\r\n" }, { "", " \n" },
 		{ "", " 2.0.0 x\r\n" }, { "-\n", " 5.1.1 x\r\n" } };
 	char text[64];
 	size_t form = smtp_peer_random(peer, sizeof forms / sizeof *forms);
-	int n = forms[form].before[0] != '\0' ?
-		snprintf(text, sizeof text, "%u%s%u%s", code, forms[form].before, code,
-			forms[form].after) :
-		snprintf(text, sizeof text, "%u%s", code, forms[form].after);
+	int n = forms[form].before[0] != '\0'
+			? snprintf(text, sizeof text, "%u%s%u%s", code, forms[form].before, code,
+				  forms[form].after)
+			: snprintf(text, sizeof text, "%u%s", code, forms[form].after);
 	CHECK(n > 0 && (size_t)n < sizeof text);
 	say(peer, text);
 }
@@ -40,8 +41,8 @@ static void say_code(struct smtp_peer *peer, unsigned code)
 /* The nice answer, or trouble; returns what was said, 0 if the connection is gone. */
 static unsigned answer(struct smtp_peer *peer, unsigned nice)
 {
-	static const unsigned codes[] = { 450, 451, 452, 455, 459, 500, 501, 502, 503, 550, 552, 554,
-		555, 556, 599, 250, 251, 299, 354 };
+	static const unsigned codes[] = { 450, 451, 452, 455, 459, 500, 501, 502, 503, 550, 552,
+		554, 555, 556, 599, 250, 251, 299, 354 };
 	unsigned code = nice;
 	if (smtp_peer_random(peer, 256) < peer->trouble) {
 		uint32_t mood = smtp_peer_random(peer, 24);
@@ -54,7 +55,8 @@ static unsigned answer(struct smtp_peer *peer, unsigned nice)
 			hang_up(peer);
 			return 0;
 		}
-		code = mood == 2 ? 421 : codes[smtp_peer_random(peer, sizeof codes / sizeof *codes)];
+		code = mood == 2 ? 421
+				 : codes[smtp_peer_random(peer, sizeof codes / sizeof *codes)];
 	}
 	say_code(peer, code);
 	if (code == 421)
@@ -87,7 +89,8 @@ static void on_ehlo(struct smtp_peer *peer)
 		if ((peer->caps & (1u << bit)) == 0)
 			continue;
 		char line[64];
-		(void)snprintf(line, sizeof line, "250-%s\r\n", smtp_cap_name((enum smtp_cap)(1u << bit)));
+		(void)snprintf(
+			line, sizeof line, "250-%s\r\n", smtp_cap_name((enum smtp_cap)(1u << bit)));
 		say(peer, line);
 	}
 	say(peer, "250 HELP\r\n");
@@ -262,9 +265,7 @@ void smtp_peer_take(struct smtp_peer *peer, const uint8_t *data, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		switch (peer->mode) {
-		case PEER_COMMAND:
-			take_command(peer, data[i]);
-			break;
+		case PEER_COMMAND: take_command(peer, data[i]); break;
 		case PEER_DATA:
 			/* SMTP-32: not before 354 was read. */
 			CHECK(!peer->is_busy);

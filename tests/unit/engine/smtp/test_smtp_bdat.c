@@ -7,7 +7,7 @@ static struct fixture_mail a, b;
 
 #define MAIL "MAIL FROM:<s@y.example>\r\n"
 #define RCPT "RCPT TO:<a@x.example>\r\n"
-#define OK "250 ok\r\n"
+#define OK   "250 ok\r\n"
 
 static void start(const char *keywords)
 {
@@ -59,8 +59,8 @@ static void bdat_is_only_used_where_it_is_offered_and_wanted(void **state)
 		fixture_greet(&f, "PIPELINING CHUNKING BINARYMIME");
 		fixture_add(&f, &a);
 		fixture_turn(&f, "",
-			binary == 1 ? "MAIL FROM:<s@y.example> BODY=BINARYMIME\r\n" RCPT :
-				      MAIL RCPT "DATA\r\n");
+			binary == 1 ? "MAIL FROM:<s@y.example> BODY=BINARYMIME\r\n" RCPT
+				    : MAIL RCPT "DATA\r\n");
 		end();
 	}
 }
@@ -93,8 +93,8 @@ static void no_chunk_goes_out_for_nobody(void **state)
 	end();
 }
 
-/* 0.4, EXT-CHUNK-05: body i with MAIL and RCPT of i+1. EXT-CHUNK-02: RSET before anything else, should
- * the chunk be refused. EXT-CHUNK-03: no DATA. */
+/* 0.4, EXT-CHUNK-05: body i with MAIL and RCPT of i+1. EXT-CHUNK-02: RSET before anything else,
+ * should the chunk be refused. EXT-CHUNK-03: no DATA. */
 static void the_next_envelope_leaves_with_the_chunk_behind_rset(void **state)
 {
 	(void)state;
@@ -109,7 +109,9 @@ static void the_next_envelope_leaves_with_the_chunk_behind_rset(void **state)
 		fixture_add(&f, &a);
 		fixture_add(&f, &b);
 		fixture_turn(&f, "", MAIL RCPT);
-		fixture_turn(&f, OK OK, "BDAT 4 LAST\r\nHi\r\n" "RSET\r\n" MAIL RCPT);
+		fixture_turn(&f, OK OK,
+			"BDAT 4 LAST\r\nHi\r\n"
+			"RSET\r\n" MAIL RCPT);
 		fixture_turn(&f, rows[i].reply, "");
 		assert_outcome(&a, 0, rows[i].outcome);
 		fixture_turn(&f, OK OK OK, "BDAT 4 LAST\r\nHi\r\n");
@@ -152,7 +154,9 @@ static void a_host_that_refuses_bdat_itself_is_remembered(void **state)
 		fixture_add(&f, &a);
 		fixture_add(&f, &b);
 		fixture_turn(&f, "", MAIL RCPT);
-		fixture_turn(&f, OK OK, "BDAT 4 LAST\r\nHi\r\n" "RSET\r\n" MAIL RCPT);
+		fixture_turn(&f, OK OK,
+			"BDAT 4 LAST\r\nHi\r\n"
+			"RSET\r\n" MAIL RCPT);
 		char reply[32];
 		(void)snprintf(reply, sizeof reply, "%s what\r\n", codes[i]);
 		fixture_turn(&f, reply, "");

@@ -36,7 +36,8 @@ static void hello_takes_names_and_literals(void **state)
 {
 	(void)state;
 	begin();
-	assert_written(smtp_command_hello(&buf, "EHLO", TEXT("mail.example")), "EHLO mail.example\r\n");
+	assert_written(
+		smtp_command_hello(&buf, "EHLO", TEXT("mail.example")), "EHLO mail.example\r\n");
 	begin();
 	assert_written(smtp_command_hello(&buf, "HELO", TEXT("[IPv6:2001:db8::1]")),
 		"HELO [IPv6:2001:db8::1]\r\n");
@@ -130,7 +131,8 @@ static void rcpt_carries_notify_and_orcpt(void **state)
 		begin();
 		assert_written(smtp_command_rcpt(&buf, &rcpt, &with), rows[i].expected);
 		begin();
-		assert_written(smtp_command_rcpt(&buf, &rcpt, &without), "RCPT TO:<b@x.example>\r\n");
+		assert_written(
+			smtp_command_rcpt(&buf, &rcpt, &without), "RCPT TO:<b@x.example>\r\n");
 	}
 }
 
@@ -140,7 +142,10 @@ static const struct {
 	size_t len;
 	bool with_smtputf8_too;
 } bad_addresses[] = {
-#define BAD(text) { text, sizeof text - 1, true }
+#define BAD(text)                                                                                  \
+	{                                                                                          \
+		text, sizeof text - 1, true                                                        \
+	}
 	BAD("a@x>\r\nRCPT TO:<b@y"),
 	BAD("a@x\r"),
 	BAD("a@x\n"),
@@ -178,8 +183,8 @@ static void addresses_that_could_break_out_are_never_written(void **state)
 			const struct smtp_mail_params mail_params = { .smtputf8 = utf8 == 1 };
 			const struct smtp_rcpt_params rcpt_params = { .smtputf8 = utf8 == 1 };
 			begin();
-			assert_refused(smtp_command_mail(&buf, &envelope, &mail_params),
-				RESULT_INVALID);
+			assert_refused(
+				smtp_command_mail(&buf, &envelope, &mail_params), RESULT_INVALID);
 			assert_refused(
 				smtp_command_rcpt(&buf, &rcpt, &rcpt_params), RESULT_INVALID);
 		}
@@ -200,8 +205,13 @@ static void names_and_parameters_that_could_break_out_are_never_written(void **s
 {
 	(void)state;
 	static const struct text bad[] = {
-		TEXT_INIT("a\r\nMAIL"), TEXT_INIT("a\nb"), TEXT_INIT("a b"), TEXT_INIT("a\0b"),
-		TEXT_INIT("a\tb"), TEXT_INIT("\xc3\xa4"), TEXT_INIT("a\x7f"),
+		TEXT_INIT("a\r\nMAIL"),
+		TEXT_INIT("a\nb"),
+		TEXT_INIT("a b"),
+		TEXT_INIT("a\0b"),
+		TEXT_INIT("a\tb"),
+		TEXT_INIT("\xc3\xa4"),
+		TEXT_INIT("a\x7f"),
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		begin();
@@ -274,8 +284,7 @@ static void a_command_that_does_not_fit_leaves_nothing_behind(void **state)
 		buf_init(&buf, memory, size);
 		assert_int_equal(smtp_command_verb(&buf, "RSET"), RESULT_OK);
 		enum result result = smtp_command_mail(&buf, &envelope, &params);
-		assert_int_equal(result,
-			size < sizeof expected - 1 ? RESULT_TOO_LONG : RESULT_OK);
+		assert_int_equal(result, size < sizeof expected - 1 ? RESULT_TOO_LONG : RESULT_OK);
 		assert_int_equal(buf.len, size < sizeof expected - 1 ? 6 : sizeof expected - 1);
 	}
 	assert_memory_equal(memory, expected, sizeof expected - 1);

@@ -1,17 +1,18 @@
-/* What goes wrong. Each of the failures that other senders found worth a test of its own: connection
- * refused, lost prematurely, timed out, broken payload, lost at each stage, unexpected, partial, premature,
- * early and bad replies, bad greeting, commands that time out or are aborted, an end from our side. Those
- * of DNS, TLS certificates and connecting belong to other folders. */
+/* What goes wrong. Each of the failures that other senders found worth a test of its own:
+ * connection refused, lost prematurely, timed out, broken payload, lost at each stage,
+ * unexpected, partial, premature, early and bad replies, bad greeting, commands that time out or
+ * are aborted, an end from our side. Those of DNS, TLS certificates and connecting belong to
+ * other folders. */
 #include <stdio.h>
 #include "tests/unit/engine/smtp/smtp_fixture.h"
 
 static struct fixture f;
 static struct fixture_mail a, b;
 
-#define EHLO "EHLO me.example\r\n"
+#define EHLO  "EHLO me.example\r\n"
 #define GROUP "MAIL FROM:<s@y.example>\r\nRCPT TO:<a@x.example>\r\nDATA\r\n"
-#define BODY "Hi\r\n.\r\n"
-#define OK "250 ok\r\n"
+#define BODY  "Hi\r\n.\r\n"
+#define OK    "250 ok\r\n"
 
 static void start(void)
 {
@@ -73,8 +74,8 @@ static void connection_lost_at_each_stage(void **state)
 			start_at(stages[i].stage);
 			smtp_session_lost(
 				&f.session, timeout == 1 ? SMTP_END_TIMEOUT : SMTP_END_LOST);
-			assert_int_equal(f.session.end,
-				timeout == 1 ? SMTP_END_TIMEOUT : SMTP_END_LOST);
+			assert_int_equal(
+				f.session.end, timeout == 1 ? SMTP_END_TIMEOUT : SMTP_END_LOST);
 			fixture_work(&f);
 			assert_outcome(&a, 0, stages[i].lost);
 			assert_int_equal(a.results[0].cause,
@@ -387,8 +388,8 @@ static void stopped_by_us_at_each_stage(void **state)
 		start_at(stages[i].stage);
 		smtp_session_lost(&f.session, SMTP_END_STOPPED);
 		fixture_work(&f);
-		assert_int_equal(a.results[0].verdict, stages[i].in_doubt ?
-			SMTP_VERDICT_TEMPORARY : SMTP_VERDICT_NOT_TRIED);
+		assert_int_equal(a.results[0].verdict,
+			stages[i].in_doubt ? SMTP_VERDICT_TEMPORARY : SMTP_VERDICT_NOT_TRIED);
 		assert_int_equal(a.results[0].cause, SMTP_CAUSE_SESSION_OVER);
 		assert_int_equal(a.transaction.in_doubt, stages[i].in_doubt);
 		end_a();

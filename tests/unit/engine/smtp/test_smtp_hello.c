@@ -88,8 +88,8 @@ static void a_refused_greeting_gets_quit(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		start(SMTP_STARTTLS_IF_OFFERED);
 		fixture_turn(&f, rows[i].greeting, "QUIT\r\n");
-		assert_end(SMTP_END_GREETING_REFUSED, SMTP_STEP_GREETING, rows[i].code,
-			rows[i].text);
+		assert_end(
+			SMTP_END_GREETING_REFUSED, SMTP_STEP_GREETING, rows[i].code, rows[i].text);
 		/* SMTP-43: never from the greeting */
 		assert_int_equal(smtp_session_end_reply(&f.session).status.class, 0);
 		assert_false(smtp_session_can_begin(&f.session));
@@ -450,8 +450,7 @@ static void each_step_of_the_opening_has_its_deadline(void **state)
 	assert_true(deadline.progress > progress);
 	assert_int_equal(deadline.wait_ms, 1000 + SMTP_STEP_EHLO);
 	fixture_turn(&f, "250-x\r\n250 STARTTLS\r\n", "STARTTLS\r\n");
-	assert_int_equal(
-		smtp_session_deadline(&f.session).wait_ms, 1000 + SMTP_STEP_STARTTLS);
+	assert_int_equal(smtp_session_deadline(&f.session).wait_ms, 1000 + SMTP_STEP_STARTTLS);
 	fixture_turn(&f, "502 no\r\n", "");
 	assert_int_equal(smtp_session_deadline(&f.session).wait_ms, 1000 + SMTP_STEP_IDLE);
 	fixture_close(&f);

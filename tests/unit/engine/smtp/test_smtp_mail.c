@@ -5,11 +5,11 @@
 static struct fixture f;
 static struct fixture_mail a, b, c;
 
-#define MAIL "MAIL FROM:<s@y.example>\r\n"
+#define MAIL      "MAIL FROM:<s@y.example>\r\n"
 #define RCPT(who) "RCPT TO:<" who "@x.example>\r\n"
-#define GROUP MAIL RCPT("a") "DATA\r\n"
-#define BODY "Hi\r\n.\r\n"
-#define OK "250 ok\r\n"
+#define GROUP     MAIL RCPT("a") "DATA\r\n"
+#define BODY      "Hi\r\n.\r\n"
+#define OK        "250 ok\r\n"
 
 static void start(const char *keywords)
 {
@@ -26,9 +26,9 @@ static void start_three(const char *keywords)
 	start(keywords);
 	fixture_add(&f, &a);
 	fixture_turn(&f, "",
-		strstr(keywords, "PIPELINING") != NULL ?
-			MAIL RCPT("a") RCPT("b") RCPT("c") "DATA\r\n" :
-			MAIL);
+		strstr(keywords, "PIPELINING") != NULL ? MAIL RCPT("a") RCPT("b")
+								 RCPT("c") "DATA\r\n"
+						       : MAIL);
 }
 
 static void end_one(void)
@@ -68,8 +68,7 @@ static void a_pipelined_group_leaves_in_one_piece(void **state)
 	smtp_session_begin(&f.session, &a.transaction);
 	uint8_t out[4096];
 	static const char group[] = MAIL RCPT("a") RCPT("b") RCPT("c") "DATA\r\n";
-	assert_int_equal(
-		smtp_session_output(&f.session, out, sizeof out), sizeof group - 1);
+	assert_int_equal(smtp_session_output(&f.session, out, sizeof out), sizeof group - 1);
 	assert_memory_equal(out, group, sizeof group - 1);
 	assert_int_equal(smtp_session_output(&f.session, out, sizeof out), 0);
 	fixture_turn(&f, OK OK "450 busy\r\n550 no\r\n354 go\r\n", BODY);
@@ -77,8 +76,8 @@ static void a_pipelined_group_leaves_in_one_piece(void **state)
 	assert_outcome(&a, 0, "delivered BODY 250");
 	assert_outcome(&a, 1, "temporary RCPT 450");
 	assert_outcome(&a, 2, "permanent RCPT 550");
-	assert_true(text_equal(smtp_rcpt_text(&a.transaction, &a.results[0]),
-		TEXT("2.0.0 queued as 1")));
+	assert_true(text_equal(
+		smtp_rcpt_text(&a.transaction, &a.results[0]), TEXT("2.0.0 queued as 1")));
 	assert_true(text_equal(smtp_rcpt_text(&a.transaction, &a.results[1]), TEXT("busy")));
 	assert_true(text_equal(smtp_rcpt_text(&a.transaction, &a.results[2]), TEXT("no")));
 	/* SMTP-43: not offered, so not read */

@@ -41,7 +41,8 @@ static void end(void)
 	fixture_mail_deinit(&a);
 }
 
-/* SMTP-20, EXT-SIZE-01, EXT-8B-02, EXT-U8-02, EXT-DSN-01: only what is offered, only what is needed. */
+/* SMTP-20, EXT-SIZE-01, EXT-8B-02, EXT-U8-02, EXT-DSN-01: only what is offered, only what is
+ * needed. */
 static void parameters_are_those_that_are_offered_and_needed(void **state)
 {
 	(void)state;
@@ -55,19 +56,20 @@ static void parameters_are_those_that_are_offered_and_needed(void **state)
 		{ "SIZE 8BITMIME SMTPUTF8 DSN REQUIRETLS CHUNKING BINARYMIME", "Hi\r\n",
 			"MAIL FROM:<s@y.example> SIZE=4 RET=HDRS ENVID=e1\r\n" },
 		{ "8BITMIME", "\xc3\xa4\r\n", "MAIL FROM:<s@y.example> BODY=8BITMIME\r\n" },
-		{ "8BITMIME SMTPUTF8", "\xc3\xa4\r\n", "MAIL FROM:<s@y.example> BODY=8BITMIME\r\n" },
+		{ "8BITMIME SMTPUTF8", "\xc3\xa4\r\n",
+			"MAIL FROM:<s@y.example> BODY=8BITMIME\r\n" },
 		{ "DSN", "Hi\r\n", "MAIL FROM:<s@y.example> RET=HDRS ENVID=e1\r\n" },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		fixture_mail_init(&a, "s@y.example", "a@x.example", rows[i].content,
-			strlen(rows[i].content));
+		fixture_mail_init(
+			&a, "s@y.example", "a@x.example", rows[i].content, strlen(rows[i].content));
 		a.envelope.ret = ENVELOPE_RET_HDRS;
 		a.envelope.envid = TEXT("e1");
 		a.envelope.wants_smtputf8 = false;
 		a.rcpts[0].notify.never = true;
 		start(rows[i].keywords);
-		begin(i == 0 ? "MAIL FROM:<s@y.example>\r\nRCPT TO:<a@x.example>\r\nDATA\r\n" :
-			       rows[i].mail);
+		begin(i == 0 ? "MAIL FROM:<s@y.example>\r\nRCPT TO:<a@x.example>\r\nDATA\r\n"
+			     : rows[i].mail);
 		if (i == 6)
 			fixture_turn(&f, OK, "RCPT TO:<a@x.example> NOTIFY=NEVER\r\n");
 		end();
@@ -87,7 +89,8 @@ static void a_feature_to_avoid_counts_as_not_offered(void **state)
 	end();
 }
 
-/* EXT-8B-01, EXT-U8-01, EXT-SIZE-02, EXT-BIN-01: nothing is sent, and the message goes elsewhere. */
+/* EXT-8B-01, EXT-U8-01, EXT-SIZE-02, EXT-BIN-01: nothing is sent, and the message goes
+ * elsewhere. */
 static void what_a_host_lacks_sends_the_message_to_another(void **state)
 {
 	(void)state;
@@ -156,8 +159,8 @@ static void smtputf8_is_given_when_something_needs_it(void **state)
 		{ "s@y", "\xc3\xa4@x", "Hi\r\n", false, false, true },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		fixture_mail_init(&a, rows[i].sender, rows[i].rcpt, rows[i].content,
-			strlen(rows[i].content));
+		fixture_mail_init(
+			&a, rows[i].sender, rows[i].rcpt, rows[i].content, strlen(rows[i].content));
 		a.body.has_utf8_headers = rows[i].headers;
 		a.envelope.wants_smtputf8 = rows[i].wanted;
 		start("SMTPUTF8 8BITMIME PIPELINING");
@@ -211,8 +214,7 @@ static void a_message_over_the_size_is_not_transferred(void **state)
 			assert_outcome(&a, 0, "other-host IDLE 0");
 			assert_int_equal(a.results[0].cause, SMTP_CAUSE_TOO_BIG);
 			char text[SMTP_STATUS_TEXT_MAX];
-			assert_string_equal(
-				smtp_status_format(a.results[0].status, text), "5.3.4");
+			assert_string_equal(smtp_status_format(a.results[0].status, text), "5.3.4");
 		}
 		end();
 	}
@@ -232,8 +234,8 @@ static void requiretls_needs_the_proof_and_the_offer_inside_tls(void **state)
 			"MAIL FROM:<s@y> REQUIRETLS\r\n", SMTP_CAUSE_NONE },
 		{ "s@y", "250-x\r\n250 STARTTLS\r\n", "250-x\r\n250 REQUIRETLS\r\n", false, "",
 			SMTP_CAUSE_REQUIRETLS_UNPROVEN },
-		{ "s@y", "250-x\r\n250-REQUIRETLS\r\n250 STARTTLS\r\n", "250-x\r\n250 HELP\r\n", true,
-			"", SMTP_CAUSE_NO_REQUIRETLS },
+		{ "s@y", "250-x\r\n250-REQUIRETLS\r\n250 STARTTLS\r\n", "250-x\r\n250 HELP\r\n",
+			true, "", SMTP_CAUSE_NO_REQUIRETLS },
 		{ "", "250-x\r\n250 STARTTLS\r\n", "250-x\r\n250 HELP\r\n", true,
 			"MAIL FROM:<>\r\n", SMTP_CAUSE_NONE },
 		{ "", "250-x\r\n250 STARTTLS\r\n", "250-x\r\n250 REQUIRETLS\r\n", true,
@@ -361,7 +363,8 @@ static void too_many_recipients_is_no_refusal(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		fixture_mail_init(&a, "s@y", "a@x b@x c@x", "Hi\r\n", 4);
 		start("PIPELINING ENHANCEDSTATUSCODES");
-		begin("MAIL FROM:<s@y>\r\nRCPT TO:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA\r\n");
+		begin("MAIL FROM:<s@y>\r\nRCPT TO:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT "
+		      "TO:<c@x>\r\nDATA\r\n");
 		fixture_turn(&f, OK OK OK, "");
 		fixture_turn(&f, rows[i].reply, "");
 		fixture_turn(&f, "354 go\r\n", "Hi\r\n.\r\n");
@@ -454,8 +457,8 @@ static void a_session_ends_when_its_mails_are_used_up(void **state)
 		fixture_start(&f);
 		fixture_turn(&f, "220 hi\r\n", "EHLO me.example\r\n");
 		fixture_turn(&f,
-			ours == 1 ? "250-x\r\n250 PIPELINING\r\n" :
-				    "250-x\r\n250-PIPELINING\r\n250 LIMITS MAILMAX=2\r\n",
+			ours == 1 ? "250-x\r\n250 PIPELINING\r\n"
+				  : "250-x\r\n250-PIPELINING\r\n250 LIMITS MAILMAX=2\r\n",
 			"");
 		begin("MAIL FROM:<s@y.example>\r\nRCPT TO:<a@x.example>\r\nDATA\r\n");
 		fixture_turn(&f, "450 no\r\n503 x\r\n503 x\r\n", "");

@@ -21,7 +21,7 @@ static const struct {
 		"MAIL FROM:<> SIZE=4\r\nRCPT TO:<d@x.example>\r\nDATA\r\n" },
 	{ "250 2.0.0 queued\r\n250 2.1.0 ok\r\n450 4.2.0 busy\r\n354 go\r\n", ".\r\n" },
 	{ "554 5.5.1 nobody\r\n", "RSET\r\nMAIL FROM:<t@y.example> SIZE=4 BODY=8BITMIME\r\n"
-				   "RCPT TO:<e@x.example>\r\nDATA\r\n" },
+				  "RCPT TO:<e@x.example>\r\nDATA\r\n" },
 	{ "250 ok\n250 ok\n250 ok\n354 go\n", "\xc3\xa4\r\n.\r\n" },
 	{ "250-2.0.0 taken\r\n250 2.0.0 as 7\r\n", "QUIT\r\n" },
 	{ "221 2.0.0 bye\r\n", "" },
@@ -62,7 +62,8 @@ static void run_script(size_t in_piece, size_t out_piece)
 	assert_outcome(&a, 2, "delivered BODY 250");
 	assert_outcome(&b, 0, "temporary RCPT 450");
 	assert_outcome(&c, 0, "delivered BODY 250");
-	assert_true(text_equal(smtp_rcpt_text(&a.transaction, &a.results[1]), TEXT("5.1.1 no such")));
+	assert_true(
+		text_equal(smtp_rcpt_text(&a.transaction, &a.results[1]), TEXT("5.1.1 no such")));
 	assert_true(text_equal(
 		smtp_rcpt_text(&c.transaction, &c.results[0]), TEXT("2.0.0 taken as 7")));
 	fixture_deinit(&f);
@@ -143,11 +144,11 @@ static void make_world(struct world *w, uint64_t seed)
 		size_t len = 0;
 		unsigned count = 1 + smtp_peer_random(peer, 4);
 		for (unsigned k = 0; k < count; k++)
-			len += (size_t)snprintf(rcpts + len, 20, "%sr%u.%u@x", k > 0 ? " " : "", i, k);
+			len += (size_t)snprintf(
+				rcpts + len, 20, "%sr%u.%u@x", k > 0 ? " " : "", i, k);
 		size_t content_len = make_content(peer, content);
 		fixture_mail_init(&w->mails[i], sender, rcpts, content, content_len);
-		peer->bodies[i] =
-			text_of_bytes(w->mails[i].body.data, w->mails[i].body.data_bytes);
+		peer->bodies[i] = text_of_bytes(w->mails[i].body.data, w->mails[i].body.data_bytes);
 		fixture_add(&w->f, &w->mails[i]);
 	}
 	w->is_lost = false;
@@ -180,8 +181,7 @@ static void step_world(struct world *w)
 	}
 	case 2: /* mail is there */
 		if (f->mails_begun < f->mails_count && smtp_session_can_begin(&f->session))
-			smtp_session_begin(
-				&f->session, &f->mails[f->mails_begun++]->transaction);
+			smtp_session_begin(&f->session, &f->mails[f->mails_begun++]->transaction);
 		else if (f->mails_begun == f->mails_count && smtp_peer_random(peer, 8) == 0)
 			smtp_session_quit(&f->session);
 		break;

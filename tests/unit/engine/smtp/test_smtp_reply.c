@@ -9,8 +9,8 @@
 #include "engine/smtp/smtp_reply.h"
 
 /* Reads `input` in pieces and writes what came out of it: "250 text|354 text|!PROTOCOL". */
-static void read_all(const char *input, size_t len, size_t first_piece, size_t piece, char *out,
-	size_t out_size)
+static void read_all(
+	const char *input, size_t len, size_t first_piece, size_t piece, char *out, size_t out_size)
 {
 	struct smtp_reply_parser parser;
 	struct fail fail;
@@ -251,12 +251,13 @@ static void a_frozen_reply_outlives_those_after_it(void **state)
 	struct fail fail;
 	size_t used = 0;
 	smtp_reply_init(&parser);
-	static const uint8_t first[] = "554 5.7.1 go away\r\n", second[] = "221-bye\r\n221 2.0.0 x\r\n";
-	assert_int_equal(smtp_reply_read(&parser, first, sizeof first - 1, &used, &fail),
-		SMTP_REPLY_DONE);
+	static const uint8_t first[] = "554 5.7.1 go away\r\n",
+			     second[] = "221-bye\r\n221 2.0.0 x\r\n";
+	assert_int_equal(
+		smtp_reply_read(&parser, first, sizeof first - 1, &used, &fail), SMTP_REPLY_DONE);
 	smtp_reply_freeze(&parser);
-	assert_int_equal(smtp_reply_read(&parser, second, sizeof second - 1, &used, &fail),
-		SMTP_REPLY_LINE);
+	assert_int_equal(
+		smtp_reply_read(&parser, second, sizeof second - 1, &used, &fail), SMTP_REPLY_LINE);
 	size_t more = 0;
 	assert_int_equal(
 		smtp_reply_read(&parser, second + used, sizeof second - 1 - used, &more, &fail),
@@ -302,8 +303,8 @@ static void a_line_longer_than_what_is_kept_says_so(void **state)
 	memcpy(input + sizeof input - 10, "\r\n250 k\r\n", 9);
 	size_t used = 0;
 	bool cut = false;
-	assert_int_equal(smtp_reply_read(&parser, input, sizeof input - 1, &used, &fail),
-		SMTP_REPLY_LINE);
+	assert_int_equal(
+		smtp_reply_read(&parser, input, sizeof input - 1, &used, &fail), SMTP_REPLY_LINE);
 	assert_int_equal(smtp_reply_line(&parser, &cut).len, SMTP_REPLY_TEXT_BYTES_MAX);
 	assert_true(cut);
 	smtp_reply_drop_lines(&parser);
@@ -337,10 +338,24 @@ static void status_codes_are_read_and_written(void **state)
 	static const struct {
 		const char *text, *expected;
 	} codes[] = {
-		{ "2.0.0", "2.0.0" }, { "5.7.26 x", "5.7.26" }, { "4.999.999", "4.999.999" },
-		{ "", "" }, { "5", "" }, { "5.", "" }, { "5.1", "" }, { "5.1.", "" }, { "5..1", "" },
-		{ "5.1.1.", "" }, { "5.1.1:", "" }, { "3.1.1", "" }, { "1.1.1", "" }, { "55.1.1", "" },
-		{ "5.1111.1", "" }, { "5.1.1111", "" }, { " 5.1.1", "" }, { "5.1.-1", "" },
+		{ "2.0.0", "2.0.0" },
+		{ "5.7.26 x", "5.7.26" },
+		{ "4.999.999", "4.999.999" },
+		{ "", "" },
+		{ "5", "" },
+		{ "5.", "" },
+		{ "5.1", "" },
+		{ "5.1.", "" },
+		{ "5..1", "" },
+		{ "5.1.1.", "" },
+		{ "5.1.1:", "" },
+		{ "3.1.1", "" },
+		{ "1.1.1", "" },
+		{ "55.1.1", "" },
+		{ "5.1111.1", "" },
+		{ "5.1.1111", "" },
+		{ " 5.1.1", "" },
+		{ "5.1.-1", "" },
 		{ "5.01.001 x", "5.1.1" },
 	};
 	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {

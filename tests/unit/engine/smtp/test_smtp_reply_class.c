@@ -14,119 +14,138 @@ static const struct {
 	enum bounce_class expected;
 } rows[] = {
 #define ROW(step, code, text, class) { SMTP_STEP_##step, code, text, BOUNCE_CLASS_##class },
+	/* clang-format off */
 	/* Google */
-	ROW(RCPT, 550, "5.1.1 The email account that you tried to reach does not exist. Please try "
-		"double-checking the recipient's email address for typos or unnecessary spaces. For more "
-		"information, go to https://support.google.com/mail/?p=NoSuchUser - gsmtp", MAILBOX)
-	ROW(RCPT, 550, "5.2.1 The email account that you tried to reach is disabled. For more "
-		"information, go to https://support.google.com/mail/?p=DisabledUser - gsmtp", MAILBOX)
-	ROW(RCPT, 550, "5.2.1 The email account that you tried to reach is inactive. - gsmtp", MAILBOX)
+	ROW(RCPT, 550, "5.1.1 The email account that you tried to reach does not exist. "
+		"Please try double-checking the recipient's email address for typos or "
+		"unnecessary spaces. For more information, go to "
+		"https://support.google.com/mail/?p=NoSuchUser - gsmtp", MAILBOX)
+	ROW(RCPT, 550, "5.2.1 The email account that you tried to reach is disabled. "
+		"For more information, go to "
+		"https://support.google.com/mail/?p=DisabledUser - gsmtp", MAILBOX)
+	ROW(RCPT, 550, "5.2.1 The email account that you tried to reach is inactive. - "
+		"gsmtp", MAILBOX)
 	ROW(RCPT, 452, "4.2.2 The recipient's inbox is out of storage space. - gsmtp", QUOTA)
-	ROW(RCPT, 552, "5.2.2 The email account that you tried to reach is over quota. - gsmtp", QUOTA)
-	ROW(RCPT, 450, "4.2.1 The user you are trying to contact is receiving mail too quickly. Please "
-		"resend your message at a later time. - gsmtp", RATE)
-	ROW(RCPT, 450, "4.2.1 The user you are trying to contact is receiving mail at a rate that "
-		"prevents additional messages from being delivered. - gsmtp", RATE)
-	ROW(BODY, 421, "4.7.28 Gmail has detected an unusual rate of unsolicited mail originating from "
-		"your IP address. To protect our users from spam, mail has been temporarily rate limited.",
-		RATE)
-	ROW(BODY, 550, "5.7.26 This mail has been blocked because the sender is unauthenticated. Gmail "
-		"requires all senders to authenticate with either SPF or DKIM.", AUTH)
-	ROW(BODY, 550, "5.7.26 Unauthenticated email from y.example is not accepted due to domain's "
-		"DMARC policy.", AUTH)
-	ROW(BODY, 550, "5.7.25 The IP address sending this message does not have a PTR record setup",
-		AUTH)
-	ROW(BODY, 550, "5.7.1 [192.0.2.1] Gmail has detected that this message is likely unsolicited "
-		"mail. To reduce the amount of spam sent to Gmail, this message has been blocked.", SPAM)
-	ROW(BODY, 421, "4.7.0 [192.0.2.1] Gmail has detected that this message is suspicious due to the "
-		"very low reputation of the sending domain.", BLOCK)
-	ROW(BODY, 552, "5.7.0 This message was blocked because its content presents a potential security "
-		"issue. Please visit the guidelines for message content and attachment content.", CONTENT)
+	ROW(RCPT, 552, "5.2.2 The email account that you tried to reach is over quota. "
+		"- gsmtp", QUOTA)
+	ROW(RCPT, 450, "4.2.1 The user you are trying to contact is receiving mail too "
+		"quickly. Please resend your message at a later time. - gsmtp", RATE)
+	ROW(RCPT, 450, "4.2.1 The user you are trying to contact is receiving mail at a "
+		"rate that prevents additional messages from being delivered. - gsmtp", RATE)
+	ROW(BODY, 421, "4.7.28 Gmail has detected an unusual rate of unsolicited mail "
+		"originating from your IP address. To protect our users from spam, "
+		"mail has been temporarily rate limited.", RATE)
+	ROW(BODY, 550, "5.7.26 This mail has been blocked because the sender is "
+		"unauthenticated. Gmail requires all senders to authenticate with "
+		"either SPF or DKIM.", AUTH)
+	ROW(BODY, 550, "5.7.26 Unauthenticated email from y.example is not accepted due "
+		"to domain's DMARC policy.", AUTH)
+	ROW(BODY, 550, "5.7.25 The IP address sending this message does not have a PTR "
+		"record setup", AUTH)
+	ROW(BODY, 550, "5.7.1 [192.0.2.1] Gmail has detected that this message is "
+		"likely unsolicited mail. To reduce the amount of spam sent to Gmail, "
+		"this message has been blocked.", SPAM)
+	ROW(BODY, 421, "4.7.0 [192.0.2.1] Gmail has detected that this message is "
+		"suspicious due to the very low reputation of the sending domain.", BLOCK)
+	ROW(BODY, 552, "5.7.0 This message was blocked because its content presents a "
+		"potential security issue. Please visit the guidelines for message "
+		"content and attachment content.", CONTENT)
 	ROW(BODY, 552, "5.3.4 Your message exceeded Google's message size limits.", SIZE)
 	ROW(MAIL, 530, "5.7.0 Must issue a STARTTLS command first. - gsmtp", TLS)
 	ROW(MAIL, 421, "4.3.0 Temporary System Problem. Try again later - gsmtp", RECEIVER)
 	ROW(BODY, 550, "5.7.1 This message does not have the required RFC 5322 headers", CONTENT)
 	/* Microsoft */
-	ROW(MAIL, 550, "5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent. Please contact your "
-		"Internet service provider since part of their network is on our block list (S3150).", BLOCK)
-	ROW(MAIL, 451, "4.7.650 The mail server [192.0.2.1] has been temporarily rate limited due to IP "
-		"reputation. For e-mail delivery information see https://postmaster.live.com (S775)", RATE)
-	ROW(MAIL, 550, "OU-002 (BAY004) Unfortunately, messages from 192.0.2.1 weren't sent.", BLOCK)
-	ROW(MAIL, 421, "RP-001 (BAY004) Unfortunately, some messages from 192.0.2.1 weren't sent.", RATE)
-	ROW(MAIL, 550, "SC-001 (BAY004) Unfortunately, messages from 192.0.2.1 weren't sent.", BLOCK)
-	ROW(RCPT, 550, "5.4.1 Recipient address rejected: Access denied. [X.protection.outlook.com]",
-		MAILBOX)
-	ROW(RCPT, 550, "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
-		MAILBOX)
-	ROW(RCPT, 550, "5.5.0 Requested action not taken: mailbox unavailable (S2017062302).", MAILBOX)
+	ROW(MAIL, 550, "5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent. "
+		"Please contact your Internet service provider since part of their "
+		"network is on our block list (S3150).", BLOCK)
+	ROW(MAIL, 451, "4.7.650 The mail server [192.0.2.1] has been temporarily rate "
+		"limited due to IP reputation. For e-mail delivery information see "
+		"https://postmaster.live.com (S775)", RATE)
+	ROW(MAIL, 550, "OU-002 (BAY004) Unfortunately, messages from 192.0.2.1 weren't "
+		"sent.", BLOCK)
+	ROW(MAIL, 421, "RP-001 (BAY004) Unfortunately, some messages from 192.0.2.1 "
+		"weren't sent.", RATE)
+	ROW(MAIL, 550, "SC-001 (BAY004) Unfortunately, messages from 192.0.2.1 weren't "
+		"sent.", BLOCK)
+	ROW(RCPT, 550, "5.4.1 Recipient address rejected: Access denied. "
+		"[X.protection.outlook.com]", MAILBOX)
+	ROW(RCPT, 550, "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by "
+		"SMTP address lookup", MAILBOX)
+	ROW(RCPT, 550, "5.5.0 Requested action not taken: mailbox unavailable "
+		"(S2017062302).", MAILBOX)
 	ROW(MAIL, 550, "5.7.511 Access denied, banned sender[192.0.2.1].", BLOCK)
 	ROW(MAIL, 550, "5.7.606 Access denied, banned sending IP [192.0.2.1].", BLOCK)
-	ROW(BODY, 550, "5.7.509 Access denied, sending domain y.example does not pass DMARC verification",
-		AUTH)
-	ROW(BODY, 550, "5.7.515 Access denied, sending domain y.example doesn't meet the required "
-		"authentication level.", AUTH)
+	ROW(BODY, 550, "5.7.509 Access denied, sending domain y.example does not pass "
+		"DMARC verification", AUTH)
+	ROW(BODY, 550, "5.7.515 Access denied, sending domain y.example doesn't meet "
+		"the required authentication level.", AUTH)
 	ROW(RCPT, 451, "4.7.500 Server busy. Please try again later from [192.0.2.1].", RECEIVER)
-	ROW(RCPT, 550, "5.7.708 Service unavailable. Access denied, traffic not accepted from this IP.",
-		POLICY)
-	ROW(BODY, 554, "5.2.2 mailbox full; STOREDRV.Deliver.Exception:QuotaExceededException", QUOTA)
+	ROW(RCPT, 550, "5.7.708 Service unavailable. Access denied, traffic not "
+		"accepted from this IP.", POLICY)
+	ROW(BODY, 554, "5.2.2 mailbox full; "
+		"STOREDRV.Deliver.Exception:QuotaExceededException", QUOTA)
 	/* Yahoo */
-	ROW(MAIL, 421, "4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected "
-		"volume or user complaints - 4.16.55.1; see https://postmaster.yahooinc.com/error-codes", RATE)
-	ROW(MAIL, 421, "4.7.1 [TS03] All messages from 192.0.2.1 will be permanently deferred", BLOCK)
-	ROW(GREETING, 553, "5.7.1 [BL21] Connections will not be accepted from 192.0.2.1, because the ip "
-		"is in Spamhaus's list", BLOCK)
-	ROW(BODY, 554, "5.7.9 Message not accepted for policy reasons. See https://postmaster.yahooinc.com",
-		POLICY)
-	ROW(BODY, 554, "5.0.0 Message not allowed - [PH01] Email not accepted for policy reasons.", BLOCK)
-	ROW(BODY, 554, "30 Sorry, your message to a@yahoo.example cannot be delivered. This mailbox is "
-		"disabled (554.30).", MAILBOX)
-	ROW(BODY, 554, "delivery error: dd This user doesn't have a yahoo.com account (a@yahoo.example)",
-		MAILBOX)
+	ROW(MAIL, 421, "4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due "
+		"to unexpected volume or user complaints - 4.16.55.1; see "
+		"https://postmaster.yahooinc.com/error-codes", RATE)
+	ROW(MAIL, 421, "4.7.1 [TS03] All messages from 192.0.2.1 will be permanently "
+		"deferred", BLOCK)
+	ROW(GREETING, 553, "5.7.1 [BL21] Connections will not be accepted from "
+		"192.0.2.1, because the ip is in Spamhaus's list", BLOCK)
+	ROW(BODY, 554, "5.7.9 Message not accepted for policy reasons. See "
+		"https://postmaster.yahooinc.com", POLICY)
+	ROW(BODY, 554, "5.0.0 Message not allowed - [PH01] Email not accepted for "
+		"policy reasons.", BLOCK)
+	ROW(BODY, 554, "30 Sorry, your message to a@yahoo.example cannot be delivered. "
+		"This mailbox is disabled (554.30).", MAILBOX)
+	ROW(BODY, 554, "delivery error: dd This user doesn't have a yahoo.com account "
+		"(a@yahoo.example)", MAILBOX)
 	ROW(RCPT, 552, "1 Requested mail action aborted, mailbox not found", MAILBOX)
 	/* GMX and web.de, T-Online, Apple, Comcast, mail.ru, Orange */
-	ROW(GREETING, 554, "gmx.net (mxgmx016) Nemesis ESMTP Service not available No SMTP service Bad "
-		"DNS PTR resource record.", AUTH)
-	ROW(GREETING, 554, "gmx.net (mxgmx016) Nemesis ESMTP Service not available No SMTP service IP "
-		"address is black listed.", BLOCK)
-	ROW(GREETING, 554, "IP=192.0.2.1 - A problem occurred. (Ask your postmaster for help or to contact "
-		"tosa@rx.t-online.de to clarify.) (BL)", BLOCK)
+	ROW(GREETING, 554, "gmx.net (mxgmx016) Nemesis ESMTP Service not available No "
+		"SMTP service Bad DNS PTR resource record.", AUTH)
+	ROW(GREETING, 554, "gmx.net (mxgmx016) Nemesis ESMTP Service not available No "
+		"SMTP service IP address is black listed.", BLOCK)
+	ROW(GREETING, 554, "IP=192.0.2.1 - A problem occurred. (Ask your postmaster for "
+		"help or to contact tosa@rx.t-online.de to clarify.) (BL)", BLOCK)
 	ROW(BODY, 550, "5.7.1 [CS01] Message rejected due to local policy.", POLICY)
-	ROW(GREETING, 554, "imta24.westchester.pa.mail.comcast.net comcast 192.0.2.1 found on one or more "
-		"DNSBLs, see http://postmaster.comcast.net", BLOCK)
+	ROW(GREETING, 554, "imta24.westchester.pa.mail.comcast.net comcast 192.0.2.1 "
+		"found on one or more DNSBLs, see http://postmaster.comcast.net", BLOCK)
 	ROW(BODY, 550, "spam message rejected. Please visit http://help.mail.ru", SPAM)
-	ROW(GREETING, 421, "mwinf5c04 ME Trop de connexions, veuillez verifier votre configuration. Too "
-		"many connections, slow down. OFR004_104", RATE)
+	ROW(GREETING, 421, "mwinf5c04 ME Trop de connexions, veuillez verifier votre "
+		"configuration. Too many connections, slow down. OFR004_104", RATE)
 	ROW(BODY, 554, "5.7.1 Message rejected under suspicion of SPAM", SPAM)
 	/* lists and gateways */
-	ROW(RCPT, 554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org; "
-		"https://www.spamhaus.org/query/ip/192.0.2.1", BLOCK)
-	ROW(BODY, 554, "5.7.1 Service unavailable; Sender address [s@y.example] blocked using "
-		"dbl.spamhaus.org", SPAM)
+	ROW(RCPT, 554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked "
+		"using zen.spamhaus.org; https://www.spamhaus.org/query/ip/192.0.2.1", BLOCK)
+	ROW(BODY, 554, "5.7.1 Service unavailable; Sender address [s@y.example] blocked "
+		"using dbl.spamhaus.org", SPAM)
 	ROW(BODY, 550, "This message contains a URL listed by URIBL", SPAM)
-	ROW(RCPT, 550, "5.7.1 Mailbox unavailable. Your IP address 192.0.2.1 is blacklisted using "
-		"SPAMHAUS-XBL.", BLOCK)
-	ROW(RCPT, 554, "Service unavailable; Client host [192.0.2.1] blocked using Barracuda Reputation; "
-		"http://www.barracudanetworks.com/reputation/", BLOCK)
+	ROW(RCPT, 550, "5.7.1 Mailbox unavailable. Your IP address 192.0.2.1 is "
+		"blacklisted using SPAMHAUS-XBL.", BLOCK)
+	ROW(RCPT, 554, "Service unavailable; Client host [192.0.2.1] blocked using "
+		"Barracuda Reputation; http://www.barracudanetworks.com/reputation/", BLOCK)
 	ROW(RCPT, 550, "5.7.0 Blocked - see https://ipcheck.proofpoint.com/?ip=192.0.2.1", BLOCK)
-	ROW(GREETING, 554, "Your access to this mail system has been rejected due to the sending MTA's poor "
-		"reputation.", BLOCK)
+	ROW(GREETING, 554, "Your access to this mail system has been rejected due to "
+		"the sending MTA's poor reputation.", BLOCK)
 	ROW(RCPT, 550, "#5.1.0 Address rejected.", OTHER)
 	ROW(RCPT, 550, "5.1.0 Address rejected.", MAILBOX)
 	ROW(RCPT, 450, "4.7.1 Client host rejected: cannot find your hostname, [192.0.2.1]", AUTH)
-	ROW(RCPT, 450, "4.7.25 Client host rejected: cannot find your reverse hostname, [192.0.2.1]", AUTH)
+	ROW(RCPT, 450, "4.7.25 Client host rejected: cannot find your reverse hostname, "
+		"[192.0.2.1]", AUTH)
 	/* greylisting */
-	ROW(RCPT, 450, "4.2.0 <a@x.example>: Recipient address rejected: Greylisted, see "
-		"http://postgrey.schweikert.ch/help/x.example.html", GREYLIST)
+	ROW(RCPT, 450, "4.2.0 <a@x.example>: Recipient address rejected: Greylisted, "
+		"see http://postgrey.schweikert.ch/help/x.example.html", GREYLIST)
 	ROW(RCPT, 451, "Greylisting in action, please come back later", GREYLIST)
 	ROW(RCPT, 451, "4.7.1 Please try again in 300 seconds", GREYLIST)
 	ROW(RCPT, 450, "You have been graylisted", GREYLIST)
-	ROW(RCPT, 451, "4.7.1 Service unavailable; Client host [192.0.2.1] blocked using grey.rbl - "
-		"Greylisting in action, please try again later", GREYLIST)
+	ROW(RCPT, 451, "4.7.1 Service unavailable; Client host [192.0.2.1] blocked "
+		"using grey.rbl - Greylisting in action, please try again later", GREYLIST)
 	/* Postfix, Exim, qmail, Sendmail, courier */
-	ROW(RCPT, 550, "5.1.1 <a@x.example>: Recipient address rejected: User unknown in virtual mailbox "
-		"table", MAILBOX)
-	ROW(RCPT, 450, "4.1.1 <a@x.example>: Recipient address rejected: User unknown in local recipient "
-		"table", MAILBOX)
+	ROW(RCPT, 550, "5.1.1 <a@x.example>: Recipient address rejected: User unknown "
+		"in virtual mailbox table", MAILBOX)
+	ROW(RCPT, 450, "4.1.1 <a@x.example>: Recipient address rejected: User unknown "
+		"in local recipient table", MAILBOX)
 	ROW(RCPT, 550, "Unrouteable address", MAILBOX)
 	ROW(RCPT, 550, "Sender verify failed", POLICY)
 	ROW(RCPT, 550, "Administrative prohibition", POLICY)
@@ -134,7 +153,8 @@ static const struct {
 	ROW(RCPT, 554, "5.7.1 <a@x.example>: Relay access denied", POLICY)
 	ROW(RCPT, 553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", OTHER)
 	ROW(RCPT, 550, "sorry, no mailbox here by that name. (#5.7.17)", MAILBOX)
-	ROW(MAIL, 553, "5.1.8 <s@y.example>... Domain of sender address s@y.example does not exist", POLICY)
+	ROW(MAIL, 553, "5.1.8 <s@y.example>... Domain of sender address s@y.example "
+		"does not exist", POLICY)
 	ROW(MAIL, 450, "4.1.8 <s@y.example>: Sender address rejected: Domain not found", POLICY)
 	ROW(RCPT, 452, "4.3.1 Insufficient system storage", RECEIVER)
 	ROW(RCPT, 452, "4.5.3 Error: too many recipients", PROTOCOL)
@@ -142,7 +162,8 @@ static const struct {
 	ROW(BODY, 554, "5.4.14 Hop count exceeded - possible mail loop", RECEIVER)
 	ROW(BODY, 550, "5.6.0 Error: Bare LF received", CONTENT)
 	ROW(BODY, 552, "5.3.4 Message size exceeds fixed limit", SIZE)
-	ROW(RCPT, 550, "5.7.1 <a@x.example>: Recipient address rejected: SPF fail - not authorized", AUTH)
+	ROW(RCPT, 550, "5.7.1 <a@x.example>: Recipient address rejected: SPF fail - not "
+		"authorized", AUTH)
 	/* statuses alone */
 	ROW(RCPT, 550, "5.1.1", MAILBOX)
 	ROW(RCPT, 550, "5.1.2 x", DOMAIN)
@@ -179,6 +200,7 @@ static const struct {
 	/* before RCPT no recipient is meant */
 	ROW(MAIL, 550, "5.1.1 User unknown", POLICY)
 	ROW(GREETING, 554, "no such user", POLICY)
+	/* clang-format on */
 #undef ROW
 };
 
@@ -190,7 +212,8 @@ static void known_replies_have_their_class(void **state)
 		enum bounce_class found = smtp_reply_class_find(rows[i].step, &reply);
 		if (found != rows[i].expected)
 			print_error("%u %s\n", rows[i].code, rows[i].text);
-		assert_true(text_equal(bounce_class_text(found), bounce_class_text(rows[i].expected)));
+		assert_true(
+			text_equal(bounce_class_text(found), bounce_class_text(rows[i].expected)));
 	}
 }
 
@@ -199,7 +222,7 @@ static void no_rule_is_hidden_by_an_earlier_one(void **state)
 {
 	(void)state;
 #define ANY 5
-#define RULE(class, first_digit, phrase, and_phrase) \
+#define RULE(class, first_digit, phrase, and_phrase)                                               \
 	{ BOUNCE_CLASS_##class, first_digit, phrase " " and_phrase },
 	static const struct {
 		enum bounce_class expected;
@@ -222,8 +245,8 @@ static void no_rule_is_hidden_by_an_earlier_one(void **state)
 static void words_are_found_whatever_stands_around_them(void **state)
 {
 	(void)state;
-	static const char *const texts[] = { "User  unknown", "<a@x>: USER\"UNKNOWN", "x (user unknown)",
-		"user,unknown", "user   (unknown)" };
+	static const char *const texts[] = { "User  unknown", "<a@x>: USER\"UNKNOWN",
+		"x (user unknown)", "user,unknown", "user   (unknown)" };
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		struct smtp_reply reply = reply_of(550, texts[i]);
 		assert_int_equal(
@@ -246,8 +269,8 @@ static const struct smtp_channel good = { .is_demanded = true };
 static const struct smtp_channel secured = { .is_demanded = true, .level_is_mandatory = true };
 static const struct smtp_channel weak = { .level_is_mandatory = true };
 
-static struct smtp_action act(enum smtp_step step, unsigned code, const char *text,
-	const struct smtp_channel *channel)
+static struct smtp_action act(
+	enum smtp_step step, unsigned code, const char *text, const struct smtp_channel *channel)
 {
 	const struct smtp_answer answer = { .step = step,
 		.reply = reply_of(code, text),
@@ -256,11 +279,11 @@ static struct smtp_action act(enum smtp_step step, unsigned code, const char *te
 	return smtp_reply_class_answer(&answer);
 }
 
-#define assert_action(action, fate, throttle, next_mx, attempt) \
+#define assert_action(action, fate, throttle, next_mx, attempt)                                    \
 	check_action((action), SMTP_FATE_##fate, SMTP_THROTTLE_##throttle, next_mx, attempt)
 
-static void check_action(struct smtp_action action, enum smtp_fate fate, enum smtp_throttle throttle,
-	bool next_mx, bool attempt)
+static void check_action(struct smtp_action action, enum smtp_fate fate,
+	enum smtp_throttle throttle, bool next_mx, bool attempt)
 {
 	assert_int_equal(action.fate, fate);
 	assert_int_equal(action.throttle, throttle);
@@ -289,13 +312,14 @@ static void connect_banner_4xx_and_tls_failure_back_off_and_go_on(void **state)
 		assert_action(action, DEFER, BACK_OFF, true, false);
 		assert_int_equal(action.bounce_class, BOUNCE_CLASS_TLS);
 	}
-	assert_action(smtp_reply_class_end(SMTP_END_PROTOCOL, SMTP_STEP_GREETING, &none, &good), DEFER,
-		BACK_OFF, true, false);
+	assert_action(smtp_reply_class_end(SMTP_END_PROTOCOL, SMTP_STEP_GREETING, &none, &good),
+		DEFER, BACK_OFF, true, false);
 	/* STLS-10: as an answer */
 	assert_action(act(SMTP_STEP_STARTTLS, 554, "no", &weak), DEFER, BACK_OFF, true, false);
 }
 
-/* POL-14, SMTP-14: about us, so nobody bounces; 521 from all hosts does, where nothing is demanded. */
+/* POL-14, SMTP-14: about us, so nobody bounces; 521 from all hosts does, where nothing is
+ * demanded. */
 static void banner_and_hello_5xx_suspend(void **state)
 {
 	(void)state;
@@ -306,8 +330,8 @@ static void banner_and_hello_5xx_suspend(void **state)
 	assert_true(act(SMTP_STEP_GREETING, 521, "never", &good).bounce_if_all);
 	assert_false(act(SMTP_STEP_GREETING, 521, "never", &weak).bounce_if_all);
 	const struct smtp_reply reply = reply_of(554, "blocked using zen.spamhaus.org");
-	struct smtp_action action = smtp_reply_class_end(
-		SMTP_END_GREETING_REFUSED, SMTP_STEP_GREETING, &reply, &good);
+	struct smtp_action action =
+		smtp_reply_class_end(SMTP_END_GREETING_REFUSED, SMTP_STEP_GREETING, &reply, &good);
 	assert_action(action, DEFER, SUSPEND, true, true);
 	assert_int_equal(action.bounce_class, BOUNCE_CLASS_BLOCK);
 	assert_action(smtp_reply_class_end(SMTP_END_HELLO_REFUSED, SMTP_STEP_HELO, &reply, &good),
@@ -385,11 +409,12 @@ static void mailbox_and_domain_5xx_bounce_and_may_suppress(void **state)
 		assert_false(action.counts_as_block);
 		assert_true(act(SMTP_STEP_RCPT, 550, texts[i], &secured).may_suppress);
 		/* POL-14: not over a weaker channel than demanded */
-		assert_action(act(SMTP_STEP_RCPT, 550, texts[i], &weak), DEFER, NOTHING, true, true);
+		assert_action(
+			act(SMTP_STEP_RCPT, 550, texts[i], &weak), DEFER, NOTHING, true, true);
 		/* after the dot, with others in the transaction: nobody knows who is meant */
-		struct smtp_answer answer = { .step = SMTP_STEP_BODY,
-			.reply = reply_of(550, texts[i]),
-			.channel = good };
+		struct smtp_answer answer = {
+			.step = SMTP_STEP_BODY, .reply = reply_of(550, texts[i]), .channel = good
+		};
 		assert_false(smtp_reply_class_answer(&answer).may_suppress);
 	}
 	assert_false(act(SMTP_STEP_RCPT, 552, "5.2.2 mailbox full", &good).may_suppress);
@@ -440,25 +465,26 @@ static void recipients_get_the_row_of_what_happened_to_them(void **state)
 		bool next_mx, attempt;
 		enum bounce_class bounce_class;
 	} cases[] = {
-#define CASE(verdict, cause, step, code, fate, throttle, next_mx, attempt, class) \
-	{ SMTP_VERDICT_##verdict, SMTP_CAUSE_##cause, SMTP_STEP_##step, code, SMTP_FATE_##fate, \
+#define CASE(verdict, cause, step, code, fate, throttle, next_mx, attempt, class)                  \
+	{ SMTP_VERDICT_##verdict, SMTP_CAUSE_##cause, SMTP_STEP_##step, code, SMTP_FATE_##fate,    \
 		SMTP_THROTTLE_##throttle, next_mx, attempt, BOUNCE_CLASS_##class },
-		CASE(DELIVERED, REPLY, BODY, 250, DELIVERED, NOTHING, false, true, NONE)
-		CASE(PERMANENT, REPLY, RCPT, 550, BOUNCE, NOTHING, false, true, OTHER)
-		CASE(TEMPORARY, REPLY, MAIL, 451, DEFER, SLOW_DOWN, false, true, RECEIVER)
-		CASE(TEMPORARY, REPLY, RCPT, 421, DEFER, SLOW_DOWN, false, false, RECEIVER)
-		CASE(TEMPORARY, LOST, MAIL, 0, DEFER, SLOW_DOWN, false, true, NETWORK)
-		CASE(TEMPORARY, LOST, BODY, 0, DEFER, NOTHING, false, true, NETWORK)
-		CASE(TEMPORARY, TIMEOUT, RCPT, 0, DEFER, NOTHING, false, true, NETWORK)
-		CASE(TEMPORARY, PROTOCOL, DATA, 250, DEFER, NOTHING, false, true, PROTOCOL)
-		CASE(AGAIN, RCPTS_MAX, RCPT, 452, AGAIN, NOTHING, false, false, NONE)
-		CASE(AGAIN, PARAMETERS, MAIL, 555, AGAIN, NOTHING, false, false, NONE)
-		CASE(NOT_TRIED, SESSION_OVER, BODY, 0, AGAIN, NOTHING, false, false, NONE)
-		CASE(OTHER_HOST, NO_8BITMIME, IDLE, 0, BOUNCE, NOTHING, true, false, PROTOCOL)
-		CASE(OTHER_HOST, TOO_BIG, IDLE, 0, BOUNCE, NOTHING, true, false, SIZE)
-		CASE(OTHER_HOST, NO_REQUIRETLS, IDLE, 0, BOUNCE, NOTHING, true, false, TLS)
-		CASE(OTHER_HOST, REQUIRETLS_UNPROVEN, IDLE, 0, DEFER, NOTHING, true, false, TLS)
-		CASE(PERMANENT, BAD_RCPT, IDLE, 0, BOUNCE, NOTHING, false, false, INPUT)
+		CASE(DELIVERED, REPLY, BODY, 250, DELIVERED, NOTHING, false, true, NONE) CASE(
+			PERMANENT, REPLY, RCPT, 550, BOUNCE, NOTHING, false, true,
+			OTHER) CASE(TEMPORARY, REPLY, MAIL, 451, DEFER, SLOW_DOWN, false, true,
+			RECEIVER) CASE(TEMPORARY, REPLY, RCPT, 421, DEFER, SLOW_DOWN, false, false,
+			RECEIVER) CASE(TEMPORARY, LOST, MAIL, 0, DEFER, SLOW_DOWN, false, true,
+			NETWORK) CASE(TEMPORARY, LOST, BODY, 0, DEFER, NOTHING, false, true,
+			NETWORK) CASE(TEMPORARY, TIMEOUT, RCPT, 0, DEFER, NOTHING, false, true,
+			NETWORK) CASE(TEMPORARY, PROTOCOL, DATA, 250, DEFER, NOTHING, false, true,
+			PROTOCOL) CASE(AGAIN, RCPTS_MAX, RCPT, 452, AGAIN, NOTHING, false, false,
+			NONE) CASE(AGAIN, PARAMETERS, MAIL, 555, AGAIN, NOTHING, false, false, NONE)
+			CASE(NOT_TRIED, SESSION_OVER, BODY, 0, AGAIN, NOTHING, false, false,
+				NONE) CASE(OTHER_HOST, NO_8BITMIME, IDLE, 0, BOUNCE, NOTHING, true,
+				false, PROTOCOL) CASE(OTHER_HOST, TOO_BIG, IDLE, 0, BOUNCE, NOTHING,
+				true, false, SIZE) CASE(OTHER_HOST, NO_REQUIRETLS, IDLE, 0, BOUNCE,
+				NOTHING, true, false, TLS) CASE(OTHER_HOST, REQUIRETLS_UNPROVEN,
+				IDLE, 0, DEFER, NOTHING, true, false, TLS) CASE(PERMANENT, BAD_RCPT,
+				IDLE, 0, BOUNCE, NOTHING, false, false, INPUT)
 #undef CASE
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -45,7 +45,9 @@ static void deadlines_scale_without_vanishing_or_wrapping(void **state)
 static void names_that_cannot_be_said_are_refused(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "", "a b", "a\r\nQUIT", "b\xc3\xbc" "cher.example" };
+	static const char *const bad[] = { "", "a b", "a\r\nQUIT",
+		"b\xc3\xbc"
+		"cher.example" };
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct smtp_session_config config;
 		struct fail fail;
@@ -75,8 +77,8 @@ static void steps_and_ends_have_names_and_moves(void **state)
 	for (unsigned cause = 1; cause < SMTP_CAUSE_COUNT; cause++)
 		assert_string_not_equal(smtp_cause_text((enum smtp_cause)cause), "");
 	/* STLS-13: from the opening no way leads to MAIL but through IDLE. */
-	static const enum smtp_step opening[] = { SMTP_STEP_GREETING, SMTP_STEP_EHLO, SMTP_STEP_HELO,
-		SMTP_STEP_STARTTLS, SMTP_STEP_HANDSHAKE };
+	static const enum smtp_step opening[] = { SMTP_STEP_GREETING, SMTP_STEP_EHLO,
+		SMTP_STEP_HELO, SMTP_STEP_STARTTLS, SMTP_STEP_HANDSHAKE };
 	for (size_t i = 0; i < sizeof opening / sizeof *opening; i++) {
 		assert_false(smtp_step_may_go(opening[i], SMTP_STEP_MAIL));
 		assert_false(smtp_step_may_go(opening[i], SMTP_STEP_RSET));
