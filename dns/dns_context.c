@@ -69,8 +69,7 @@ static enum result set_options(struct ub_ctx *context, bool ask_loopback, struct
 			return r;
 	}
 	/* SEC-13: a delegation to 127.0.0.1 must not make us talk to what listens here. */
-	return set_option(
-		context, "do-not-query-localhost:", ask_loopback ? "no" : "yes", fail);
+	return set_option(context, "do-not-query-localhost:", ask_loopback ? "no" : "yes", fail);
 }
 
 /* "ADDR" or "ADDR@PORT". */
@@ -116,8 +115,7 @@ static enum result check_anchor_file(const char *path, struct fail *fail)
 {
 	FILE *file = fopen(path, "re");
 	if (file == NULL)
-		return fail_set_errno(
-			fail, errno, "the trust anchor \"%s\" cannot be read", path);
+		return fail_set_errno(fail, errno, "the trust anchor \"%s\" cannot be read", path);
 	/* A DNSKEY of 4,096 bits is under 800 characters; what is longer is cut, behind its type. */
 	char line[1024];
 	bool found = false;
@@ -175,8 +173,7 @@ static enum result finalize(struct ub_ctx *context, const char *anchor_file, str
 		return fail_set(fail, RESULT_INVALID,
 			"libunbound does not start with the trust anchor \"%s\": %s", anchor_file,
 			ub_strerror(error));
-	return fail_set(
-		fail, RESULT_INVALID, "libunbound does not start: %s", ub_strerror(error));
+	return fail_set(fail, RESULT_INVALID, "libunbound does not start: %s", ub_strerror(error));
 }
 
 static enum result configure(struct ub_ctx *context, const struct dns_resolver_config *config,
@@ -186,8 +183,8 @@ static enum result configure(struct ub_ctx *context, const struct dns_resolver_c
 	ub_ctx_debugout(context, NULL);
 	int error = ub_ctx_async(context, 1); /* a thread, not a process */
 	if (error != 0)
-		return fail_set(fail, RESULT_INVALID, "libunbound has no threads: %s",
-			ub_strerror(error));
+		return fail_set(
+			fail, RESULT_INVALID, "libunbound has no threads: %s", ub_strerror(error));
 	bool loopback = false;
 	enum result r = RESULT_OK;
 	if (config->forward != NULL)

@@ -22,7 +22,7 @@ bool dns_rdata_read_address(
 	CHECK(type == DNS_TYPE_A || type == DNS_TYPE_AAAA);
 	/* The length alone would take an A record of 16 octets for an IPv6 address. */
 	return rdata->len == (type == DNS_TYPE_A ? 4u : 16u) &&
-		ip_address_of_bytes(rdata->data, rdata->len, out_address) == RESULT_OK;
+	       ip_address_of_bytes(rdata->data, rdata->len, out_address) == RESULT_OK;
 }
 
 bool dns_rdata_read_txt(const struct dns_rdata *rdata, struct buf *out)
@@ -118,18 +118,12 @@ static bool put_known(const struct dns_rdata *rdata, uint16_t type, struct buf *
 {
 	switch (type) { /* a number from outside: any type may be asked for */
 	case DNS_TYPE_A:
-	case DNS_TYPE_AAAA:
-		return put_address(rdata, (enum dns_type)type, out);
-	case DNS_TYPE_CNAME:
-		return put_name(rdata, out);
-	case DNS_TYPE_MX:
-		return put_mx(rdata, out);
-	case DNS_TYPE_TXT:
-		return put_txt(rdata, out);
-	case DNS_TYPE_TLSA:
-		return put_tlsa(rdata, out);
-	default:
-		return false;
+	case DNS_TYPE_AAAA: return put_address(rdata, (enum dns_type)type, out);
+	case DNS_TYPE_CNAME: return put_name(rdata, out);
+	case DNS_TYPE_MX: return put_mx(rdata, out);
+	case DNS_TYPE_TXT: return put_txt(rdata, out);
+	case DNS_TYPE_TLSA: return put_tlsa(rdata, out);
+	default: return false;
 	}
 }
 

@@ -58,7 +58,7 @@ struct dns_resolver {
 	struct dns_query self_test;
 	dns_self_test_fn *self_test_done;
 	void *self_test_context;
-	bool answer_is_bogus; /* of the answer that is being called back */
+	bool answer_is_bogus;                /* of the answer that is being called back */
 	struct dns_rdata rdata[RECORDS_MAX]; /* of the same */
 	struct bucket buckets[BUCKETS];
 };
@@ -100,8 +100,7 @@ enum result dns_resolver_create(const struct dns_resolver_config *config,
 	for (size_t i = 0; i < BUCKETS; i++)
 		list_init(&resolver->buckets[i].waiting);
 	resolver->key = make_key(resolver);
-	enum result r =
-		slab_init(&resolver->flights, sizeof(struct dns_flight), DNS_FLIGHTS_MAX);
+	enum result r = slab_init(&resolver->flights, sizeof(struct dns_flight), DNS_FLIGHTS_MAX);
 	if (r != RESULT_OK) {
 		free(resolver);
 		return fail_set(fail, r, "no memory for the resolver");
@@ -184,7 +183,8 @@ static void put_why(
 		buf_put_cstr(why, "bogus");
 		if (result->why_bogus != NULL) {
 			buf_put_cstr(why, ": ");
-			buf_put_text(why, text_cut(text_trim(text_of(result->why_bogus)), buf_room(why)));
+			buf_put_text(why,
+				text_cut(text_trim(text_of(result->why_bogus)), buf_room(why)));
 		}
 	} else if (dns_rcode_name(bits->rcode) != NULL) {
 		buf_put_cstr(why, dns_rcode_name(bits->rcode));
@@ -196,8 +196,8 @@ static void put_why(
 	}
 }
 
-static void take_records(struct dns_resolver *resolver, const struct ub_result *result,
-	struct dns_answer *answer)
+static void take_records(
+	struct dns_resolver *resolver, const struct ub_result *result, struct dns_answer *answer)
 {
 	size_t count = 0;
 	for (; result->data[count] != NULL && count < RECORDS_MAX; count++)
@@ -210,8 +210,8 @@ static void take_records(struct dns_resolver *resolver, const struct ub_result *
 }
 
 /* DNS-36: lower case, no dot at the end. `memory` holds the name as long as the answer. */
-static void take_canonical_name(const char *name, char memory[static DNS_NAME_TEXT_SIZE],
-	struct dns_answer *answer)
+static void take_canonical_name(
+	const char *name, char memory[static DNS_NAME_TEXT_SIZE], struct dns_answer *answer)
 {
 	struct text text = text_cut(text_of(name), DNS_NAME_TEXT_SIZE - 1);
 	if (text.len > 1 && text.data[text.len - 1] == '.')
@@ -250,6 +250,7 @@ static void answer_query(struct dns_resolver *resolver, struct dns_query *query,
 	struct dns_answer answer = failure(query, buf_text(&why));
 	char canonical[DNS_NAME_TEXT_SIZE];
 	if (class != DNS_FAILURE) {
+		CHECK(result != NULL);
 		answer.class = class;
 		answer.ttl_s = ttl_of(class, result);
 		answer.nxdomain = bits.rcode == DNS_RCODE_NXDOMAIN;
@@ -337,6 +338,7 @@ static void send_waiting(struct dns_resolver *resolver)
 		if (!may_send(bucket))
 			continue; /* cancelled meanwhile */
 		struct list_node *node = list_pop_front(&bucket->waiting);
+		CHECK(node != NULL);
 		resolver->waiting_count--;
 		send_query(resolver, bucket, CONTAINER_OF(node, struct dns_query, node));
 		make_ready(resolver, bucket);
@@ -412,8 +414,7 @@ enum result dns_resolver_process(struct dns_resolver *resolver, struct fail *fai
 	send_waiting(resolver);
 	if (error == 0)
 		return RESULT_OK;
-	return fail_set(
-		fail, RESULT_IO, "libunbound's worker is gone: %s", ub_strerror(error));
+	return fail_set(fail, RESULT_IO, "libunbound's worker is gone: %s", ub_strerror(error));
 }
 
 /* ---- does validation work here? ---- */

@@ -62,10 +62,11 @@ struct dns_query {
 	void *context;
 };
 
-/* Makes the context and reads the trust anchor; asks nothing yet, but starts no thread either, so
- * call it before or after other threads start. RESULT_INVALID: the forwarder or the anchor file
- * cannot be used, `fail` says which and why. A default anchor that is nowhere to be found is no
- * error: the resolver works, all answers are insecure, and the self-test says so. */
+/* Makes the context and reads the trust anchor; no packet is sent. Call it before other threads start
+ * (libunbound sets up its hash seeds in here). Its own thread begins with the first question and
+ * inherits the signal mask of the thread that asks it. RESULT_INVALID: the forwarder or the anchor
+ * file cannot be used, `fail` says which and why. A default anchor that is nowhere to be found is
+ * no error: the resolver works, all answers are insecure, and the self-test says so. */
 MUST_USE enum result dns_resolver_create(const struct dns_resolver_config *config,
 	struct dns_resolver **out_resolver, struct fail *fail);
 

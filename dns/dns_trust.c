@@ -21,21 +21,25 @@ enum dns_trust dns_trust_judge(const struct dns_trust_facts *facts, struct buf *
 			"DNSSEC validation works: the root is secure by the anchor in %s", anchor);
 		break;
 	case DNS_TRUST_NO_ANCHOR:
-		buf_printf(out_sentence, "DNSSEC validation is off and DANE unavailable: no trust "
+		buf_printf(out_sentence,
+			"DNSSEC validation is off and DANE unavailable: no trust "
 			"anchor was found; install dns-root-data or give --trust-anchor");
 		break;
 	case DNS_TRUST_INSECURE:
-		buf_printf(out_sentence, "DNSSEC validation does not work and DANE is unavailable: "
-			"the anchor in %s is not one of the root", anchor);
+		buf_printf(out_sentence,
+			"DNSSEC validation does not work and DANE is unavailable: "
+			"the anchor in %s is not one of the root",
+			anchor);
 		break;
 	case DNS_TRUST_BOGUS:
-		buf_printf(out_sentence, "DNSSEC validation of the root fails, so every look-up will: "
-			"check the anchor in %s, the clock and the resolver; %.*s", anchor,
-			TEXT_ARG(why));
+		buf_printf(out_sentence,
+			"DNSSEC validation of the root fails, so every look-up will: "
+			"check the anchor in %s, the clock and the resolver; %.*s",
+			anchor, TEXT_ARG(why));
 		break;
 	case DNS_TRUST_UNREACHABLE:
-		buf_printf(out_sentence,
-			"the root of the DNS cannot be reached: %.*s", TEXT_ARG(why));
+		buf_printf(
+			out_sentence, "the root of the DNS cannot be reached: %.*s", TEXT_ARG(why));
 		break;
 	}
 	return trust;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "engine/base/check.h"
 
-static char to_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+static char to_lower(char c) { return (char)text_lower((uint8_t)c); }
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -84,15 +84,11 @@ static enum domain_name_fault fault_of_idn2(int code)
 	 * a moment, and a process without 1 KiB to give has nothing better to do than to end. */
 	CHECK(code != IDN2_MALLOC);
 	switch (code) {
-	case IDN2_ENCODING_ERROR:
-		return DOMAIN_NAME_UTF8;
-	case IDN2_TOO_BIG_DOMAIN:
-		return DOMAIN_NAME_TOO_LONG;
+	case IDN2_ENCODING_ERROR: return DOMAIN_NAME_UTF8;
+	case IDN2_TOO_BIG_DOMAIN: return DOMAIN_NAME_TOO_LONG;
 	case IDN2_TOO_BIG_LABEL:
-	case IDN2_PUNYCODE_BIG_OUTPUT:
-		return DOMAIN_NAME_LABEL_TOO_LONG;
-	case IDN2_HYPHEN_STARTEND:
-		return DOMAIN_NAME_HYPHEN;
+	case IDN2_PUNYCODE_BIG_OUTPUT: return DOMAIN_NAME_LABEL_TOO_LONG;
+	case IDN2_HYPHEN_STARTEND: return DOMAIN_NAME_HYPHEN;
 	default: /* the library's codes, of which new versions may have more */
 		return DOMAIN_NAME_IDN;
 	}
@@ -156,7 +152,8 @@ static enum domain_name_fault to_ascii(struct text name, char out_name[static DO
 	return domain_name_check((struct text){ .data = out_name, .len = strlen(out_name) });
 }
 
-enum domain_name_fault domain_name_to_ascii(struct text name, char out_name[static DOMAIN_NAME_SIZE])
+enum domain_name_fault domain_name_to_ascii(
+	struct text name, char out_name[static DOMAIN_NAME_SIZE])
 {
 	enum domain_name_fault fault = to_ascii(without_trailing_dot(name), out_name);
 	if (fault != DOMAIN_NAME_OK)
@@ -167,28 +164,18 @@ enum domain_name_fault domain_name_to_ascii(struct text name, char out_name[stat
 const char *domain_name_fault_text(enum domain_name_fault fault)
 {
 	switch (fault) {
-	case DOMAIN_NAME_OK:
-		return "is a domain name";
-	case DOMAIN_NAME_EMPTY:
-		return "is empty";
-	case DOMAIN_NAME_TOO_LONG:
-		return "has more than 253 octets";
-	case DOMAIN_NAME_LABEL_EMPTY:
-		return "has an empty label";
-	case DOMAIN_NAME_LABEL_TOO_LONG:
-		return "has a label of more than 63 octets";
+	case DOMAIN_NAME_OK: return "is a domain name";
+	case DOMAIN_NAME_EMPTY: return "is empty";
+	case DOMAIN_NAME_TOO_LONG: return "has more than 253 octets";
+	case DOMAIN_NAME_LABEL_EMPTY: return "has an empty label";
+	case DOMAIN_NAME_LABEL_TOO_LONG: return "has a label of more than 63 octets";
 	case DOMAIN_NAME_OCTET:
 		return "has a character that is not a letter, digit, hyphen or underscore";
-	case DOMAIN_NAME_HYPHEN:
-		return "has a label that begins or ends with a hyphen";
-	case DOMAIN_NAME_ADDRESS:
-		return "looks like an address and is not in brackets";
-	case DOMAIN_NAME_UTF8:
-		return "is not UTF-8";
-	case DOMAIN_NAME_IDN:
-		return "has characters that IDNA 2008 does not allow";
-	case DOMAIN_NAME_FAULTS:
-		break;
+	case DOMAIN_NAME_HYPHEN: return "has a label that begins or ends with a hyphen";
+	case DOMAIN_NAME_ADDRESS: return "looks like an address and is not in brackets";
+	case DOMAIN_NAME_UTF8: return "is not UTF-8";
+	case DOMAIN_NAME_IDN: return "has characters that IDNA 2008 does not allow";
+	case DOMAIN_NAME_FAULTS: break;
 	}
 	UNREACHABLE("a fault that is not in the enum");
 }

@@ -8,7 +8,7 @@ static const struct {
 	enum route_kind kind;
 } causes[ROUTE_CAUSES] = {
 	[ROUTE_CAUSE_NONE] = { "NONE", "", "", ROUTE_HOSTS },
-#define CAUSE(name_, kind_, status_, sentence_) \
+#define CAUSE(name_, kind_, status_, sentence_)                                                    \
 	[ROUTE_CAUSE_##name_] = { #name_, status_, sentence_, ROUTE_##kind_ },
 #include "engine/route/route_cause.def"
 #undef CAUSE

@@ -10,8 +10,7 @@ struct family {
 	bool secure;
 };
 
-static void read_family(
-	struct family *family, const struct dns_answer *answer, bool allow_private)
+static void read_family(struct family *family, const struct dns_answer *answer, bool allow_private)
 {
 	*family = (struct family){ .secure = answer->class == DNS_SECURE_DATA };
 	for (size_t i = 0; i < answer->rdata_count; i++) {
@@ -36,8 +35,7 @@ static void add_addresses(struct route_draft *draft, struct route_host *host,
 	size_t count = v6->count + v4->count;
 	if (count > ROUTE_ADDRESSES_MAX)
 		count = ROUTE_ADDRESSES_MAX;
-	struct route_address *out =
-		arena_alloc_array(&draft->route->arena, count, sizeof *out);
+	struct route_address *out = arena_alloc_array(&draft->route->arena, count, sizeof *out);
 	if (out == NULL)
 		return; /* the end of the draft sees that the arena is full */
 	size_t used = 0;
@@ -84,8 +82,8 @@ static void set_without_address(struct route_draft *draft, struct route_host *ho
 	else if (aaaa->class == DNS_FAILURE)
 		set_state(draft, host, ROUTE_HOST_WAITS, "has no AAAA answer now: ", aaaa->why);
 	else if (v4->malformed > 0 || v6->malformed > 0)
-		set_state(draft, host, ROUTE_HOST_WAITS, "has malformed address records",
-			TEXT_EMPTY);
+		set_state(
+			draft, host, ROUTE_HOST_WAITS, "has malformed address records", TEXT_EMPTY);
 	else if (v4->refused > 0)
 		set_refused(draft, host, &v4->refused_ip);
 	else if (v6->refused > 0)
@@ -97,8 +95,7 @@ static void set_without_address(struct route_draft *draft, struct route_host *ho
 }
 
 /* Of an answer with data: both families have the same aliases. */
-static const struct dns_answer *with_data(
-	const struct dns_answer *a, const struct dns_answer *aaaa)
+static const struct dns_answer *with_data(const struct dns_answer *a, const struct dns_answer *aaaa)
 {
 	if (dns_class_has_data(a->class))
 		return a;
@@ -123,22 +120,19 @@ static void fill_alias(struct route_draft *draft, struct route_host *host,
 	host->canonical = route_draft_text(draft, found->canonical_name);
 	/* DNS-08: an error in the aliases is an error of the whole look-up. */
 	if (domain_name_check(found->canonical_name) != DOMAIN_NAME_OK) {
-		set_state(draft, host, ROUTE_HOST_WAITS, "is an alias of no valid host name: ",
-			found->canonical_name);
+		set_state(draft, host, ROUTE_HOST_WAITS,
+			"is an alias of no valid host name: ", found->canonical_name);
 		return;
 	}
 	host->first_alias_secure = host->address_secure;
 	if (answers->alias == NULL)
 		return;
 	switch (answers->alias->class) {
-	case DNS_SECURE_DATA:
-		host->first_alias_secure = true;
-		return;
-	case DNS_INSECURE_DATA:
-		return;
+	case DNS_SECURE_DATA: host->first_alias_secure = true; return;
+	case DNS_INSECURE_DATA: return;
 	case DNS_FAILURE:
-		set_state(draft, host, ROUTE_HOST_WAITS, "has no CNAME answer now: ",
-			answers->alias->why);
+		set_state(draft, host, ROUTE_HOST_WAITS,
+			"has no CNAME answer now: ", answers->alias->why);
 		return;
 	case DNS_SECURE_DENIAL:
 	case DNS_INSECURE_DENIAL:

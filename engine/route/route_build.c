@@ -115,8 +115,7 @@ static void finish(struct route_build *build, struct route *route)
 	build->done(build, route);
 }
 
-static void finish_with_cause(
-	struct route_build *build, enum route_cause cause, struct text detail)
+static void finish_with_cause(struct route_build *build, enum route_cause cause, struct text detail)
 {
 	finish(build, route_draft_end_cause(&build->draft, cause, now_ns(build), detail));
 }
@@ -151,8 +150,8 @@ static void finish_with_hosts(struct route_build *build)
 		unusable = ROUTE_CAUSE_ROUTE_UNUSABLE; /* a mistake of ours bounces nothing */
 	else if (build->own_dropped)
 		unusable = ROUTE_CAUSE_LOOP; /* MX-15: no better host exists than we are */
-	finish(build, route_draft_end_hosts(
-		draft, ROUTE_CAUSE_HOSTS_FAILED, unusable, now_ns(build)));
+	finish(build,
+		route_draft_end_hosts(draft, ROUTE_CAUSE_HOSTS_FAILED, unusable, now_ns(build)));
 }
 
 static void on_host_answer(struct route_build *build, struct route_lookup *lookup)
@@ -238,12 +237,8 @@ static void on_mx(struct route_build *build)
 	struct route_mx_list list;
 	route_mx_read(&list, answer, rules->own_names, rules->own_names_count, rules->random);
 	switch (list.verdict) {
-	case ROUTE_MX_HOSTS:
-		start_mx_hosts(build, &list);
-		return;
-	case ROUTE_MX_IMPLICIT:
-		start_implicit_host(build);
-		return;
+	case ROUTE_MX_HOSTS: start_mx_hosts(build, &list); return;
+	case ROUTE_MX_IMPLICIT: start_implicit_host(build); return;
 	case ROUTE_MX_CAUSE:
 		finish_with_cause(build, list.cause, detail_of_cause(list.cause, answer));
 		return;
@@ -251,12 +246,12 @@ static void on_mx(struct route_build *build)
 	UNREACHABLE("a verdict that is not in the enum");
 }
 
-bool route_build_start(struct route_build *build, struct route_build_env *env,
-	struct text domain, const struct route_option *option, route_build_done_fn *done)
+bool route_build_start(struct route_build *build, struct route_build_env *env, struct text domain,
+	const struct route_option *option, route_build_done_fn *done)
 {
 	*build = (struct route_build){ .magic = ROUTE_BUILD_MAGIC, .env = env, .done = done };
-	if (!route_draft_begin(&build->draft, domain,
-		option != NULL ? ROUTE_FROM_OPTION : ROUTE_FROM_MX))
+	if (!route_draft_begin(
+		    &build->draft, domain, option != NULL ? ROUTE_FROM_OPTION : ROUTE_FROM_MX))
 		return false;
 	struct route *route = build->draft.route;
 	build->wants_dane = route_rules_wants_dane(env->rules, domain);

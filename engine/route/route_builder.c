@@ -14,10 +14,10 @@ enum {
 	LOOKUP_DEFAULT_S = 30,
 	/* Domains at a time: as many as fill the places of dns_resolver with MX questions. */
 	BUILDS_DEFAULT = 2048,
-	/* A route of an ordinary domain takes 2 to 4 KB. */
+	/* A route of an ordinary domain takes 1 to 2 KB. */
 	CACHE_DEFAULT = 32768,
 };
-#define NS_PER_S 1000000000ull
+#define NS_PER_S            1000000000ull
 #define ROUTE_BUILDER_MAGIC 0x40b01de4u
 
 /* One domain being looked up, and who waits for it. */
@@ -36,7 +36,7 @@ struct route_builder {
 	struct route_cache cache;
 	struct hash_map jobs_by_domain;
 	struct slab jobs;
-	struct list queue;       /* requests for which no job was free */
+	struct list queue; /* requests for which no job was free */
 	size_t queue_count;
 	struct route *no_memory; /* what is answered when a route cannot even be begun */
 	uint64_t built_count, hits_count, joined_count;
@@ -76,8 +76,8 @@ static enum result init_parts(
 	r = hash_map_init(&builder->jobs_by_domain, 0, &key, key_of_job);
 	if (r != RESULT_OK)
 		goto no_map;
-	r = route_cache_init(&builder->cache,
-		config->cache_max > 0 ? config->cache_max : CACHE_DEFAULT, &key);
+	r = route_cache_init(
+		&builder->cache, config->cache_max > 0 ? config->cache_max : CACHE_DEFAULT, &key);
 	if (r == RESULT_OK)
 		return RESULT_OK;
 	hash_map_deinit(&builder->jobs_by_domain);
@@ -107,7 +107,8 @@ enum result route_builder_create(const struct route_builder_config *config,
 		.resolver = config->resolver,
 		.wheel = config->wheel,
 		.rules = &builder->rules,
-		.lookup_ns = config->lookup_ns > 0 ? config->lookup_ns : LOOKUP_DEFAULT_S * NS_PER_S,
+		.lookup_ns =
+			config->lookup_ns > 0 ? config->lookup_ns : LOOKUP_DEFAULT_S * NS_PER_S,
 	};
 	*out_builder = builder;
 	return RESULT_OK;
@@ -190,8 +191,7 @@ static enum started start_job(struct route_builder *builder, struct route_reques
 /* Joins the look-up that is under way for the domain, if there is one. */
 static bool join_job(struct route_builder *builder, struct route_request *request)
 {
-	struct hash_node *node =
-		hash_map_find(&builder->jobs_by_domain, text_of(request->domain));
+	struct hash_node *node = hash_map_find(&builder->jobs_by_domain, text_of(request->domain));
 	if (node == NULL)
 		return false;
 	builder->joined_count++;
@@ -228,7 +228,7 @@ static void pump(struct route_builder *builder)
 			builder->hits_count++;
 			deliver(request, known);
 		} else if (!join_job(builder, request) &&
-			start_job(builder, request) == STARTED_NO_MEMORY) {
+			   start_job(builder, request) == STARTED_NO_MEMORY) {
 			deliver(request, builder->no_memory);
 		}
 	}
@@ -257,8 +257,8 @@ static void on_built(struct route_build *build, struct route *route)
 /* ---- what the resolver thread calls ---- */
 
 /* Brings the domain into the form of its queue key; what needs no look-up is made at once. */
-static struct route *make_without_lookup(struct route_builder *builder, struct text domain,
-	char out_name[static DOMAIN_NAME_SIZE])
+static struct route *make_without_lookup(
+	struct route_builder *builder, struct text domain, char out_name[static DOMAIN_NAME_SIZE])
 {
 	const struct route_rules *rules = &builder->rules;
 	bool is_literal = domain.len > 0 && domain.data[0] == '[';
@@ -272,8 +272,8 @@ static struct route *make_without_lookup(struct route_builder *builder, struct t
 	struct text name = is_literal ? domain : text_of(out_name);
 	const struct route_option *option = route_rules_option(rules, name);
 	if (option != NULL && option->address.family != IP_FAMILY_NONE)
-		return or_no_memory(builder,
-			route_rules_make_address(rules, name, option, now_ns(builder)));
+		return or_no_memory(
+			builder, route_rules_make_address(rules, name, option, now_ns(builder)));
 	if (!is_literal)
 		return NULL;
 	if (option == NULL || domain.len > DOMAIN_NAME_MAX)
@@ -305,14 +305,9 @@ struct route *route_builder_get(struct route_builder *builder, struct text domai
 	if (join_job(builder, request))
 		return NULL;
 	switch (start_job(builder, request)) {
-	case STARTED:
-		return NULL;
-	case STARTED_NO_JOB:
-		enqueue(builder, request);
-		return NULL;
-	case STARTED_NO_MEMORY:
-		request->pending = false;
-		return route_ref(builder->no_memory);
+	case STARTED: return NULL;
+	case STARTED_NO_JOB: enqueue(builder, request); return NULL;
+	case STARTED_NO_MEMORY: request->pending = false; return route_ref(builder->no_memory);
 	}
 	UNREACHABLE("a way to start that is not in the enum");
 }

@@ -84,8 +84,8 @@ void route_draft_add_step(struct route_draft *draft, const struct dns_answer *an
 {
 	struct route *route = draft->route;
 	if (draft->steps == NULL) {
-		draft->steps = arena_alloc_array(
-			&route->arena, ROUTE_STEPS_MAX, sizeof *draft->steps);
+		draft->steps =
+			arena_alloc_array(&route->arena, ROUTE_STEPS_MAX, sizeof *draft->steps);
 		if (draft->steps == NULL)
 			return;
 		route->steps = draft->steps;

@@ -15,7 +15,7 @@
 
 enum {
 	/* Most routes have one to three hosts and fit in one chunk. */
-	ROUTE_DRAFT_CHUNK_BYTES = 2048,
+	ROUTE_DRAFT_CHUNK_BYTES = 1024,
 	/* 20 hosts with 10 addresses and two names of 253 octets each are 24 KB; with the steps of
 	 * `explain`, 80 KB. */
 	ROUTE_DRAFT_BYTES_MAX = 192 * 1024,

@@ -23,8 +23,7 @@ static bool comes_before(const struct route_mx_host *a, const struct route_mx_ho
 static void remove_at(struct route_mx_list *list, size_t at)
 {
 	list->count--;
-	memmove(&list->hosts[at], &list->hosts[at + 1],
-		(list->count - at) * sizeof list->hosts[0]);
+	memmove(&list->hosts[at], &list->hosts[at + 1], (list->count - at) * sizeof list->hosts[0]);
 }
 
 /* Keeps the list sorted, each name once with its best preference, and at most
@@ -46,8 +45,7 @@ static void insert(struct route_mx_list *list, const struct route_mx_host *host)
 		return;
 	if (list->count == ROUTE_HOSTS_MAX)
 		list->count--;
-	memmove(&list->hosts[at + 1], &list->hosts[at],
-		(list->count - at) * sizeof list->hosts[0]);
+	memmove(&list->hosts[at + 1], &list->hosts[at], (list->count - at) * sizeof list->hosts[0]);
 	list->hosts[at] = *host;
 	list->count++;
 }

@@ -18,8 +18,8 @@ static enum result parse_bracketed(struct text text, struct route_option *option
 	struct text inside = text_skip(text_cut(text, end == TEXT_NONE ? 0 : end), 1);
 	struct text after = text_skip(text, end == TEXT_NONE ? text.len : end + 1);
 	if (ip_address_parse(inside, &option->address) != RESULT_OK)
-		return fail_set(fail, RESULT_INVALID, "\"%.*s\" is no address in brackets",
-			TEXT_ARG(text));
+		return fail_set(
+			fail, RESULT_INVALID, "\"%.*s\" is no address in brackets", TEXT_ARG(text));
 	if (after.len == 0)
 		return RESULT_OK;
 	if (after.data[0] != ':')

@@ -10,8 +10,8 @@ static enum result parse_names(
 	struct text name;
 	while (text_split(&names, '|', &name)) {
 		if (option->names_count == SECURITY_NAMES_MAX)
-			return fail_set(fail, RESULT_INVALID, "more than %d names",
-				SECURITY_NAMES_MAX);
+			return fail_set(
+				fail, RESULT_INVALID, "more than %d names", SECURITY_NAMES_MAX);
 		char *out_name = option->names[option->names_count++];
 		enum domain_name_fault fault = domain_name_to_ascii(name, out_name);
 		if (fault != DOMAIN_NAME_OK)
@@ -21,14 +21,15 @@ static enum result parse_names(
 	return RESULT_OK;
 }
 
-static enum result parse_level(
-	struct text text, struct route_tls_option *option, struct fail *fail)
+static enum result parse_level(struct text text, struct route_tls_option *option, struct fail *fail)
 {
 	size_t colon = text_find(text, ':');
 	struct text level = colon == TEXT_NONE ? text : text_cut(text, colon);
 	if (!tls_level_parse(level, &option->level))
-		return fail_set(fail, RESULT_INVALID, "\"%.*s\" is no level: say none, may, audit, "
-			"dane, encrypt, dane-only or secure", TEXT_ARG(level));
+		return fail_set(fail, RESULT_INVALID,
+			"\"%.*s\" is no level: say none, may, audit, "
+			"dane, encrypt, dane-only or secure",
+			TEXT_ARG(level));
 	if (colon == TEXT_NONE)
 		return RESULT_OK;
 	if (option->level != TLS_LEVEL_SECURE)
@@ -77,11 +78,8 @@ const char *route_policy_demand(const struct route_tls_option *option, struct te
 	switch (option != NULL ? option->level : TLS_LEVEL_DANE) {
 	case TLS_LEVEL_DANE:
 	case TLS_LEVEL_MAY:
-	case TLS_LEVEL_AUDIT:
-		return NULL;
-	case TLS_LEVEL_NONE:
-		out_demand->need = SECURITY_NEED_NONE;
-		return NULL;
+	case TLS_LEVEL_AUDIT: return NULL;
+	case TLS_LEVEL_NONE: out_demand->need = SECURITY_NEED_NONE; return NULL;
 	case TLS_LEVEL_ENCRYPT:
 		out_demand->need = SECURITY_NEED_ENCRYPT;
 		out_demand->cleartext_allowed = false;
@@ -96,8 +94,7 @@ const char *route_policy_demand(const struct route_tls_option *option, struct te
 		out_demand->need = SECURITY_NEED_SECURE;
 		out_demand->cleartext_allowed = false;
 		return demand_names(option, domain, arena, out_demand);
-	case TLS_LEVEL_COUNT:
-		break;
+	case TLS_LEVEL_COUNT: break;
 	}
 	UNREACHABLE("a level that is not in the table");
 }

@@ -13,8 +13,8 @@ enum result route_rules_init(struct route_rules *rules, const struct route_build
 		.allow_private = config->allow_private,
 		.keep_steps = config->keep_steps,
 	};
-	enum result r = domain_index_init(&rules->options, config->options,
-		sizeof config->options[0], config->options_count);
+	enum result r = domain_index_init(
+		&rules->options, config->options, sizeof config->options[0], config->options_count);
 	if (r != RESULT_OK)
 		return r;
 	r = domain_index_init(&rules->tls_options, config->tls_options,
@@ -45,7 +45,7 @@ bool route_rules_wants_dane(const struct route_rules *rules, struct text domain)
 {
 	const struct route_tls_option *option = route_rules_tls_option(rules, domain);
 	return option == NULL ||
-		(option->level != TLS_LEVEL_NONE && option->level != TLS_LEVEL_MAY);
+	       (option->level != TLS_LEVEL_NONE && option->level != TLS_LEVEL_MAY);
 }
 
 void route_rules_set_demand(
@@ -82,18 +82,16 @@ static bool parse_literal(struct text literal, struct ip_address *out_address)
 	struct text tag = TEXT("IPv6:");
 	bool tagged = text_starts_nocase(inside, tag);
 	return ip_address_parse(text_skip(inside, tagged ? tag.len : 0), out_address) ==
-		RESULT_OK &&
-		out_address->family == (tagged ? IP_FAMILY_6 : IP_FAMILY_4);
+		       RESULT_OK &&
+	       out_address->family == (tagged ? IP_FAMILY_6 : IP_FAMILY_4);
 }
 
 static struct route *end_with_address(const struct route_rules *rules, struct route_draft *draft,
-	const struct ip_address *address, uint16_t port, enum route_cause unusable,
-	uint64_t now_ns)
+	const struct ip_address *address, uint16_t port, enum route_cause unusable, uint64_t now_ns)
 {
 	if (route_draft_add_hosts(draft, 1)) {
 		draft->hosts[0].port = port;
-		route_address_fill_literal(
-			draft, &draft->hosts[0], address, rules->allow_private);
+		route_address_fill_literal(draft, &draft->hosts[0], address, rules->allow_private);
 		route_rules_set_demand(rules, draft, &draft->hosts[0]);
 	}
 	return route_draft_end_hosts(draft, ROUTE_CAUSE_ROUTE_UNUSABLE, unusable, now_ns);
