@@ -14,7 +14,8 @@ void throttle_init(struct throttle *t, uint32_t sessions_max, uint64_t back_off_
 	CHECK(sessions_max > 0);
 	*t = (struct throttle){
 		.sessions_max = sessions_max,
-		.sessions_now = sessions_max < THROTTLE_SESSIONS_FIRST ? sessions_max : THROTTLE_SESSIONS_FIRST,
+		.sessions_now =
+			sessions_max < THROTTLE_SESSIONS_FIRST ? sessions_max : THROTTLE_SESSIONS_FIRST,
 		.is_starting = true,
 		.back_off_first_ns = back_off_first_ns != 0 ? back_off_first_ns : BACK_OFF_FIRST_NS,
 	};
@@ -56,11 +57,17 @@ static void window_add(struct throttle *t, bool is_block)
 	t->window_next = (uint16_t)((t->window_next + 1) % THROTTLE_WINDOW);
 }
 
+void throttle_on_session_up(struct throttle *t)
+{
+	if (t->is_starting && t->sessions_now < t->sessions_max)
+		t->sessions_now++;
+}
+
 void throttle_on_good(struct throttle *t)
 {
 	window_add(t, false);
 	t->backs_off_in_row = 0;
-	if (++t->good_in_row < THROTTLE_RECOVER_REPLIES && !t->is_starting)
+	if (++t->good_in_row < THROTTLE_RECOVER_REPLIES)
 		return;
 	t->good_in_row = 0;
 	if (t->sessions_now < t->sessions_max)

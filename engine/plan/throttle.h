@@ -31,7 +31,7 @@ enum throttle_state {
 struct throttle {
 	uint32_t sessions_max;       /* the operator's limit */
 	uint32_t sessions_now;       /* what we allow ourselves at present */
-	bool is_starting;            /* no trouble yet: each good reply adds a session */
+	bool is_starting;            /* no trouble yet: each session that comes up allows another */
 	uint32_t good_in_row;        /* replies since the last trouble, for recovery */
 	uint32_t backs_off_in_row;   /* connection failures without a success between */
 	enum throttle_state state;   /* why blocked_until_ns lies ahead; may be stale once it is past */
@@ -47,6 +47,9 @@ void throttle_init(struct throttle *t, uint32_t sessions_max, uint64_t back_off_
 /* May work be handed out at this instant, and if not, why not? */
 enum throttle_state throttle_state_at(const struct throttle *t, uint64_t now_ns);
 
+/* A session was greeted and is ready for mail: at the start that allows one more, so that their number
+ * doubles with each round trip of setting them up, and a dead site costs two connections. */
+void throttle_on_session_up(struct throttle *t);
 /* A transaction went through. */
 void throttle_on_good(struct throttle *t);
 /* 421 anywhere, MAIL 4xx: half the sessions and a pause of some seconds. */

@@ -1,8 +1,7 @@
 /* One attempt: some recipients of one message, all of one domain, on their way over its hosts.
- *
  * Made by the scheduler when a message has been read, leased to a worker, given to the recorder with a
- * fate for every recipient, and back to the scheduler, which keeps what was deferred in the same
- * object until its next time. Owned by one thread at a time. */
+ * fate for every recipient, and back to the scheduler, which keeps what was deferred until its next time.
+ * Owned by one thread at a time. */
 #ifndef ENGINE_RUN_ATTEMPT_H
 #define ENGINE_RUN_ATTEMPT_H
 
@@ -24,11 +23,10 @@ struct domain;
 struct lease;
 struct site;
 struct source;
-
 #define ATTEMPT_MAGIC 0xa77e3975u
 
 enum {
-	ATTEMPT_REASON_MAX = 480,   /* the hosts tried, each with its trouble; cut when longer */
+	ATTEMPT_REASON_MAX = 480,   /* the hosts tried, each with its trouble */
 	ATTEMPT_LAST_MAX = 320,     /* what is kept of the last pass while it waits */
 	ATTEMPT_TEXTS_BASE = 512,   /* replies kept: room for one long one, */
 	ATTEMPT_TEXTS_RCPT = 80,    /* and some for each recipient (equal replies are kept once) */
@@ -77,10 +75,8 @@ struct attempt_rcpt {
 	uint8_t lacks;              /* enum smtp_cause: what the hosts so far lacked for it; 0: nothing */
 	bool counts_as_attempt;
 };
-
 enum { ATTEMPT_FACTS_MAX = 8 }; /* hosts that answered in one pass; the last one is reused */
-
-/* What is needed only from lease to record: not held by what waits. */
+/* Needed only from lease to record: not held by what waits. */
 struct attempt_work {
 	struct smtp_transaction transaction;
 	struct smtp_rcpt_result *results;   /* one for each recipient of the attempt */
@@ -94,8 +90,7 @@ struct attempt_work {
 	uint8_t hosts_refused;              /* hosts that said 521: all of them make a bounce */
 	uint8_t hosts_lacking;              /* hosts that lacked what the message needs */
 	uint8_t hosts_tried;                /* sessions that it was offered to, or that failed for it */
-	struct attempt_rcpt trouble;        /* the last one without a reply about a recipient: what
-	                                     * the open ones get if the pass ends so */
+	struct attempt_rcpt trouble;        /* what open recipients get if the pass ends so */
 	struct heard heard;                 /* for the throttle */
 	struct buf reason;
 	char reason_memory[ATTEMPT_REASON_MAX];
@@ -127,7 +122,7 @@ struct attempt {
 	struct attempt_rcpt rcpts[];
 };
 
-/* NULL: out of memory. The recipients are the caller's to fill in (index, the rest zero). */
+/* NULL: out of memory. The recipients are the caller's to fill in. */
 MUST_USE struct attempt *attempt_create(struct message *message, uint32_t rcpts_count);
 /* Gives back route, body and work. */
 void attempt_destroy(struct attempt *attempt);
@@ -137,8 +132,8 @@ MUST_USE bool attempt_begin_work(struct attempt *attempt);
 void attempt_end_work(struct attempt *attempt);
 
 /* Adds "host [ip]: what" to the reason. */
-void attempt_add_reason(struct attempt *attempt, const char *host, const struct ip_address *ip,
-	const char *what);
+void attempt_add_reason(
+	struct attempt *attempt, const char *host, const struct ip_address *ip, const char *what);
 /* All open recipients get this fate, without a reply; `status` as "4.4.3". */
 void attempt_settle(struct attempt *attempt, enum attempt_fate fate, enum bounce_class bounce_class,
 	const char *status);

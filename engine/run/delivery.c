@@ -62,6 +62,9 @@ static void timer_due(struct timer *timer)
 static void begin(struct delivery *d, struct attempt *attempt)
 {
 	lease_session_busy(d->worker, d);
+	if (!d->is_up)
+		hub_post(d->worker->hub->scheduler, POST_SESSION_UP, d->lease, 0, 0);
+	d->is_up = true;
 	outcome_prepare(attempt);
 	d->begun_count++;
 	smtp_session_begin(&d->smtp, &attempt->work->transaction);

@@ -30,6 +30,7 @@ struct delivery {
 	bool is_idle;                  /* in lease->idle */
 	bool is_quitting;              /* counted in lease->quitting_sessions */
 	bool was_open;                 /* the connection was made */
+	bool is_up;                    /* it was ready for mail once, and the scheduler knows */
 	bool is_ended;                 /* delivery_ended() was called */
 	struct worker *worker;
 	struct lease *lease;

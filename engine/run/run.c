@@ -74,8 +74,8 @@ static enum result make_mailboxes(struct run *run)
 	uint32_t workers = hub->workers_count, sessions = (uint32_t)run->options.sessions;
 	/* To a worker: reads, attempts of its sessions, call-backs, answers to its reports. */
 	uint32_t worker_messages = HUB_READS_MAX + 4 * sessions + HUB_REPORTS_MAX + MAIL_RARE;
-	/* From the workers: what they read, what they heard and returned, slots. */
-	uint32_t from_workers = workers * (HUB_READS_MAX + MAIL_RARE) + 2 * HUB_UNRECORDED_MAX + 2 * sessions;
+	/* From the workers: what they read, sessions, what they heard and returned, slots. */
+	uint32_t from_workers = workers * (HUB_READS_MAX + MAIL_RARE) + 3 * HUB_UNRECORDED_MAX + 4 * sessions;
 	uint32_t scheduler_messages = from_workers + 4 * HUB_FILES_MAX + HUB_ROUTES_MAX +
 		HUB_UNRECORDED_MAX + HUB_SITES_MAX + MAIL_RARE;
 	uint32_t recorder_messages = 2 * HUB_UNRECORDED_MAX + workers * HUB_REPORTS_MAX +

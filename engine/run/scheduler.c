@@ -139,6 +139,9 @@ static void hear_of_work(struct scheduler *s, const struct mailbox_message *mess
 	case POST_READ_DONE:
 		intake_read_done(s, message->object, message->number);
 		break;
+	case POST_SESSION_UP:
+		lease_session_up(s, message->object);
+		break;
 	case POST_HEARD:
 		lease_heard(s, message->object, message->a);
 		break;

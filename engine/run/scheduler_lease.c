@@ -451,6 +451,13 @@ void lease_returned(struct scheduler *s, struct attempt *attempt)
 
 /* ---- what workers hear ---- */
 
+void lease_session_up(struct scheduler *s, struct lease *lease)
+{
+	CHECK_OBJ(lease, LEASE_MAGIC);
+	throttle_on_session_up(&lease->site->throttle);
+	dirty(s, lease->site);
+}
+
 void lease_heard(struct scheduler *s, struct lease *lease, uint64_t packed_heard)
 {
 	CHECK_OBJ(lease, LEASE_MAGIC);

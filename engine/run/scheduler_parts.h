@@ -45,6 +45,7 @@ void lease_queue(struct scheduler *s, struct site *site, struct attempt *attempt
 /* Takes a QUEUED attempt out. */
 void lease_unqueue(struct scheduler *s, struct attempt *attempt);
 void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t count);
+void lease_session_up(struct scheduler *s, struct lease *lease);
 void lease_heard(struct scheduler *s, struct lease *lease, uint64_t packed_heard);
 void leases_turn_end(struct scheduler *s);
 /* Sites that may be worked now: what --once waits for. */

@@ -43,6 +43,7 @@ struct lease {
 	struct list sessions;          /* all open deliveries */
 	struct list idle;              /* those of them without work, last used last */
 	uint32_t fifo_count, sessions_count;
+	uint32_t bodies_awaited;       /* attempts that wait for their body before they join the fifo */
 	uint32_t quitting_sessions;    /* of these, saying goodbye */
 	uint32_t worker_slots;         /* how many sessions it may have */
 	uint32_t worker_called_back;   /* of these, to be returned as sessions get free */

@@ -102,11 +102,11 @@ void lease_session_over(struct worker *w, struct lease *lease)
 static void settle_slots(struct worker *w, struct lease *lease)
 {
 	uint32_t free_slots = lease->worker_slots - lease->sessions_count;
-	uint32_t wanted = lease->fifo_count > 0 ? free_slots : 0;
 	uint32_t called = lease->worker_called_back < free_slots ? lease->worker_called_back : free_slots;
-	uint32_t keep = wanted > called ? wanted - called : 0;
-	if (lease->fifo_count > 0 && keep > lease->fifo_count)
-		keep = lease->fifo_count;
+	uint32_t keep = free_slots - called;
+	uint32_t wanted = lease->fifo_count + lease->bodies_awaited;
+	if (keep > wanted)
+		keep = wanted;
 	give_slots(w, lease, free_slots - keep);
 }
 

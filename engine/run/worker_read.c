@@ -118,9 +118,17 @@ static void without_body(struct worker *w, struct attempt *attempt, enum attempt
 
 static void wait_for_room(struct worker *w, struct attempt *attempt);
 
+/* The wait for the body is over: its lease need not keep a slot for it any more. */
+static struct attempt *body_settled(struct attempt *attempt)
+{
+	CHECK(attempt->lease->bodies_awaited > 0);
+	attempt->lease->bodies_awaited--;
+	return attempt;
+}
+
 static void body_read(struct worker *w, struct reading *reading, enum result r)
 {
-	struct attempt *attempt = reading->attempt;
+	struct attempt *attempt = body_settled(reading->attempt);
 	struct fail fail = reading->read.fail;
 	if (r == RESULT_NOT_FOUND ||
 		(r == RESULT_OK &&
@@ -188,6 +196,7 @@ void read_message(struct worker *w, struct message *message)
 
 void read_body(struct worker *w, struct attempt *attempt)
 {
+	attempt->lease->bodies_awaited++;
 	start(w, attempt->message, attempt);
 }
 
@@ -201,7 +210,7 @@ static void bodyless_due(struct timer *timer)
 	list_splice_back(&again, &w->bodyless);
 	struct list_node *node;
 	while ((node = list_pop_front(&again)) != NULL)
-		read_body(w, CONTAINER_OF(node, struct attempt, node));
+		read_body(w, body_settled(CONTAINER_OF(node, struct attempt, node)));
 }
 
 static void wait_for_room(struct worker *w, struct attempt *attempt)
@@ -210,6 +219,7 @@ static void wait_for_room(struct worker *w, struct attempt *attempt)
 		lease_return(w, attempt);
 		return;
 	}
+	attempt->lease->bodies_awaited++;
 	list_push_back(&w->bodyless, &attempt->node);
 	if (timer_is_running(&w->bodyless_timer))
 		return;
@@ -221,5 +231,5 @@ void reads_drain(struct worker *w)
 {
 	struct list_node *node;
 	while ((node = list_pop_front(&w->bodyless)) != NULL)
-		lease_return(w, CONTAINER_OF(node, struct attempt, node));
+		lease_return(w, body_settled(CONTAINER_OF(node, struct attempt, node)));
 }

@@ -14,16 +14,16 @@ static void begin(struct throttle *t, uint32_t sessions_max)
 	t->sessions_now = sessions_max;
 }
 
-static void a_site_starts_with_two_sessions_and_gets_one_more_for_each_good_reply(void **state)
+static void a_site_starts_with_two_sessions_and_gets_one_more_for_each_that_comes_up(void **state)
 {
 	(void)state;
 	struct throttle t;
 	throttle_init(&t, 4, 0);
 	assert_int_equal(t.sessions_now, 2);
-	throttle_on_good(&t);
+	throttle_on_session_up(&t);
 	assert_int_equal(t.sessions_now, 3);
 	for (int i = 0; i < 10; i++)
-		throttle_on_good(&t);
+		throttle_on_session_up(&t);
 	assert_int_equal(t.sessions_now, 4);
 	throttle_init(&t, 1, 0);
 	assert_int_equal(t.sessions_now, 1);
@@ -36,6 +36,7 @@ static void after_trouble_at_the_start_it_grows_slowly(void **state)
 	throttle_init(&t, 10, SECOND_NS);
 	throttle_on_back_off(&t, 0, 0);
 	assert_int_equal(t.blocked_until_ns, SECOND_NS);
+	throttle_on_session_up(&t);
 	throttle_on_good(&t);
 	assert_int_equal(t.sessions_now, 2);
 }
@@ -150,7 +151,7 @@ static void a_suspension_is_news_only_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_site_starts_with_two_sessions_and_gets_one_more_for_each_good_reply),
+		cmocka_unit_test(a_site_starts_with_two_sessions_and_gets_one_more_for_each_that_comes_up),
 		cmocka_unit_test(after_trouble_at_the_start_it_grows_slowly),
 		cmocka_unit_test(a_421_halves_the_sessions_once),
 		cmocka_unit_test(one_session_always_stays),
