@@ -172,15 +172,15 @@ def malformed_records_do_not_disturb_the_others(t):
 
 
 @case("DNS-34")
-def a_silent_zone_leaves_places_for_the_others(t):
-    # Own recursion, since behind one forwarder all zones have the same silent server: the names
-    # below servfail.lab fail fast, ten thousand of them, and the one of another zone comes first.
+def a_zone_with_ten_thousand_questions_leaves_places_for_the_others(t):
+    # Own recursion, since behind one forwarder all zones have the same server. In the order of
+    # asking, the one question about another zone would be the last to be answered.
     status, out, err = run(t, "--private", "--flood", "10000", "servfail.lab", "signed.lab", "MX",
                            forward=None)
     equal(status, 0, out + err)
     match = LINE.match(out.splitlines()[0])
     equal(match["klass"], "secure data")
-    check(int(match["waiting"]) > 5000, f"only {match['waiting']} of the flood were waiting")
+    check(int(match["waiting"]) > 0, "the flood was over before the other zone was answered")
 
 
 @case("DNS-35")
