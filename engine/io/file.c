@@ -25,6 +25,8 @@ static enum result fail_open(struct fail *fail, int error, const char *name)
 	/* A link on the way (ELOOP), or a way out of the directory (EXDEV). */
 	if (error == ELOOP || error == EXDEV)
 		return fail_set(fail, RESULT_INVALID, "%s is a link or leads out of its directory", name);
+	if (error == ENOTDIR)
+		return fail_set(fail, RESULT_INVALID, "%s is no directory, or leads through none", name);
 	return fail_set_errno(fail, error, "cannot open %s", name);
 }
 

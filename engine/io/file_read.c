@@ -22,8 +22,8 @@ static void finish_errno(struct file_read *read, int error)
 {
 	if (read->cancelled)
 		finish(read, fail_set(&read->fail, RESULT_CANCELLED, "reading a file was cancelled"));
-	else if (error == ELOOP || error == EXDEV)
-		finish(read, fail_set(&read->fail, RESULT_INVALID, "a link"));
+	else if (error == ELOOP || error == EXDEV || error == ENOTDIR)
+		finish(read, fail_set(&read->fail, RESULT_INVALID, "a link, or no directory"));
 	else
 		finish(read, fail_set_errno(&read->fail, error, "cannot read a file"));
 }

@@ -51,8 +51,7 @@ enum result file_scan_next(
 	struct file_scan *scan, struct file_scan_entry *out_entry, struct fail *fail)
 {
 	CHECK(scan->fd >= 0);
-	bool fresh = scan->at == scan->len;
-	if (fresh && !scan->end) {
+	if (scan->len == 0 && !scan->end) {
 		enum result result = fill(scan, fail);
 		if (result != RESULT_OK)
 			return result;
@@ -67,5 +66,7 @@ enum result file_scan_next(
 		describe(dirent, out_entry);
 		return RESULT_OK;
 	}
+	scan->at = 0;
+	scan->len = 0;
 	return scan->end ? RESULT_NOT_FOUND : RESULT_AGAIN;
 }

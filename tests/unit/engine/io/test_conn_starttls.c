@@ -114,33 +114,72 @@ static void a_220_that_came_before_starttls_had_left(void **state)
 	end(&tls_world, &client, raw);
 }
 
-/* No output buffer is free, so the ClientHello has to wait; the peer speaks meanwhile. */
+/* Speaks for the peer from inside a turn. */
+struct speaker {
+	struct io_op op;
+	int raw;
+};
+
+static void speak(struct io_op *op, const struct io_result *result)
+{
+	(void)result;
+	raw_send(CONTAINER_OF(op, struct speaker, op)->raw, injection, 3);
+}
+
+/* No output buffer is free, so the ClientHello has to wait; the peer speaks meanwhile: long before there
+ * is one, at the same moment, or in the turn in which the ClientHello would leave, so late that the
+ * ring has not yet taken it from the socket. */
 static void while_the_client_hello_waits_for_a_flight(void **state)
 {
 	(void)state;
-	for (int before_the_flight = 0; before_the_flight < 2; before_the_flight++) {
+	enum { LONG_BEFORE, SAME_MOMENT, SAME_TURN, CASES };
+	for (int when = 0; when < CASES; when++) {
 		struct tls_world tls_world;
 		struct tls_end client;
+		struct speaker speaker = { 0 };
 		int raw;
 		begin(&tls_world, &client, &raw, 0, 1);
+		speaker.raw = raw;
 		struct flight *taken = flight_acquire(&tls_world.world.pool.flights);
 		assert_non_null(taken);
 		raw_send(raw, GO, strlen(GO));
 		TLS_UNTIL(&tls_world, client.started);
 		assert_int_equal(client.start_result, RESULT_OK);
 		assert_int_equal(client.end.conn.tls_state, CONN_TLS_HELLO);
-		if (before_the_flight) {
+		if (when == LONG_BEFORE) {
 			raw_send(raw, injection, 3);
 			TLS_UNTIL(&tls_world, client.end.failed == 1);
-			flight_release(&tls_world.world.pool.flights, taken);
-		} else {
-			/* The flight is free and the byte is in the socket at the same moment. */
-			flight_release(&tls_world.world.pool.flights, taken);
-			raw_send(raw, injection, 3);
-			TLS_UNTIL(&tls_world, client.end.failed == 1);
+		} else if (when == SAME_TURN) {
+			ring_post(tls_world.world.ring, &speaker.op, speak);
 		}
+		flight_release(&tls_world.world.pool.flights, taken);
+		if (when == SAME_MOMENT)
+			raw_send(raw, injection, 3);
+		TLS_UNTIL(&tls_world, client.end.failed == 1);
 		end(&tls_world, &client, raw);
 	}
+}
+
+/* The ClientHello does not wait for the end of the turn: what is looked for in the socket before it leaves
+ * would else be looked for too early. */
+static void the_client_hello_leaves_at_once(void **state)
+{
+	(void)state;
+	struct tls_world tls_world;
+	struct tls_end client;
+	int raw;
+	char hello[1024];
+	begin(&tls_world, &client, &raw, 0, 0);
+	client.end.on_received = start_late;
+	raw_send(raw, GO, strlen(GO));
+	TLS_UNTIL(&tls_world, client.line_len == strlen(GO));
+	assert_int_equal(conn_start_tls(&client.end.conn, tls_world.client, &tls_world.demand,
+		TEXT_EMPTY, false, 0), RESULT_OK);
+	assert_true(recv(raw, hello, sizeof hello, MSG_DONTWAIT) > 100);
+	end_close(&client.end);
+	end_free(&client.end);
+	close(raw);
+	tls_world_deinit(&tls_world);
 }
 
 /* Behind the ClientHello it is no TLS, and that is all that can be said of it. */
@@ -189,6 +228,7 @@ int main(void)
 		cmocka_unit_test(in_the_socket_before_tls_starts),
 		cmocka_unit_test(a_220_that_came_before_starttls_had_left),
 		cmocka_unit_test(while_the_client_hello_waits_for_a_flight),
+		cmocka_unit_test(the_client_hello_leaves_at_once),
 		cmocka_unit_test(cleartext_behind_the_client_hello_is_a_failure_of_tls),
 		cmocka_unit_test(tls_on_a_connection_that_has_failed_is_refused),
 	};
