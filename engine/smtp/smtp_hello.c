@@ -23,14 +23,6 @@ enum result smtp_hello_write_ehlo(const struct smtp_session *s, struct buf *buf)
 	return smtp_command_hello(buf, "EHLO", s->config->helo);
 }
 
-void smtp_hello_sent_ehlo(struct smtp_session *s)
-{
-	/* RFC 9422 3.6, RFC 3207 4.2: only the newest answer counts (EXT-LIM-02, STLS-05). */
-	smtp_caps_reset(&s->caps);
-	s->hello_seen = false;
-	smtp_session_await(s, SMTP_STEP_EHLO);
-}
-
 void smtp_hello_on_ehlo_line(struct smtp_session *s)
 {
 	bool cut = false;

@@ -52,25 +52,32 @@ static void begin_line(struct smtp_reply_parser *parser)
 	parser->line_is_cut = false;
 }
 
-static void keep(struct smtp_reply_parser *parser, uint8_t c)
+/* Nobody who shows this text later has to think of escapes, NUL or line ends (SMTP-11). */
+static char safe(uint8_t c)
+{
+	if (c == '\t')
+		return ' ';
+	return c < 0x20 || c == 0x7f ? '?' : (char)c;
+}
+
+static void keep(struct smtp_reply_parser *parser, const uint8_t *text, size_t len)
 {
 	if (!parser->keep_text)
 		return;
-	if (parser->line_bytes == SEPARATOR_AT + 1 && parser->text_len > 0 &&
-		parser->text_len < SMTP_REPLY_TEXT_BYTES_MAX) {
+	bool is_first = parser->line_bytes == SEPARATOR_AT + 1;
+	if (is_first && parser->text_len > 0 && parser->text_len < SMTP_REPLY_TEXT_BYTES_MAX) {
 		parser->text[parser->text_len++] = ' ';
 		parser->line_at = parser->text_len;
 	}
-	if (parser->text_len == SMTP_REPLY_TEXT_BYTES_MAX) {
+	size_t room = (size_t)(SMTP_REPLY_TEXT_BYTES_MAX - parser->text_len);
+	if (len > room) {
 		parser->line_is_cut = true;
-		return;
+		len = room;
 	}
-	/* Nobody who shows this text later has to think of escapes, NUL or line ends (SMTP-11). */
-	if (c == '\t')
-		c = ' ';
-	else if (c < 0x20 || c == 0x7f)
-		c = '?';
-	parser->text[parser->text_len++] = (char)c;
+	char *out = parser->text + parser->text_len;
+	for (size_t i = 0; i < len; i++)
+		out[i] = safe(text[i]);
+	parser->text_len = (uint16_t)(parser->text_len + len);
 }
 
 static enum result bad_line(const struct smtp_reply_parser *parser, uint8_t c, struct fail *fail)
@@ -82,25 +89,46 @@ static enum result bad_line(const struct smtp_reply_parser *parser, uint8_t c, s
 		(unsigned)parser->line_bytes + 1);
 }
 
+/* Octets behind the separator, none of them the end of the line. */
+static enum result take_text(
+	struct smtp_reply_parser *parser, const uint8_t *text, size_t len, struct fail *fail)
+{
+	if (len > (size_t)(SMTP_REPLY_LINE_BYTES_MAX - parser->line_bytes))
+		return fail_set(fail, RESULT_TOO_LONG, "a reply line is longer than %d octets",
+			SMTP_REPLY_LINE_BYTES_MAX);
+	keep(parser, text, len);
+	parser->line_bytes = (uint16_t)(parser->line_bytes + len);
+	return RESULT_OK;
+}
+
 /* One octet of a line, its end not among them. */
 static enum result take_octet(struct smtp_reply_parser *parser, uint8_t c, struct fail *fail)
 {
-	if (parser->line_bytes == SMTP_REPLY_LINE_BYTES_MAX)
-		return fail_set(fail, RESULT_TOO_LONG, "a reply line is longer than %d octets",
-			SMTP_REPLY_LINE_BYTES_MAX);
-	if (parser->line_bytes < CODE_DIGITS) {
-		if (!is_digit(c))
-			return bad_line(parser, c, fail);
-		parser->line_code = (uint16_t)(parser->line_code * 10 + (c - '0'));
-	} else if (parser->line_bytes == SEPARATOR_AT) {
+	if (parser->line_bytes > SEPARATOR_AT)
+		return take_text(parser, &c, 1, fail);
+	if (parser->line_bytes == SEPARATOR_AT) {
 		if (c != '-' && c != ' ')
 			return bad_line(parser, c, fail);
 		parser->line_is_last = c == ' ';
 	} else {
-		keep(parser, c);
+		if (!is_digit(c))
+			return bad_line(parser, c, fail);
+		parser->line_code = (uint16_t)(parser->line_code * 10 + (c - '0'));
 	}
 	parser->line_bytes++;
 	return RESULT_OK;
+}
+
+/* How many octets in front are text without any doubt: most of a reply is taken so, at once. */
+static size_t text_run(const struct smtp_reply_parser *parser, const uint8_t *data, size_t len)
+{
+	if (parser->at_line_start || parser->after_cr || parser->line_bytes <= SEPARATOR_AT)
+		return 0;
+	const uint8_t *end = memchr(data, '\n', len);
+	if (end != NULL)
+		len = (size_t)(end - data);
+	end = memchr(data, '\r', len);
+	return end != NULL ? (size_t)(end - data) : len;
 }
 
 /* What `code` a whole line has, against the lines before it. */
@@ -180,6 +208,12 @@ enum smtp_reply_event smtp_reply_read(struct smtp_reply_parser *parser, const ui
 	enum result result = RESULT_OK;
 	size_t used = 0;
 	while (used < len && result == RESULT_OK) {
+		size_t run = text_run(parser, data + used, len - used);
+		if (run > 0) {
+			result = take_text(parser, data + used, run, fail);
+			used += run;
+			continue;
+		}
 		uint8_t c = data[used++];
 		if (parser->done)
 			begin_reply(parser);

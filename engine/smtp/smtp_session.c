@@ -19,7 +19,7 @@ static const struct {
 	on_fn *on;       /* NULL: it has no reply */
 } handlers[SMTP_STEP_COUNT] = {
 	[SMTP_STEP_GREETING] = { NULL, NULL, smtp_hello_on_greeting },
-	[SMTP_STEP_EHLO] = { smtp_hello_write_ehlo, smtp_hello_sent_ehlo, smtp_hello_on_ehlo },
+	[SMTP_STEP_EHLO] = { smtp_hello_write_ehlo, NULL, smtp_hello_on_ehlo },
 	[SMTP_STEP_HELO] = { smtp_hello_write_helo, NULL, smtp_hello_on_helo },
 	[SMTP_STEP_STARTTLS] = { smtp_hello_write_starttls, NULL, smtp_hello_on_starttls },
 	[SMTP_STEP_RSET] = { smtp_mail_write_rset, smtp_mail_sent_rset, smtp_mail_on_rset },
@@ -107,7 +107,7 @@ void smtp_session_settle(struct smtp_session *s)
 	}
 	if (s->queued && s->step == SMTP_STEP_IDLE)
 		start_queued(s);
-	if (s->step == SMTP_STEP_IDLE && s->sending == NULL && !smtp_session_has_mails_left(s))
+	if (s->step == SMTP_STEP_IDLE && !smtp_session_has_mails_left(s))
 		s->quit_wanted = true;
 	if (s->quit_wanted && may_quit_now(s))
 		smtp_session_go(s, SMTP_STEP_QUIT);
@@ -348,6 +348,7 @@ void smtp_session_tls_started(struct smtp_session *s)
 {
 	CHECK_OBJ(s, SMTP_SESSION_MAGIC);
 	CHECK(s->step == SMTP_STEP_HANDSHAKE && !s->tls_active && s->awaited_count == 0);
+	/* RFC 3207 4.2, RFC 9422 3.6: only what is said inside TLS counts (EXT-LIM-02). */
 	smtp_caps_reset(&s->caps);
 	smtp_reply_init(&s->parser);
 	s->learned = 0;

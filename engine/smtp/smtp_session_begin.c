@@ -220,25 +220,20 @@ static uint32_t prepare(struct smtp_session *s, struct smtp_transaction *transac
 	return first;
 }
 
+/* Only what the owner has put in is left. */
 static void clear_results(struct smtp_transaction *transaction)
 {
-	transaction->texts_len = 0;
-	transaction->body_sent = false;
-	transaction->in_doubt = false;
-	transaction->delivered_count = 0;
-	transaction->mail_params = (struct smtp_mail_params){ 0 };
-	transaction->rcpt_dsn = false;
-	transaction->use_bdat = false;
-	transaction->mail_sent = false;
-	transaction->mail_answered = false;
-	transaction->mail_refused = false;
-	transaction->failed = false;
-	transaction->chunk_taken = false;
-	transaction->rcpts_sent = 0;
-	transaction->rcpts_answered = 0;
-	transaction->rcpts_accepted = 0;
-	transaction->last_text_at = 0;
-	transaction->next = NULL;
+	*transaction = (struct smtp_transaction){
+		.envelope = transaction->envelope,
+		.body = transaction->body,
+		.rcpts = transaction->rcpts,
+		.rcpts_count = transaction->rcpts_count,
+		.texts = transaction->texts,
+		.texts_size = transaction->texts_size,
+		.eightbit_as_is = transaction->eightbit_as_is,
+		.requiretls_proven = transaction->requiretls_proven,
+		.owner = transaction->owner,
+	};
 	for (uint32_t i = 0; i < transaction->rcpts_count; i++)
 		transaction->rcpts[i] =
 			(struct smtp_rcpt_result){ .rcpt = transaction->rcpts[i].rcpt };

@@ -79,7 +79,6 @@ static inline enum smtp_verdict smtp_reply_verdict(const struct smtp_reply *repl
 enum result smtp_hello_on_greeting(
 	struct smtp_session *s, const struct smtp_reply *reply, struct fail *fail);
 enum result smtp_hello_write_ehlo(const struct smtp_session *s, struct buf *buf);
-void smtp_hello_sent_ehlo(struct smtp_session *s);
 /* A line of the answer, the last one too. */
 void smtp_hello_on_ehlo_line(struct smtp_session *s);
 enum result smtp_hello_on_ehlo(

@@ -431,6 +431,18 @@ static void each_step_of_a_transaction_has_its_deadline(void **state)
 	}
 }
 
+static void each_whole_reply_is_progress(void **state)
+{
+	(void)state;
+	start_at(AT_MAIL);
+	uint64_t progress = smtp_session_deadline(&f.session).progress;
+	fixture_turn(&f, "250 o", "");
+	assert_true(smtp_session_deadline(&f.session).progress == progress);
+	fixture_turn(&f, "k\r\n", "");
+	assert_true(smtp_session_deadline(&f.session).progress > progress);
+	end_a();
+}
+
 static void each_block_of_a_body_is_progress(void **state)
 {
 	(void)state;
@@ -525,6 +537,7 @@ int main(void)
 		cmocka_unit_test(a_loss_leaves_decided_recipients_alone),
 		cmocka_unit_test(stopped_by_us_at_each_stage),
 		cmocka_unit_test(each_step_of_a_transaction_has_its_deadline),
+		cmocka_unit_test(each_whole_reply_is_progress),
 		cmocka_unit_test(each_block_of_a_body_is_progress),
 		cmocka_unit_test(replies_after_quit_are_all_the_same),
 		cmocka_unit_test(replies_that_contradict_themselves),

@@ -302,7 +302,7 @@ static void octets_behind_the_220_are_injection(void **state)
 			fixture_say(&f, injected, len);
 			assert_int_equal(f.result, RESULT_PROTOCOL);
 			assert_string_equal(f.fail.text, "data after STARTTLS reply");
-			assert_int_equal(f.session.end, SMTP_END_INJECTION);
+			assert_end(SMTP_END_INJECTION, SMTP_STEP_STARTTLS, 0, "");
 			assert_want(SMTP_WANT_CLOSE);
 			fixture_deinit(&f);
 		}

@@ -441,6 +441,41 @@ static void empty_and_dotted_bodies_are_sent_right(void **state)
 	}
 }
 
+/* EXT-PIPE-05: the whole group goes out while no reply is read, and all replies come at once. */
+static void ten_thousand_recipients_wait_in_little_memory(void **state)
+{
+	(void)state;
+	enum { RCPTS = 10000 };
+	static struct envelope_rcpt rcpts[RCPTS];
+	static struct smtp_rcpt_result results[RCPTS];
+	fixture_mail_simple(&a);
+	for (uint32_t i = 0; i < RCPTS; i++) {
+		rcpts[i].address = a.rcpts[0].address;
+		results[i].rcpt = i;
+	}
+	a.envelope.rcpts = rcpts;
+	a.envelope.rcpts_count = RCPTS;
+	a.transaction.rcpts = results;
+	a.transaction.rcpts_count = RCPTS;
+	fixture_init(&f);
+	f.config.starttls = SMTP_STARTTLS_NEVER;
+	f.config.rcpts_max = RCPTS;
+	fixture_start(&f);
+	fixture_add(&f, &a);
+	fixture_greet(&f, "PIPELINING");
+	assert_int_equal(f.out_len, strlen(MAIL) + RCPTS * strlen(RCPT("a")) + 6);
+	fixture_say(&f, OK, 8);
+	for (uint32_t i = 0; i < RCPTS; i++)
+		fixture_say(&f, i % 3 == 0 ? "550 no\r\n" : OK, 8);
+	fixture_turn(&f, "354 go\r\n", BODY);
+	fixture_turn(&f, OK, "");
+	for (uint32_t i = 0; i < RCPTS; i++)
+		assert_int_equal(results[i].verdict,
+			i % 3 == 0 ? SMTP_VERDICT_PERMANENT : SMTP_VERDICT_DELIVERED);
+	assert_int_equal(a.transaction.delivered_count, RCPTS - (RCPTS + 2) / 3);
+	end_one();
+}
+
 /* The texts are cut when the room for them is used up; codes and verdicts are not. */
 static void texts_share_room_and_are_cut_at_its_end(void **state)
 {
@@ -476,6 +511,7 @@ int main(void)
 		cmocka_unit_test(a_refused_rset_ends_the_session_and_no_message),
 		cmocka_unit_test(quit_comes_after_the_transaction_and_alone),
 		cmocka_unit_test(empty_and_dotted_bodies_are_sent_right),
+		cmocka_unit_test(ten_thousand_recipients_wait_in_little_memory),
 		cmocka_unit_test(texts_share_room_and_are_cut_at_its_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

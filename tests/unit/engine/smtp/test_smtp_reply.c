@@ -244,6 +244,27 @@ static void a_reply_may_have_64_kilobytes_and_no_more(void **state)
 	assert_true(total > SMTP_REPLY_BYTES_MAX && total <= SMTP_REPLY_BYTES_MAX + LINE);
 }
 
+/* The limits are those of one reply, not of a session. */
+static void many_replies_may_be_longer_than_one(void **state)
+{
+	(void)state;
+	struct smtp_reply_parser parser;
+	struct fail fail;
+	smtp_reply_init(&parser);
+	static uint8_t reply[4000];
+	memset(reply, 'x', sizeof reply);
+	memcpy(reply, "250-a\r\n250 ", 11);
+	memcpy(reply + sizeof reply - 2, "\r\n", 2);
+	for (int i = 0; i < 200; i++) {
+		size_t used = 0, more = 0;
+		assert_int_equal(smtp_reply_read(&parser, reply, sizeof reply, &used, &fail),
+			SMTP_REPLY_LINE);
+		assert_int_equal(
+			smtp_reply_read(&parser, reply + used, sizeof reply - used, &more, &fail),
+			SMTP_REPLY_DONE);
+	}
+}
+
 static void a_frozen_reply_outlives_those_after_it(void **state)
 {
 	(void)state;
@@ -383,6 +404,7 @@ int main(void)
 		cmocka_unit_test(a_line_without_an_end_is_given_up),
 		cmocka_unit_test(a_reply_may_have_100_lines_and_no_more),
 		cmocka_unit_test(a_reply_may_have_64_kilobytes_and_no_more),
+		cmocka_unit_test(many_replies_may_be_longer_than_one),
 		cmocka_unit_test(a_frozen_reply_outlives_those_after_it),
 		cmocka_unit_test(lines_can_be_looked_at_one_by_one),
 		cmocka_unit_test(a_line_longer_than_what_is_kept_says_so),
