@@ -57,7 +57,9 @@ static char safe(uint8_t c)
 {
 	if (c == '\t')
 		return ' ';
-	return c < 0x20 || c == 0x7f ? '?' : (char)c;
+	if (c < 0x20 || c == 0x7f)
+		return '?';
+	return (char)c;
 }
 
 static void keep(struct smtp_reply_parser *parser, const uint8_t *text, size_t len)

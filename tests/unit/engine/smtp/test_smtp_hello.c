@@ -180,6 +180,9 @@ static void starttls_forgets_what_was_learnt_before(void **state)
 	fixture_turn(&f, "220-wait\r\n", "");
 	fixture_turn(&f, "220 go\r\n", "");
 	assert_want(SMTP_WANT_STARTTLS);
+	/* SEC-02: no command is left that could be said inside TLS by accident. */
+	uint8_t out[16];
+	assert_int_equal(smtp_session_output(&f.session, out, sizeof out), 0);
 	assert_int_equal(smtp_session_deadline(&f.session).step, SMTP_STEP_HANDSHAKE);
 	assert_false(smtp_session_can_begin(&f.session));
 	smtp_session_tls_started(&f.session);

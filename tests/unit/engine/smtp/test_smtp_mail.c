@@ -158,7 +158,8 @@ static void without_ahead_the_next_waits_for_the_reply(void **state)
 	fixture_mail_deinit(&b);
 }
 
-/* SMTP-26: the answer to MAIL is that of all recipients; the rest of the group is still read. */
+/* SMTP-26, SMTP-34, EXT-SIZE-03: the answer to MAIL is that of all recipients; the rest of the group
+ * is still read. */
 static void a_refused_sender_decides_all_recipients(void **state)
 {
 	(void)state;
@@ -167,6 +168,7 @@ static void a_refused_sender_decides_all_recipients(void **state)
 	} rows[] = {
 		{ "451 later\r\n", "temporary MAIL 451" },
 		{ "550 no\r\n", "permanent MAIL 550" },
+		{ "452 no room\r\n", "temporary MAIL 452" },
 		{ "552 too big\r\n", "permanent MAIL 552" },
 		{ "459 x\r\n", "temporary MAIL 459" },
 		{ "599 x\r\n", "permanent MAIL 599" },
