@@ -354,6 +354,8 @@ void *files_run(void *files)
 	loop_timer_stop(&f->loop, &f->sync_timer);
 	if (f->watching)
 		watch_close(&f->watch);
+	while (f->watch.op.in_flight)
+		ring_run_once(f->loop.ring, RING_FOREVER);
 	file_scan_close(&f->scan);
 	loop_deinit(&f->loop);
 	return NULL;

@@ -252,11 +252,21 @@ const struct fail *scheduler_fail(const struct scheduler *scheduler) { return &s
 
 struct scheduler_end scheduler_end_of(const struct scheduler *scheduler) { return scheduler->end; }
 
+/* Files that were found when the thread had ended already. */
+static void take_late_files(struct scheduler *s)
+{
+	struct mailbox_message message;
+	while (mailbox_take(s->hub->scheduler, &message))
+		if (message.kind == POST_FILE_FOUND)
+			intake_found(s, message.object);
+}
+
 void scheduler_destroy(struct scheduler *s)
 {
 	if (s == NULL)
 		return;
 	CHECK_OBJ(s, SCHEDULER_MAGIC);
+	take_late_files(s);
 	intake_deinit(s);
 	domains_deinit(s);
 	leases_deinit(s);
