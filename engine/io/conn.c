@@ -1,12 +1,12 @@
 /* The life of a connection, and receiving.
  *
  * Three ops: the receive (multishot, in flight as long as the connection is open), the send (which
- * connects first), and an event that is posted to get out of a call of the owner. Each callback does
- * the same three things: looks at the state, stores what came, tells the owner.
+ * connects first), and an event that is posted to get out of a call of the owner. Each callback
+ * does the same three things: looks at the state, stores what came, tells the owner.
  *
- * Closing: what may still leave is sent once, the receive is cancelled, and when all three ops have
- * come back the descriptor is closed and the conn is the owner's again. Whatever arrives meanwhile
- * is dropped. */
+ * Closing: what may still leave is sent once, the receive is cancelled, and when all three ops
+ * have come back the descriptor is closed and the conn is the owner's again. Whatever arrives
+ * meanwhile is dropped. */
 #include <errno.h>
 #include <stdlib.h>
 #include "engine/base/check.h"
@@ -74,7 +74,7 @@ static bool enter_failed(struct conn *conn, enum conn_end end)
 	conn->output_awaited = false;
 	if (list_node_is_linked(&conn->flight_waiter))
 		list_remove(&conn->flight_waiter);
-	conn_output_trim(conn); /* an alert in it stays: it is on its way already, or leaves at the end */
+	conn_output_trim(conn); /* an alert in it stays, and leaves at the latest at the end */
 	return true;
 }
 
@@ -96,7 +96,8 @@ void conn_fail_later(struct conn *conn, enum conn_end end)
 
 static bool wants_receive(const struct conn *conn)
 {
-	return conn->state == CONN_OPEN && !conn->eof && !conn->receive_stopped && !conn_is_held(conn);
+	return conn->state == CONN_OPEN && !conn->eof && !conn->receive_stopped &&
+		!conn_is_held(conn);
 }
 
 void conn_arrange_receive(struct conn *conn)
@@ -105,7 +106,8 @@ void conn_arrange_receive(struct conn *conn)
 	if (wanted && !conn->receive_op.in_flight)
 		ring_receive(conn->pool->ring, &conn->receive_op, conn->fd, receive_done);
 	else if (!wanted && conn->receive_op.in_flight)
-		ring_cancel(conn->pool->ring, &conn->receive_op); /* arranged anew when it is back */
+		/* Arranged anew when it is back. */
+		ring_cancel(conn->pool->ring, &conn->receive_op);
 }
 
 static void on_end(struct conn *conn, int error)
@@ -252,8 +254,8 @@ static void start_closing(struct conn *conn)
 		conn_tls_goodbye(conn);
 	ring_cancel(conn->pool->ring, &conn->receive_op);
 	if (conn->send_op.in_flight)
-		/* A connect, or a send which the peer does not take; one that can leave at once does so
-		 * before the cancel is looked at, and what is filled follows it. */
+		/* A connect, or a send which the peer does not take; one that can leave at once
+		 * does so before the cancel is looked at, and what is filled follows it. */
 		ring_cancel(conn->pool->ring, &conn->send_op);
 	else
 		conn_output_last(conn);

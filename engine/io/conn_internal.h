@@ -24,22 +24,23 @@ enum conn_tls_state {
 };
 
 /* conn.c */
-void conn_fail(struct conn *conn, enum conn_end end); /* from a completion: tells the owner at once */
-void conn_fail_later(struct conn *conn, enum conn_end end); /* from a call of the owner */
+/* From a completion: tells the owner at once. From a call of the owner: in a later turn. */
+void conn_fail(struct conn *conn, enum conn_end end);
+void conn_fail_later(struct conn *conn, enum conn_end end);
 void conn_post_event(struct conn *conn);
 void conn_try_finish(struct conn *conn); /* while closing: when no op is in flight any more */
 /* Starts or stops the receive as the flags and what is held want it. */
 void conn_arrange_receive(struct conn *conn);
 
 /* conn_output.c */
-/* Where TLS may append: at least TLS_OUT_ROOM_MIN bytes; NULL: not now, conn_tls_resume() will be called
- * when there is room. */
+/* Where TLS may append: at least TLS_OUT_ROOM_MIN bytes; NULL: not now, conn_tls_resume() will
+ * be called when there is room. */
 struct buf *conn_output_prepare(struct conn *conn);
 /* Appends what TLS answered while reading; false when it cannot be kept. */
 MUST_USE bool conn_output_append(struct conn *conn, const struct buf *bytes);
 void conn_output_trim(struct conn *conn); /* gives an empty flight back */
 void conn_output_drop(struct conn *conn); /* all that is not in flight */
-void conn_output_last(struct conn *conn); /* while closing: sends what is left if it leaves at once */
+void conn_output_last(struct conn *conn); /* while closing: what is left, if it leaves at once */
 void conn_output_tell(struct conn *conn); /* there is room again */
 flight_ready_fn conn_output_ready;
 

@@ -1,10 +1,10 @@
-/* Output: bytes gather in the `filling` flight, which becomes the `sending` one and goes to the ring,
- * one send in flight at a time. With plenty of flights in the pool the next is filled meanwhile;
- * otherwise the connection waits for the one that is out.
+/* Output: bytes gather in the `filling` flight, which becomes the `sending` one and goes to the
+ * ring, one send in flight at a time. With plenty of flights in the pool the next is filled
+ * meanwhile; otherwise the connection waits for the one that is out.
  *
- * A send that fails does not end the connection by itself: the peer may have said why before it hung up
- * (a 421, a 552 in mid-data: DATA-11), and that is still to be received. The end of the receive then
- * is the end of the connection. */
+ * A send that fails does not end the connection by itself: the peer may have said why before it
+ * hung up (a 421, a 552 in mid-data: DATA-11), and that is still to be received. The end of the
+ * receive then is the end of the connection. */
 #include <errno.h>
 #include "engine/base/check.h"
 #include "engine/io/conn_internal.h"

@@ -13,7 +13,8 @@ enum result conn_pool_init(struct conn_pool *pool, struct ring *ring, uint32_t f
 	pool->plain = malloc(CONN_PLAIN_BYTES);
 	if (pool->plain == NULL)
 		return fail_set(fail, RESULT_MEMORY, "no memory for connections");
-	if (flight_pool_init(&pool->flights, flight_bytes, flights, conn_output_ready) != RESULT_OK) {
+	if (flight_pool_init(&pool->flights, flight_bytes, flights, conn_output_ready) !=
+		RESULT_OK) {
 		free(pool->plain);
 		pool->plain = NULL;
 		return fail_set(fail, RESULT_MEMORY, "no memory for %u output buffers of %zu bytes",

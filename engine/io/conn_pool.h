@@ -32,8 +32,8 @@ struct conn_pool {
 	uint8_t reply[TLS_OUT_ROOM_MIN]; /* what reading makes TLS answer, before it has a flight */
 };
 
-/* `flights` of `flight_bytes` each (0: the default); a thread with as many as sessions cannot starve.
- * RESULT_MEMORY. */
+/* `flights` of `flight_bytes` each (0: the default); a thread with as many as sessions cannot
+ * starve. RESULT_MEMORY. */
 MUST_USE enum result conn_pool_init(struct conn_pool *pool, struct ring *ring, uint32_t flights,
 	size_t flight_bytes, struct fail *fail);
 /* All connections are closed. */

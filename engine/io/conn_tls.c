@@ -1,18 +1,20 @@
-/* TLS inside a connection: ciphertext that arrives is fed at once and read until TLS wants more, since a
- * multishot receive gives no second notice of what it has delivered.
+/* TLS inside a connection: ciphertext that arrives is fed at once and read until TLS wants more,
+ * since a multishot receive gives no second notice of what it has delivered.
  *
  *   HELLO ─▶ HANDSHAKE ⇄ VERIFY ─▶ UP        a server begins at HANDSHAKE
  *
- * What cannot be fed at once is held: bytes behind a certificate that the verifier still thinks about,
- * or an answer of ours that finds no flight. Then the receive is stopped, so what comes beyond is the
- * little that was on its way, and the bytes wait in memory of their own until conn_tls_resume().
+ * What cannot be fed at once is held: bytes behind a certificate that the verifier still thinks
+ * about, or an answer of ours that finds no flight. Then the receive is stopped, so what comes
+ * beyond is the little that was on its way, and the bytes wait in memory of their own until
+ * conn_tls_resume().
  *
  * (STLS-04, SEC-01) Between the 220 and the moment when our ClientHello is submitted, no byte may
  * arrive. Looked for in three places: behind the 220 (`leftover`); in the socket, right before the
- * ClientHello is handed to the kernel, which for its sake is not put off to the end of the turn; and in
- * every receive that completes before the send of the ClientHello does, which is what had been taken
- * from the socket by then. Completions of one socket come in the order in which things happened: a
- * send completes inside the call that hands it over, before that call looks for what has arrived. */
+ * ClientHello is handed to the kernel, which for its sake is not put off to the end of the turn;
+ * and in every receive that completes before the send of the ClientHello does, which is what had
+ * been taken from the socket by then. Completions of one socket come in the order in which things
+ * happened: a send completes inside the call that hands it over, before that call looks for what
+ * has arrived. */
 #include <stdlib.h>
 #include <string.h>
 #include "engine/base/check.h"
@@ -21,8 +23,8 @@
 #include "tls/tls_context.h"
 
 enum {
-	/* More than a whole flight of the peer and what the kernel delivers before a receive is stopped;
-	 * a peer that sends more where it should wait for us is no TLS peer. */
+	/* More than a whole flight of the peer and what the kernel delivers before a receive is
+	 * stopped; a peer that sends more where it should wait for us is no TLS peer. */
 	CONN_HELD_MAX = 256 * 1024,
 };
 

@@ -24,9 +24,11 @@ static enum result fail_open(struct fail *fail, int error, const char *name)
 {
 	/* A link on the way (ELOOP), or a way out of the directory (EXDEV). */
 	if (error == ELOOP || error == EXDEV)
-		return fail_set(fail, RESULT_INVALID, "%s is a link or leads out of its directory", name);
+		return fail_set(
+			fail, RESULT_INVALID, "%s is a link or leads out of its directory", name);
 	if (error == ENOTDIR)
-		return fail_set(fail, RESULT_INVALID, "%s is no directory, or leads through none", name);
+		return fail_set(
+			fail, RESULT_INVALID, "%s is no directory, or leads through none", name);
 	return fail_set_errno(fail, error, "cannot open %s", name);
 }
 
@@ -152,9 +154,10 @@ enum result file_look(int dir_fd, const char *name, enum file_type *out_type,
 
 /* ---- is somebody still writing? ---- */
 
-/* The kernel grants a read lease only on a file that nobody has open for writing. It is given back at
- * once; who opens the file for writing in between waits those microseconds, and the kernel sends us
- * a signal, which must not be the default one (SIGIO kills): SIGURG is ignored by default. */
+/* The kernel grants a read lease only on a file that nobody has open for writing. It is given
+ * back at once; who opens the file for writing in between waits those microseconds, and the
+ * kernel sends us a signal, which must not be the default one (SIGIO kills): SIGURG is ignored
+ * by default. */
 enum file_writers file_writers(int fd)
 {
 	if (fcntl(fd, F_SETSIG, SIGURG) != 0)
@@ -185,13 +188,15 @@ enum result file_write_all(int fd, const void *data, size_t len, struct fail *fa
 enum result file_sync(int fd, bool data_only, struct fail *fail)
 {
 	int done = data_only ? fdatasync(fd) : fsync(fd);
-	return done == 0 ? RESULT_OK : fail_set_errno(fail, errno, "cannot bring a file to the disk");
+	return done == 0 ? RESULT_OK
+			 : fail_set_errno(fail, errno, "cannot bring a file to the disk");
 }
 
 enum result file_unlink(int dir_fd, const char *name, struct fail *fail)
 {
-	return unlinkat(dir_fd, name, 0) == 0 ? RESULT_OK
-					      : fail_set_errno(fail, errno, "cannot remove %s", name);
+	return unlinkat(dir_fd, name, 0) == 0
+		       ? RESULT_OK
+		       : fail_set_errno(fail, errno, "cannot remove %s", name);
 }
 
 enum result file_remove_directory(int dir_fd, const char *name, struct fail *fail)
@@ -296,7 +301,8 @@ enum result file_read_small(int dir_fd, const char *name, char *out, size_t size
 	if (len < 0)
 		return fail_set_errno(fail, error, "cannot read %s", name);
 	if ((size_t)len == size)
-		return fail_set(fail, RESULT_TOO_LONG, "%s is longer than %zu bytes", name, size - 1);
+		return fail_set(
+			fail, RESULT_TOO_LONG, "%s is longer than %zu bytes", name, size - 1);
 	out[len] = '\0';
 	*out_len = (size_t)len;
 	return RESULT_OK;

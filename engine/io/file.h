@@ -1,6 +1,6 @@
-/* Files and directories, by calls that block: for the threads that may wait (files, recorder) and for
- * the tools. Links are never followed below the directory that is given; what is opened is a regular
- * file or a directory, never a FIFO or a device that would hang or act. */
+/* Files and directories, by calls that block: for the threads that may wait (files, recorder)
+ * and for the tools. Links are never followed below the directory that is given; what is opened
+ * is a regular file or a directory, never a FIFO or a device that would hang or act. */
 #ifndef ENGINE_IO_FILE_H
 #define ENGINE_IO_FILE_H
 
@@ -9,24 +9,27 @@
 #include <stdint.h>
 #include "engine/base/result.h"
 
-/* Which file a name meant (DESIGN 1): a name that returns with another identity is new mail. The device
- * is no part of it, since its number may change with the next boot. */
+/* Which file a name meant (DESIGN 1): a name that returns with another identity is new mail. The
+ * device is no part of it, since its number may change with the next boot. */
 struct file_identity {
 	uint64_t inode;
-	int64_t birth_ns;    /* since 1970; 0: the file system keeps none, then the next two count */
+	int64_t birth_ns; /* since 1970; 0: the file system keeps none, the next two count */
 	int64_t modified_ns;
 	uint64_t bytes;
 };
 bool file_identity_equal(const struct file_identity *a, const struct file_identity *b);
 
-/* Returns of all: RESULT_NOT_FOUND, RESULT_FORBIDDEN, RESULT_LIMIT (descriptors), RESULT_NO_SPACE,
- * RESULT_IO; RESULT_INVALID where the thing is of another type or a link stands in the way. `fail` may
- * be NULL. `dir_fd` may be AT_FDCWD, and then links in the path are the operator's and followed. */
-MUST_USE enum result file_open_directory(int dir_fd, const char *name, int *out_fd, struct fail *fail);
+/* Returns of all: RESULT_NOT_FOUND, RESULT_FORBIDDEN, RESULT_LIMIT (descriptors),
+ * RESULT_NO_SPACE, RESULT_IO; RESULT_INVALID where the thing is of another type or a link stands
+ * in the way. `fail` may be NULL. `dir_fd` may be AT_FDCWD, and then links in the path are the
+ * operator's and followed. */
+MUST_USE enum result file_open_directory(
+	int dir_fd, const char *name, int *out_fd, struct fail *fail);
 /* For reading. `out_identity` may be NULL. */
 MUST_USE enum result file_open_regular(int dir_fd, const char *name, int *out_fd,
 	struct file_identity *out_identity, struct fail *fail);
-MUST_USE enum result file_create(int dir_fd, const char *name, int *out_fd, struct fail *fail); /* new */
+/* RESULT_EXISTS: the name is taken. */
+MUST_USE enum result file_create(int dir_fd, const char *name, int *out_fd, struct fail *fail);
 MUST_USE enum result file_open_append(int dir_fd, const char *name, int *out_fd, struct fail *fail);
 void file_close(int fd);
 
@@ -42,7 +45,7 @@ MUST_USE enum result file_look(int dir_fd, const char *name, enum file_type *out
 enum file_writers {
 	FILE_WRITERS_NONE,
 	FILE_WRITERS_SOME,
-	FILE_WRITERS_UNKNOWN, /* cannot be asked here: not our file, or a file system without leases */
+	FILE_WRITERS_UNKNOWN, /* cannot be asked: not our file, a file system without leases */
 };
 enum file_writers file_writers(int fd);
 /* With FILE_WRITERS_UNKNOWN a file counts as complete when it has not changed for this long: longer
@@ -65,7 +68,8 @@ MUST_USE enum result file_make_directories(const char *path, uint32_t mode, stru
 MUST_USE enum result file_lock(int fd, struct fail *fail);
 /* Bytes that the file system of `fd` has free for us. */
 MUST_USE enum result file_free_bytes(int fd, uint64_t *out_bytes, struct fail *fail);
-/* A small file (a key, a setting) whole into `out`, ended by a zero; RESULT_TOO_LONG if it does not fit. */
+/* A small file (a key, a setting) whole into `out`, ended by a zero; RESULT_TOO_LONG if it does
+ * not fit. */
 MUST_USE enum result file_read_small(int dir_fd, const char *name, char *out, size_t size,
 	size_t *out_len, struct fail *fail);
 

@@ -1,7 +1,7 @@
 /* open ─▶ (look, in place: the inode of an open file is in memory) ─▶ read ─▶ close.
  *
- * One byte more than the size is asked for: a file that is read whole comes back short by that byte,
- * which shows its end without a second read; one that grew meanwhile is caught by it. */
+ * One byte more than the size is asked for: a file that is read whole comes back short by that
+ * byte, which shows its end without a second read; one that grew meanwhile is caught by it. */
 #include "engine/io/file_read.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,8 @@ static void finish(struct file_read *read, enum result result)
 static void finish_errno(struct file_read *read, int error)
 {
 	if (read->cancelled)
-		finish(read, fail_set(&read->fail, RESULT_CANCELLED, "reading a file was cancelled"));
+		finish(read,
+			fail_set(&read->fail, RESULT_CANCELLED, "reading a file was cancelled"));
 	else if (error == ELOOP || error == EXDEV || error == ENOTDIR)
 		finish(read, fail_set(&read->fail, RESULT_INVALID, "a link, or no directory"));
 	else
@@ -42,7 +43,8 @@ static void read_done(struct io_op *op, const struct io_result *result)
 	read->len += (size_t)result->value;
 	bool at_end = result->value == 0 || read->len == read->identity.bytes;
 	if (read->len > read->identity.bytes || (at_end && read->len != read->identity.bytes))
-		finish(read, fail_set(&read->fail, RESULT_CHANGED, "a file changed while it was read"));
+		finish(read,
+			fail_set(&read->fail, RESULT_CHANGED, "a file changed while it was read"));
 	else if (at_end)
 		finish(read, RESULT_OK);
 	else
@@ -71,8 +73,8 @@ static enum result prepare(struct file_read *read)
 	if (read->identity.bytes > read->max_bytes)
 		return fail_set(&read->fail, RESULT_TOO_LONG, "%llu bytes, at most %zu",
 			(unsigned long long)read->identity.bytes, read->max_bytes);
-	/* The flag was for the open; on some file systems a read would fail with it instead of waiting
-	 * for the disk. */
+	/* The flag was for the open; on some file systems a read would fail with it instead of
+	 * waiting for the disk. */
 	if (fcntl(read->fd, F_SETFL, 0) != 0)
 		return fail_set_errno(&read->fail, errno, "cannot read a file");
 	read->data = read->buffer(read, (size_t)read->identity.bytes + 1);

@@ -14,8 +14,8 @@
 struct file_read;
 struct ring;
 
-/* Memory of at least `bytes` (one more than the file has), or NULL (RESULT_MEMORY); it must live until
- * `done`. */
+/* Memory of at least `bytes` (one more than the file has), or NULL (RESULT_MEMORY); it must live
+ * until `done`. */
 typedef uint8_t *file_read_buffer_fn(struct file_read *read, size_t bytes);
 /* Ends every read exactly once, from ring_run_once(); `read` is the owner's again. RESULT_OK:
  * data, len and identity are set. RESULT_NOT_FOUND, RESULT_FORBIDDEN, RESULT_LIMIT (descriptors),

@@ -1,6 +1,6 @@
-/* Walks through a directory of any size in slices, so that a thread with other duties looks after them
- * in between. Names that come or go meanwhile may be seen or not; each name is seen at most once if
- * the directory does not change. Allocates its buffer once. */
+/* Walks through a directory of any size in slices, so that a thread with other duties looks
+ * after them in between. Names that come or go meanwhile may be seen or not; each name is seen
+ * at most once if the directory does not change. Allocates its buffer once. */
 #ifndef ENGINE_IO_FILE_SCAN_H
 #define ENGINE_IO_FILE_SCAN_H
 
@@ -11,7 +11,8 @@
 #include "engine/io/file.h"
 
 enum {
-	/* One call of the kernel: some hundred names, under a millisecond where the directory is warm. */
+	/* One call of the kernel: some hundred names, under a millisecond where the directory is
+	 * warm. */
 	FILE_SCAN_BUFFER_BYTES = 32768,
 };
 
@@ -32,8 +33,9 @@ struct file_scan_entry {
 /* From the beginning. `name` below `dir_fd`. RESULT_MEMORY and those of file.h. */
 MUST_USE enum result file_scan_open(struct file_scan *scan, int dir_fd, const char *name,
 	struct fail *fail);
-/* The next name, without "." and "..". RESULT_NOT_FOUND at the end. RESULT_AGAIN when this slice is used
- * up: do something else, then call again (the next call reads the next slice from the kernel). */
+/* The next name, without "." and "..". RESULT_NOT_FOUND at the end. RESULT_AGAIN when this slice
+ * is used up: do something else, then call again (the next call reads the next slice from the
+ * kernel). */
 MUST_USE enum result file_scan_next(struct file_scan *scan, struct file_scan_entry *out_entry,
 	struct fail *fail);
 /* May be called twice. */

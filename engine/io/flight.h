@@ -1,9 +1,9 @@
 /* Output buffers, lent to a connection while it has something to send and no longer.
  *
- * A pool belongs to one thread. Its memory is reserved at once, but costs nothing until it is touched;
- * the flight that came back last is lent first, so a thread touches as many as were ever out at the
- * same time. With a flight for each session no peer that stops reading can starve the others; with
- * fewer, an empty pool makes connections wait their turn (in order). */
+ * A pool belongs to one thread. Its memory is reserved at once, but costs nothing until it is
+ * touched; the flight that came back last is lent first, so a thread touches as many as were
+ * ever out at the same time. With a flight for each session no peer that stops reading can
+ * starve the others; with fewer, an empty pool makes connections wait their turn (in order). */
 #ifndef ENGINE_IO_FLIGHT_H
 #define ENGINE_IO_FLIGHT_H
 
@@ -20,8 +20,8 @@ struct flight {
 	size_t sent_bytes; /* how much of them is on the wire */
 };
 
-/* The turn of a waiter has come: `flight` is its own now. Called from within flight_release(), so it
- * notes it and acts later, in a callback of its own. */
+/* The turn of a waiter has come: `flight` is its own now. Called from within flight_release(),
+ * so it notes it and acts later, in a callback of its own. */
 typedef void flight_ready_fn(struct list_node *waiter, struct flight *flight);
 
 struct flight_pool {
@@ -38,7 +38,8 @@ MUST_USE enum result flight_pool_init(struct flight_pool *pool, size_t flight_by
 /* All flights have come back. */
 void flight_pool_deinit(struct flight_pool *pool);
 
-/* An empty flight; NULL when none is left, or when others wait already: then flight_wait() queues. */
+/* An empty flight; NULL when none is left, or when others wait already: then flight_wait()
+ * queues. */
 struct flight *flight_acquire(struct flight_pool *pool);
 /* To the first waiter, else back to the pool. */
 void flight_release(struct flight_pool *pool, struct flight *flight);

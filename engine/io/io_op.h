@@ -1,11 +1,12 @@
 /* One wait for the kernel: what the ring does for its owner, and what it says when it is done.
  *
- * An io_op is embedded in its owner (a connection, a file read, a mailbox) and its address is the
- * user_data of the request, so nothing is allocated and nothing is looked up. While `in_flight` it
- * belongs to the ring: the owner must neither move nor release it. It is given back by the call of
- * `done` whose result has `more` == false; that call comes exactly once for each op that was started,
- * also after a failure and after ring_cancel(). A zeroed io_op is ready for its first use, and an op
- * that came back may be started again at once, also from within `done`. */
+ * An io_op is embedded in its owner (a connection, a file read, a mailbox) and its address is
+ * the user_data of the request, so nothing is allocated and nothing is looked up. While
+ * `in_flight` it belongs to the ring: the owner must neither move nor release it. It is given
+ * back by the call of `done` whose result has `more` == false; that call comes exactly once for
+ * each op that was started, also after a failure and after ring_cancel(). A zeroed io_op is
+ * ready for its first use, and an op that came back may be started again at once, also from
+ * within `done`. */
 #ifndef ENGINE_IO_IO_OP_H
 #define ENGINE_IO_IO_OP_H
 
@@ -18,7 +19,7 @@ struct io_op;
 struct io_result {
 	int32_t value;       /* >= 0: bytes, a descriptor, poll events, or nothing; else -errno */
 	bool more;           /* receive and accept: this op stays in flight and will call again */
-	const uint8_t *data; /* receive: `value` bytes, the ring's again when `done` returns; else NULL */
+	const uint8_t *data; /* receive: `value` bytes, the ring's again when `done` returns */
 };
 
 /* Called from ring_run_once() only, never while an op is being started. May start, cancel and post

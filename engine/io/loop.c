@@ -20,8 +20,9 @@ static void wait_for_wake_up(struct loop *loop)
 		sizeof loop->wake_count, RING_AT_CURSOR, wake_done);
 }
 
-enum result loop_init(struct loop *loop, const struct ring_options *options, struct mailbox *mailbox,
-	const struct loop_handlers *handlers, void *owner, struct fail *fail)
+enum result loop_init(struct loop *loop, const struct ring_options *options,
+	struct mailbox *mailbox, const struct loop_handlers *handlers, void *owner,
+	struct fail *fail)
 {
 	CHECK(mailbox == NULL || handlers->message != NULL);
 	*loop = (struct loop){

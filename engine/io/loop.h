@@ -24,8 +24,8 @@ enum {
 
 struct loop_handlers {
 	void (*message)(struct loop *loop, const struct mailbox_message *message);
-	/* May be NULL. Once a turn, after its callbacks and before it sleeps: what is to be said once
-	 * for many completions goes here. */
+	/* May be NULL. Once a turn, after its callbacks and before it sleeps: what is to be said
+	 * once for many completions goes here. */
 	void (*turn_end)(struct loop *loop);
 };
 
@@ -36,7 +36,7 @@ struct loop {
 	struct mailbox *mailbox;           /* borrowed: outlives the loop */
 	const struct loop_handlers *handlers;
 	void *owner;                       /* for the handlers: the thread's state */
-	uint64_t now_ns;                   /* monotonic, read once before timers and once after the wait */
+	uint64_t now_ns;                   /* monotonic, read before timers and after the wait */
 	struct io_op wake_op;              /* the read of the mailbox's eventfd */
 	uint64_t wake_count;               /* what it reads */
 	bool stopping;
@@ -45,7 +45,8 @@ struct loop {
 /* On the thread that will run it. Results of ring_create(). `mailbox` may be NULL (tools without
  * other threads). */
 MUST_USE enum result loop_init(struct loop *loop, const struct ring_options *options,
-	struct mailbox *mailbox, const struct loop_handlers *handlers, void *owner, struct fail *fail);
+	struct mailbox *mailbox, const struct loop_handlers *handlers, void *owner,
+	struct fail *fail);
 /* All ops of the owners have come back; ends the loop's own and the ring. */
 void loop_deinit(struct loop *loop);
 

@@ -1,13 +1,14 @@
 /* A bounded queue in which every cell carries a turn number (the idea of Dmitry Vyukov's bounded
- * queue): a cell whose turn equals the position is free for the sender that claims the position; one
- * higher, it holds a message for the receiver at that position; the receiver hands it on to the next
- * lap. Senders contend on `tail` only; each cell has a cache line of its own, so two senders that
- * write neighbours do not disturb each other.
+ * queue): a cell whose turn equals the position is free for the sender that claims the position;
+ * one higher, it holds a message for the receiver at that position; the receiver hands it on to the
+ * next lap. Senders contend on `tail` only; each cell has a cache line of its own, so two senders
+ * that write neighbours do not disturb each other.
  *
- * Waking. The receiver sets `asleep` and then looks at the queue once more; a sender publishes and
- * then clears `asleep`. Both do it by an atomic exchange of the same variable, so one comes first: if
- * the sender's, the receiver's exchange sees all that went before it and so finds the message; if the
- * receiver's, the sender finds `asleep` set and writes the eventfd. No message is slept over. */
+ * Waking. The receiver sets `asleep` and then looks at the queue once more; a sender publishes
+ * and then clears `asleep`. Both do it by an atomic exchange of the same variable, so one comes
+ * first: if the sender's, the receiver's exchange sees all that went before it and so finds the
+ * message; if the receiver's, the sender finds `asleep` set and writes the eventfd. No message
+ * is slept over. */
 #include "engine/io/mailbox.h"
 #include <errno.h>
 #include <stdatomic.h>
@@ -61,7 +62,8 @@ enum result mailbox_create(uint32_t messages, struct mailbox **out_mailbox, stru
 	}
 	for (uint64_t i = 0; i < capacity; i++)
 		atomic_init(&mailbox->cells[i].turn, i);
-	/* Blocking: a read through the ring waits, which one of a non-blocking eventfd would not. */
+	/* Blocking: a read through the ring waits, which one of a non-blocking eventfd would
+	 * not. */
 	mailbox->fd = eventfd(0, EFD_CLOEXEC);
 	if (mailbox->fd < 0) {
 		int error = errno;
@@ -104,7 +106,8 @@ static void put(struct mailbox *mailbox, const struct mailbox_message *message)
 				break;
 			continue; /* `at` was read anew */
 		}
-		/* A cell of the lap before, not yet taken: the mailbox is full, unless `at` is old. */
+		/* A cell of the lap before, not yet taken: the mailbox is full, unless `at` is
+		 * old. */
 		uint64_t now = atomic_load_explicit(&mailbox->tail, memory_order_relaxed);
 		CHECK(now != at);
 		at = now;
@@ -189,15 +192,16 @@ enum result mailbox_test(struct mailbox *mailbox, uint32_t timeout_ms, struct fa
 	uint32_t before = atomic_load_explicit(&mailbox->pongs, memory_order_acquire);
 	while (!is_asleep(mailbox)) {
 		if (clock_now_ns() >= deadline_ns)
-			return fail_set(fail, RESULT_TIMEOUT, "a thread did not come to rest in %u ms",
-				timeout_ms);
+			return fail_set(fail, RESULT_TIMEOUT,
+				"a thread did not come to rest in %u ms", timeout_ms);
 		clock_wait_ms(MAILBOX_TEST_STEP_MS);
 	}
 	put(mailbox, &(const struct mailbox_message){ .kind = MAILBOX_KIND_PING });
 	while (atomic_load_explicit(&mailbox->pongs, memory_order_acquire) == before) {
 		if (clock_now_ns() >= deadline_ns)
 			return fail_set(fail, RESULT_TIMEOUT,
-				"a thread that sleeps in io_uring was not woken by its eventfd in %u ms",
+				"a thread that sleeps in io_uring was not woken by its eventfd in "
+				"%u ms",
 				timeout_ms);
 		clock_wait_ms(MAILBOX_TEST_STEP_MS);
 	}

@@ -1,12 +1,12 @@
 /* What threads say to each other: one mailbox a thread, many senders, one receiver, no lock.
  *
- * A bounded ring of fixed-size messages. Its capacity is fixed when it is created and follows from the
- * credits of all who may post (mailbox_credits below), so a full mailbox is a mistake of ours and
- * fails a check; nobody ever waits for room and so nothing can deadlock. A message passes the
+ * A bounded ring of fixed-size messages. Its capacity is fixed when it is created and follows from
+ * the credits of all who may post (mailbox_credits below), so a full mailbox is a mistake of ours
+ * and fails a check; nobody ever waits for room and so nothing can deadlock. A message passes the
  * ownership of `object`, and everything the sender wrote before posting is visible to the receiver.
  *
- * Messages of one sender arrive in their order. A receiver that sleeps is woken by an eventfd, which
- * is written only if it sleeps. Created before the threads, destroyed after them. */
+ * Messages of one sender arrive in their order. A receiver that sleeps is woken by an eventfd,
+ * which is written only if it sleeps. Created before the threads, destroyed after them. */
 #ifndef ENGINE_IO_MAILBOX_H
 #define ENGINE_IO_MAILBOX_H
 
@@ -39,8 +39,9 @@ void mailbox_post(struct mailbox *mailbox, const struct mailbox_message *message
 /* Makes the receiver's loop run a turn though nothing is posted; safe in a signal handler. */
 void mailbox_wake(struct mailbox *mailbox);
 
-/* Any thread but the receiver, which must run a loop (loop.h): waits until the receiver sleeps, posts a
- * ping and waits for the answer. RESULT_TIMEOUT: wake-ups do not work here, and nothing else would. */
+/* Any thread but the receiver, which must run a loop (loop.h): waits until the receiver sleeps,
+ * posts a ping and waits for the answer. RESULT_TIMEOUT: wake-ups do not work here, and nothing
+ * else would. */
 MUST_USE enum result mailbox_test(struct mailbox *mailbox, uint32_t timeout_ms, struct fail *fail);
 
 /* ---- the receiver ---- */
@@ -58,9 +59,9 @@ int mailbox_fd(const struct mailbox *mailbox);
 uint32_t mailbox_used(const struct mailbox *mailbox);
 uint32_t mailbox_capacity(const struct mailbox *mailbox);
 
-/* How much a sender may have outstanding at the receiver: taken before a message is posted, given back
- * when its answer has come. The sum of the limits of all senders, plus one for pings, is the capacity
- * of the mailbox. Owned by the sender's thread. */
+/* How much a sender may have outstanding at the receiver: taken before a message is posted,
+ * given back when its answer has come. The sum of the limits of all senders, plus one for pings,
+ * is the capacity of the mailbox. Owned by the sender's thread. */
 struct mailbox_credits {
 	uint32_t limit, taken;
 };

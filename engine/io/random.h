@@ -1,5 +1,6 @@
-/* Random numbers for shuffling, jitter and identifiers: fast, one generator a thread. Not for keys
- * (those come from tls/tls_crypto.h). A given seed gives a given sequence, for tests and simulation. */
+/* Random numbers for shuffling, jitter and identifiers: fast, one generator a thread. Not for
+ * keys (those come from tls/tls_crypto.h). A given seed gives a given sequence, for tests and
+ * simulation. */
 #ifndef ENGINE_IO_RANDOM_H
 #define ENGINE_IO_RANDOM_H
 

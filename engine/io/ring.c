@@ -1,24 +1,25 @@
 /* The turns of a ring.
  *
- * One turn: receives that had found no buffer are started again (buffers have come back since), then
- * one system call hands over and waits, then completions are copied, then they are called back. What
- * the callbacks start leaves with the next turn.
+ * One turn: receives that had found no buffer are started again (buffers have come back since),
+ * then one system call hands over and waits, then completions are copied, then they are called
+ * back. What the callbacks start leaves with the next turn.
  *
- * How long to wait. With little to do, for the first completion: latency counts. With much to do each
- * wake-up of the thread costs more than the work it wakes up for, so when completions have lately come
- * by the dozen in half a millisecond, the ring waits for half as many, and half a millisecond at most.
- * Sends complete inside the call that hands them over and are waited for on top.
+ * How long to wait. With little to do, for the first completion: latency counts. With much to do
+ * each wake-up of the thread costs more than the work it wakes up for, so when completions have
+ * lately come by the dozen in half a millisecond, the ring waits for half as many, and half a
+ * millisecond at most. Sends complete inside the call that hands them over and are waited for on
+ * top.
  *
- * Failure modes: EINTR, EAGAIN, EBUSY and ETIME end the wait and nothing is lost, since what was not
- * handed over stays in the queue. A completion queue that overflows is kept by the kernel and comes
- * with a later call; multishot requests that end because of it are started again here. */
+ * Failure modes: EINTR, EAGAIN, EBUSY and ETIME end the wait and nothing is lost, since what was
+ * not handed over stays in the queue. A completion queue that overflows is kept by the kernel
+ * and comes with a later call; multishot requests that end because of it are started again here. */
 #include "engine/base/check.h"
 #include "engine/io/clock.h"
 #include "engine/io/ring_internal.h"
 
 enum {
 	RING_RATE_WINDOW_NS = 2000000, /* the rate is judged anew this often */
-	RING_BATCH_RATE_MIN = 16,      /* completions in RING_BATCH_NS_MAX that make it worth to wait */
+	RING_BATCH_RATE_MIN = 16,      /* completions in RING_BATCH_NS_MAX that are worth it */
 	RING_BATCH_MAX = 64,
 	RING_CLOCK_EVERY = 16,         /* callbacks between two looks at the clock */
 };
@@ -109,9 +110,10 @@ static void enter_and_wait(struct ring *ring, uint64_t deadline_ns)
 		deadline_ns == RING_FOREVER && count == 1 ? NULL : &timeout, NULL));
 }
 
-/* Receives that found no buffer, as many as there are buffers again. What was started before them is
- * handed over first, so that within one connection the order of completions is the order of things:
- * data which a receive finds at once cannot overtake the completion of an earlier send. */
+/* Receives that found no buffer, as many as there are buffers again. What was started before
+ * them is handed over first, so that within one connection the order of completions is the order
+ * of things: data which a receive finds at once cannot overtake the completion of an earlier
+ * send. */
 static void restart_starved(struct ring *ring)
 {
 	if (list_is_empty(&ring->starved))

@@ -5,11 +5,11 @@
  * callback runs inside the walk over the queue, so the stack is bounded and a callback may start as
  * many ops as it likes; they leave with the next turn.
  *
- * A ring is created, used and destroyed by one thread (checked). Nothing here blocks but the wait of
- * ring_run_once(). Descriptors must not be O_NONBLOCK: a request on such a descriptor fails with
- * -EAGAIN where it should have waited. Memory passed to an op (data, paths, addresses) stays the
- * caller's and must live until the op is done. Names of operations: what goes wrong later comes as
- * -errno in the result; starting an op cannot fail. */
+ * A ring is created, used and destroyed by one thread (checked). Nothing here blocks but the
+ * wait of ring_run_once(). Descriptors must not be O_NONBLOCK: a request on such a descriptor
+ * fails with -EAGAIN where it should have waited. Memory passed to an op (data, paths,
+ * addresses) stays the caller's and must live until the op is done. Starting an op cannot
+ * fail; what goes wrong comes as -errno in its result. */
 #ifndef ENGINE_IO_RING_H
 #define ENGINE_IO_RING_H
 
@@ -43,10 +43,10 @@ struct ring_options {
 	uint32_t submissions;   /* 1024: entries of the submission queue, a power of two */
 	uint32_t completions;   /* 4 x submissions */
 	uint32_t buffers;       /* 512 receive buffers, a power of two; few stay in the cache */
-	uint32_t buffer_bytes;  /* 4096: a reply or a TLS record of a reply; more for who receives mail */
+	uint32_t buffer_bytes;  /* 4096: a reply or its TLS record; more for who receives mail */
 	bool without_buffers;   /* no receive on this ring: nothing is set up for it */
 	bool single_shot;       /* as if the kernel knew no multishot receive (Linux before 6.0) */
-	uint8_t rung_first;     /* as if the kernel knew only the RING_RUNGS sets of flags from here on */
+	uint8_t rung_first; /* as if the kernel knew the RING_RUNGS sets of flags from here on */
 };
 
 struct ring_counters {
@@ -70,10 +70,12 @@ void ring_destroy(struct ring *ring);
 
 /* One turn; waits until `deadline_ns` (clock_now_ns) at most. Returns how many callbacks ran. */
 unsigned ring_run_once(struct ring *ring, uint64_t deadline_ns);
-/* Its halves, for who has something to do in between (loop.c): hand over and wait, then call back. */
+/* Its halves, for who has something to do in between (loop.c): hand over and wait, then call
+ * back. */
 void ring_wait(struct ring *ring, uint64_t deadline_ns);
 unsigned ring_deliver(struct ring *ring, uint64_t now_ns);
-/* Hands over now what was started so far, and calls nobody back: for what must not wait for the turn. */
+/* Hands over now what was started so far, and calls nobody back: for what must not wait for the
+ * turn. */
 void ring_hand_over(struct ring *ring);
 /* Something can be called back without waiting. */
 bool ring_has_work(const struct ring *ring);
@@ -84,8 +86,9 @@ const struct ring_counters *ring_counters(const struct ring *ring);
 /* What was got: "1024/4096 entries, single issuer, deferred task work, multishot receive, ...". */
 const char *ring_describe(const struct ring *ring);
 
-/* Asks the kernel to end an op; it still calls `done`, with -ECANCELED or with what it had got by
- * then. Of a receive, data that had arrived may come before that. Nothing if it is not in flight. */
+/* Asks the kernel to end an op; it still calls `done`, with -ECANCELED or with what it had got
+ * by then. Of a receive, data that had arrived may come before that. Nothing if it is not in
+ * flight. */
 void ring_cancel(struct ring *ring, struct io_op *op);
 /* The same for all ops, for the end of a thread; then run turns until none is in flight. */
 void ring_cancel_all(struct ring *ring);
@@ -127,7 +130,8 @@ void ring_write(struct ring *ring, struct io_op *op, int fd, const void *data, s
 /* ---- files (statx and sync always go through a kernel thread: not for the hot path) ---- */
 void ring_open(struct ring *ring, struct io_op *op, int dir_fd, const char *path, int flags,
 	uint32_t mode, io_done_fn *done);
-/* For reading, without waiting for a FIFO's writer: no link on the way, nothing outside `dir_fd`. */
+/* For reading, without waiting for a FIFO's writer: no link on the way, nothing outside
+ * `dir_fd`. */
 void ring_open_beneath(struct ring *ring, struct io_op *op, int dir_fd, const char *path,
 	io_done_fn *done);
 void ring_statx(struct ring *ring, struct io_op *op, int dir_fd, const char *path, int flags,

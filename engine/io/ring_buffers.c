@@ -1,5 +1,5 @@
-/* liburing 2.3 knows how to fill a buffer ring but not how to make one: memory from mmap (the kernel
- * wants it page aligned), then io_uring_register_buf_ring(). */
+/* liburing 2.3 knows how to fill a buffer ring but not how to make one: memory from mmap (the
+ * kernel wants it page aligned), then io_uring_register_buf_ring(). */
 #include <sys/mman.h>
 #include "engine/base/check.h"
 #include "engine/io/ring_internal.h"
@@ -12,7 +12,8 @@ static uint8_t *buffer_at(const struct ring_buffers *buffers, uint32_t number)
 
 static void *map(size_t bytes)
 {
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+	void *memory =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
 	return memory == MAP_FAILED ? NULL : memory;
 }
 

@@ -46,7 +46,8 @@ struct ring {
 	unsigned in_flight;
 	uint32_t prompt; /* sends started since the last enter: complete in it as a rule */
 
-	/* Copied completions, from ready_at to ready_end; ring_collect() moves them to the front. */
+	/* Copied completions, from ready_at to ready_end; ring_collect() moves them to the
+	 * front. */
 	struct ring_ready *ready;
 	uint32_t ready_max, ready_at, ready_end;
 

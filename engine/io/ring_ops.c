@@ -1,5 +1,5 @@
-/* Starting ops: each takes an entry of the submission queue and fills it; nothing is handed over to the
- * kernel here unless the queue is full. */
+/* Starting ops: each takes an entry of the submission queue and fills it; nothing is handed over
+ * to the kernel here unless the queue is full. */
 #include <string.h>
 #include "engine/base/check.h"
 #include "engine/io/ring_internal.h"
@@ -238,14 +238,16 @@ void ring_open(struct ring *ring, struct io_op *op, int dir_fd, const char *path
 void ring_open_beneath(struct ring *ring, struct io_op *op, int dir_fd, const char *path,
 	io_done_fn *done)
 {
-	/* Read by the kernel when the entry is handed over, so it has to live longer than this call. */
+	/* Read by the kernel when the entry is handed over, so it has to live longer than this
+	 * call. */
 	static const struct open_how how = {
 		.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 	CHECK(dir_fd >= 0);
 	struct io_uring_sqe *sqe = start(ring, op, IO_OPEN, dir_fd, done);
-	io_uring_prep_openat2(sqe, dir_fd, path, (struct open_how *)(uintptr_t)&how); /* only read */
+	/* The prototype forgets that it is only read. */
+	io_uring_prep_openat2(sqe, dir_fd, path, (struct open_how *)(uintptr_t)&how);
 	io_uring_sqe_set_data(sqe, op);
 }
 

@@ -1,10 +1,10 @@
-/* Creating a ring on whatever kernel and under whatever limits, and saying in one line what has to be
- * changed where there is none to be had.
+/* Creating a ring on whatever kernel and under whatever limits, and saying in one line what has to
+ * be changed where there is none to be had.
  *
- * Two ladders. The flags: the best set first, the next when the kernel does not know it (EINVAL). The
- * size: where RLIMIT_MEMLOCK counts the memory of rings (old kernels and, per user, 6.18) a smaller
- * ring is tried, after a short wait, since the memory of a process that has just ended comes back
- * late. */
+ * Two ladders. The flags: the best set first, the next when the kernel does not know it
+ * (EINVAL). The size: where RLIMIT_MEMLOCK counts the memory of rings (old kernels and, per
+ * user, 6.18) a smaller ring is tried, after a short wait, since the memory of a process that
+ * has just ended comes back late. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +17,14 @@
 
 enum {
 	RING_SUBMISSIONS_DEFAULT = 1024,
-	RING_COMPLETIONS_FACTOR = 4, /* multishot receives complete more often than they are started */
+	RING_COMPLETIONS_FACTOR = 4, /* multishot: more completions than starts */
 	RING_SUBMISSIONS_MIN = 64,   /* below this a turn would be cut into many enters */
 	RING_BUFFERS_DEFAULT = 512,
 	RING_BUFFER_BYTES_DEFAULT = 4096,
-	RING_MEMORY_WAITS = 5,       /* times RING_MEMORY_WAIT_MS: what an old process takes to go */
+	RING_MEMORY_WAITS = 5,       /* times the next: what an old process takes to go */
 	RING_MEMORY_WAIT_MS = 20,
-	/* Threads that the kernel may start for a ring: for opens of what is not cached, and for sync. */
+	/* Threads that the kernel may start for a ring: for opens of what is not cached, and for
+	 * sync. */
 	RING_KERNEL_THREADS_MAX = 4,
 };
 
@@ -31,8 +32,10 @@ static const struct {
 	uint32_t flags;
 	const char *text;
 } rungs[] = {
-	{ IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, "single issuer, deferred task work" },
-	{ IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN, "single issuer, cooperative task work" },
+	{ IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+		"single issuer, deferred task work" },
+	{ IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN,
+		"single issuer, cooperative task work" },
 	{ IORING_SETUP_COOP_TASKRUN, "cooperative task work" },
 	{ 0, "plain" },
 };
@@ -150,8 +153,8 @@ static enum result explain_memory(struct fail *fail)
 	if (limit.rlim_cur == RLIM_INFINITY)
 		return fail_set(fail, RESULT_UNAVAILABLE, "no memory for an io_uring ring");
 	return fail_set(fail, RESULT_UNAVAILABLE,
-		"RLIMIT_MEMLOCK of %llu KiB is too small for an io_uring ring: set LimitMEMLOCK=infinity "
-		"in the service, or raise `ulimit -l`",
+		"RLIMIT_MEMLOCK of %llu KiB is too small for an io_uring ring: set "
+		"LimitMEMLOCK=infinity in the service, or raise `ulimit -l`",
 		(unsigned long long)limit.rlim_cur / 1024);
 }
 
@@ -163,8 +166,9 @@ static enum result explain(struct fail *fail, int error)
 		return explain_forbidden(fail);
 	case ENOSYS:
 		return fail_set(fail, RESULT_UNAVAILABLE,
-			"this kernel has no io_uring, or a seccomp filter hides it: use Linux 5.19 or "
-			"newer and allow io_uring_setup, io_uring_enter and io_uring_register");
+			"this kernel has no io_uring, or a seccomp filter hides it: use Linux "
+			"5.19 or newer and allow io_uring_setup, io_uring_enter and "
+			"io_uring_register");
 	case EINVAL:
 		return fail_set(fail, RESULT_UNAVAILABLE,
 			"this kernel's io_uring is too old: use Linux 5.19 or newer");
@@ -173,7 +177,8 @@ static enum result explain(struct fail *fail, int error)
 	case EMFILE:
 	case ENFILE:
 		return fail_set(fail, RESULT_LIMIT,
-			"no descriptor left for an io_uring ring: raise LimitNOFILE= or `ulimit -n`");
+			"no descriptor left for an io_uring ring: raise LimitNOFILE= or "
+			"`ulimit -n`");
 	default:
 		return fail_set_errno(fail, error, "cannot set up an io_uring ring");
 	}

@@ -35,7 +35,8 @@ static void read_done(struct io_op *op, const struct io_result *result)
 	struct signals *signals = CONTAINER_OF(op, struct signals, op);
 	if (signals->fd < 0)
 		return; /* closed meanwhile */
-	int number = result->value == (int32_t)sizeof signals->info ? (int)signals->info.ssi_signo : 0;
+	int number =
+		result->value == (int32_t)sizeof signals->info ? (int)signals->info.ssi_signo : 0;
 	read_next(signals);
 	if (number != 0)
 		signals->fn(signals, number);

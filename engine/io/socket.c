@@ -43,7 +43,8 @@ static enum result bind_source(int fd, const struct ip_address *source, struct f
 	socklen_t len = ip_address_to_sockaddr(source, 0, &local);
 	char text[IP_ADDRESS_TEXT_SIZE];
 	/* Without it bind() would choose a port that no other connection from here has, and the
-	 * address would be used up by some 28,000 connections instead of as many to each receiver. */
+	 * address would be used up by some 28,000 connections instead of as many to each
+	 * receiver. */
 	(void)set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
 	if (bind(fd, (const struct sockaddr *)&local, len) == 0)
 		return RESULT_OK;
@@ -92,7 +93,8 @@ enum result socket_listen_tcp(const struct ip_address *address, uint16_t port, b
 	struct sockaddr_storage local;
 	socklen_t len = ip_address_to_sockaddr(address, port, &local);
 	char text[IP_ADDRESS_TEXT_SIZE];
-	if (bind(fd, (const struct sockaddr *)&local, len) == 0 && listen(fd, SOCKET_BACKLOG) == 0) {
+	if (bind(fd, (const struct sockaddr *)&local, len) == 0 &&
+		listen(fd, SOCKET_BACKLOG) == 0) {
 		*out_fd = fd;
 		return RESULT_OK;
 	}

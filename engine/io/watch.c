@@ -60,7 +60,8 @@ enum result watch_open(struct watch *watch, struct ring *ring, watch_fn *fn, voi
 	watch->fd = inotify_init1(IN_CLOEXEC);
 	if (watch->fd < 0 && errno == EMFILE)
 		return fail_set(fail, RESULT_LIMIT,
-			"no inotify instance left: raise fs.inotify.max_user_instances, or `ulimit -n`");
+			"no inotify instance left: raise fs.inotify.max_user_instances, or `ulimit "
+			"-n`");
 	if (watch->fd < 0)
 		return fail_set_errno(fail, errno, "cannot watch directories");
 	read_next(watch);

@@ -1,8 +1,9 @@
 /* What happens in a directory, as the kernel tells it (inotify), read through the ring.
  *
- * Names that were complete in it: moved in, or closed after writing. Also what went away, so that mail
- * withdrawn by hand is noticed. After RESULT_LIMIT (too many watches for the user) or an overflow the
- * owner scans. A watch never tells of what was there before it was opened: open first, scan then. */
+ * Names that were complete in it: moved in, or closed after writing. Also what went away, so
+ * that mail withdrawn by hand is noticed. After RESULT_LIMIT (too many watches for the user) or
+ * an overflow the owner scans. A watch never tells of what was there before it was opened: open
+ * first, scan then. */
 #ifndef ENGINE_IO_WATCH_H
 #define ENGINE_IO_WATCH_H
 
@@ -39,7 +40,8 @@ MUST_USE enum result watch_open(struct watch *watch, struct ring *ring, watch_fn
 	struct fail *fail);
 /* The directory behind an open descriptor. *out_directory tells its events apart. RESULT_LIMIT:
  * fs.inotify.max_user_watches. */
-MUST_USE enum result watch_add(struct watch *watch, int dir_fd, int *out_directory, struct fail *fail);
+MUST_USE enum result watch_add(
+	struct watch *watch, int dir_fd, int *out_directory, struct fail *fail);
 void watch_remove(struct watch *watch, int directory);
 /* Ends it; the watch is free when watch->op is no longer in flight. */
 void watch_close(struct watch *watch);

@@ -117,8 +117,10 @@ void world_init(struct world *world, struct world_options options)
 	struct fail fail;
 	memset(world, 0, sizeof *world);
 	world->ring = ring_for_test(options.ring);
-	assert_int_equal(conn_pool_init(&world->pool, world->ring,
-		options.flights != 0 ? options.flights : 64, options.flight_bytes, &fail), RESULT_OK);
+	assert_int_equal(
+		conn_pool_init(&world->pool, world->ring,
+			options.flights != 0 ? options.flights : 64, options.flight_bytes, &fail),
+		RESULT_OK);
 	assert_int_equal(ip_address_parse(TEXT("127.0.0.1"), &world->address), RESULT_OK);
 	assert_int_equal(
 		socket_listen_tcp(&world->address, 0, false, &world->listener, &fail), RESULT_OK);

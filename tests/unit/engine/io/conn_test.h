@@ -1,5 +1,5 @@
-/* Connections for tests: an end that counts what it was told and does what the test wants, and a world
- * of one ring, one pool and one listening socket on loopback. */
+/* Connections for tests: an end that counts what it was told and does what the test wants, and a
+ * world of one ring, one pool and one listening socket on loopback. */
 #ifndef TESTS_UNIT_ENGINE_IO_CONN_TEST_H
 #define TESTS_UNIT_ENGINE_IO_CONN_TEST_H
 

@@ -53,7 +53,8 @@ void tls_world_init(struct tls_world *tls_world, struct tls_world_options option
 	assert_non_null(tls_world->server);
 	tls_world->client = tls_context_create_client(&client, &fail);
 	assert_non_null(tls_world->client);
-	tls_world->verdict = (struct tls_verdict){ .kind = TLS_VERDICT_ACCEPTED, .proved_dane = true };
+	tls_world->verdict =
+		(struct tls_verdict){ .kind = TLS_VERDICT_ACCEPTED, .proved_dane = true };
 	tls_world->demand = (struct security_demand){
 		.need = options.need,
 		.cleartext_allowed = options.need == SECURITY_NEED_MAY,
@@ -71,7 +72,10 @@ void tls_world_deinit(struct tls_world *tls_world)
 	tls_pool_destroy(tls_world->tls_pool);
 }
 
-static struct tls_end *tls_end_of(struct end *end) { return CONTAINER_OF(end, struct tls_end, end); }
+static struct tls_end *tls_end_of(struct end *end)
+{
+	return CONTAINER_OF(end, struct tls_end, end);
+}
 
 /* The client: a line, which must be the 220; what stands behind it is told to conn_start_tls(). */
 static void client_received(struct end *end, const uint8_t *data, size_t len)

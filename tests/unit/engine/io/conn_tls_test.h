@@ -1,5 +1,5 @@
-/* Two ends that do what SMTP does around STARTTLS: the server says "220 go" and starts TLS, the client
- * reads the line and starts TLS. Certificates are made when the test starts. */
+/* Two ends that do what SMTP does around STARTTLS: the server says "220 go" and starts TLS, the
+ * client reads the line and starts TLS. Certificates are made when the test starts. */
 #ifndef TESTS_UNIT_ENGINE_IO_CONN_TLS_TEST_H
 #define TESTS_UNIT_ENGINE_IO_CONN_TLS_TEST_H
 

@@ -1,4 +1,5 @@
-/* What the tests of engine/io share: waiting for something with an end to it, and seccomp in a child. */
+/* What the tests of engine/io share: waiting for something with an end to it, and seccomp in a
+ * child. */
 #ifndef TESTS_UNIT_ENGINE_IO_IO_TEST_H
 #define TESTS_UNIT_ENGINE_IO_IO_TEST_H
 

@@ -20,7 +20,8 @@ static void what_is_sent_comes_back_at_every_buffer_size(void **state)
 {
 	(void)state;
 	static const uint32_t buffer_bytes[] = { 1, 2, 7, 64, 512, 4096, 65536 };
-	static const size_t lens[] = { 1, 2, 63, 64, 65, 4095, 4096, 4097, 16895, 16896, 16897, 40000 };
+	static const size_t lens[] = { 1, 2, 63, 64, 65, 4095, 4096, 4097, 16895, 16896, 16897,
+		40000 };
 	for (size_t i = 0; i < COUNT_OF(buffer_bytes); i++) {
 		struct world world;
 		world_init(&world, (struct world_options){
@@ -174,7 +175,8 @@ static void the_source_address_is_what_the_peer_sees(void **state)
 	world_deinit(&world);
 }
 
-/* Nobody accepts and the backlog is full: the connection hangs, and closing it works all the same. */
+/* Nobody accepts and the backlog is full: the connection hangs, and closing it works all the
+ * same. */
 static void closing_while_it_connects(void **state)
 {
 	(void)state;

@@ -1,4 +1,5 @@
-/* Many connections at once: few output buffers, thousands of sockets, and ends at every possible moment. */
+/* Many connections at once: few output buffers, thousands of sockets, and ends at every possible
+ * moment. */
 #include "tests/unit/engine/io/conn_test.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +95,8 @@ static void a_waiter_that_is_closed_is_passed_over(void **state)
 		servers[i].to_send = data;
 		servers[i].to_send_len = 100;
 	}
-	/* The first in line is handed the flight and closed in the same turn, before it hears of it. */
+	/* The first in line is handed the flight and closed in the same turn, before it hears of
+	 * it. */
 	conn_abort(&servers[0].conn);
 	WORLD_UNTIL(&world, servers[0].closed == 1);
 	conn_close(&servers[1].conn);
@@ -181,9 +183,9 @@ static void end_somehow(struct end *end, struct random_state *random)
 		conn_abort(&end->conn);
 }
 
-/* Transfers in both directions, cut off by either side after any number of turns, with so few buffers and
- * flights that every kind of waiting happens: each conn is closed exactly once, nothing stays in
- * flight, nothing is lost from the pools (world_deinit). */
+/* Transfers in both directions, cut off by either side after any number of turns, with so few
+ * buffers and flights that every kind of waiting happens: each conn is closed exactly once,
+ * nothing stays in flight, nothing is lost from the pools (world_deinit). */
 static void a_connection_can_end_at_any_moment(void **state)
 {
 	(void)state;
@@ -209,7 +211,8 @@ static void a_connection_can_end_at_any_moment(void **state)
 			for (uint64_t turns = random_below(&random, 30); turns > 0; turns--)
 				(void)ring_run_once(world.ring, clock_now_ns() + 100000);
 			size_t which = (size_t)random_below(&random, PAIRS);
-			end_somehow(random_below(&random, 2) ? &clients[which] : &servers[which], &random);
+			end_somehow(random_below(&random, 2) ? &clients[which] : &servers[which],
+				&random);
 		}
 		for (int i = 0; i < PAIRS; i++) {
 			end_close(&clients[i]);

@@ -1,5 +1,5 @@
-/* (STLS-04, SEC-01, SEC-02) Cleartext that somebody puts behind the 220 to STARTTLS, in every place where
- * it can be put before our ClientHello is on its way. */
+/* (STLS-04, SEC-01, SEC-02) Cleartext that somebody puts behind the 220 to STARTTLS, in every
+ * place where it can be put before our ClientHello is on its way. */
 #include "tests/unit/engine/io/conn_tls_test.h"
 #include <string.h>
 #include <sys/socket.h>
@@ -126,9 +126,9 @@ static void speak(struct io_op *op, const struct io_result *result)
 	raw_send(CONTAINER_OF(op, struct speaker, op)->raw, injection, 3);
 }
 
-/* No output buffer is free, so the ClientHello has to wait; the peer speaks meanwhile: long before there
- * is one, at the same moment, or in the turn in which the ClientHello would leave, so late that the
- * ring has not yet taken it from the socket. */
+/* No output buffer is free, so the ClientHello has to wait; the peer speaks meanwhile: long
+ * before there is one, at the same moment, or in the turn in which the ClientHello would leave,
+ * so late that the ring has not yet taken it from the socket. */
 static void while_the_client_hello_waits_for_a_flight(void **state)
 {
 	(void)state;
@@ -160,8 +160,8 @@ static void while_the_client_hello_waits_for_a_flight(void **state)
 	}
 }
 
-/* The ClientHello does not wait for the end of the turn: what is looked for in the socket before it leaves
- * would else be looked for too early. */
+/* The ClientHello does not wait for the end of the turn: what is looked for in the socket before
+ * it leaves would else be looked for too early. */
 static void the_client_hello_leaves_at_once(void **state)
 {
 	(void)state;

@@ -17,8 +17,8 @@ static void close_both(struct tls_end *a, struct tls_end *b)
 	end_free(&b->end);
 }
 
-/* Both versions, buffers from one byte on, so few of them that receives starve, and lengths around a
- * record and around a flight. (STLS-04: and never a false alarm.) */
+/* Both versions, buffers from one byte on, so few of them that receives starve, and lengths
+ * around a record and around a flight. (STLS-04: and never a false alarm.) */
 static void what_is_sent_comes_back_under_tls(void **state)
 {
 	(void)state;
@@ -108,7 +108,8 @@ static void a_room_that_was_told_is_given(void **state)
 			TLS_UNTIL(&tls_world, client.end.sent > sent);
 			continue;
 		}
-		size_t len = random_below(&random, 2) ? room : 1 + (size_t)random_below(&random, room);
+		size_t len =
+			random_below(&random, 2) ? room : 1 + (size_t)random_below(&random, room);
 		assert_int_equal(conn_write(&client.end.conn, data, len), len);
 		total += len;
 		if (random_below(&random, 3) == 0)
@@ -141,7 +142,8 @@ static void an_end_without_close_notify_is_told_apart(void **state)
 		conn_flush(&server.end.conn);
 		TLS_UNTIL(&tls_world, client.end.received_len == 5);
 		if (kind == INSIDE)
-			assert_int_equal(send(server.end.conn.fd, "\x17\x03\x03\x00\x40half", 9, 0), 9);
+			assert_int_equal(
+				send(server.end.conn.fd, "\x17\x03\x03\x00\x40half", 9, 0), 9);
 		if (kind == BORDER || kind == INSIDE)
 			assert_int_equal(shutdown(server.end.conn.fd, SHUT_WR), 0);
 		else if (kind == RESET)
@@ -201,8 +203,8 @@ static void a_handshake_that_fails_tells_both_sides(void **state)
 	tls_world_deinit(&tls_world);
 }
 
-/* A server that hangs up, or resets, where it should shake hands: that is TLS that failed, so that the
- * rule for cleartext on a fresh connection can be applied. */
+/* A server that hangs up, or resets, where it should shake hands: that is TLS that failed, so
+ * that the rule for cleartext on a fresh connection can be applied. */
 static void a_peer_that_hangs_up_in_the_handshake_has_failed_tls(void **state)
 {
 	(void)state;
@@ -215,7 +217,8 @@ static void a_peer_that_hangs_up_in_the_handshake_has_failed_tls(void **state)
 		tls_client_init(&client, &tls_world);
 		tls_client_to_raw(&tls_world, &client, &raw);
 		assert_int_equal(send(raw, GO, strlen(GO), 0), strlen(GO));
-		TLS_UNTIL(&tls_world, client.started && client.end.conn.tls_state == CONN_TLS_HANDSHAKE);
+		TLS_UNTIL(&tls_world,
+			client.started && client.end.conn.tls_state == CONN_TLS_HANDSHAKE);
 		assert_true(recv(raw, hello, sizeof hello, 0) > 100);
 		assert_int_equal(hello[0], 0x16);
 		if (reset)
@@ -233,7 +236,8 @@ static void a_peer_that_hangs_up_in_the_handshake_has_failed_tls(void **state)
 
 enum { BUFFERS_FOR_HOLDING = 64 }; /* of 64 bytes: the flight of a server comes in many pieces */
 
-static void begin_waiting(struct tls_world *tls_world, struct tls_end *client, struct tls_end *server)
+static void begin_waiting(
+	struct tls_world *tls_world, struct tls_end *client, struct tls_end *server)
 {
 	tls_world_init(tls_world, (struct tls_world_options){
 		.world = { .ring = { .buffers = BUFFERS_FOR_HOLDING, .buffer_bytes = 64 } },
@@ -349,12 +353,16 @@ static void a_tls_connection_can_end_at_any_moment(void **state)
 		struct random_state random;
 		random_init_seed(&random, seed);
 		struct tls_world tls_world;
-		tls_world_init(&tls_world, (struct tls_world_options){
-			.world = { .ring = { .submissions = 16, .buffers = 4,
-					.buffer_bytes = random_below(&random, 2) ? 200 : 4096,
-					.single_shot = random_below(&random, 4) == 0 },
-				.flights = 1 + (uint32_t)random_below(&random, 3) },
-			.need = random_below(&random, 2) ? SECURITY_NEED_DANE : SECURITY_NEED_MAY });
+		tls_world_init(&tls_world,
+			(struct tls_world_options){
+				.world = { .ring = { .submissions = 16,
+						   .buffers = 4,
+						   .buffer_bytes =
+							   random_below(&random, 2) ? 200 : 4096,
+						   .single_shot = random_below(&random, 4) == 0 },
+					.flights = 1 + (uint32_t)random_below(&random, 3) },
+				.need = random_below(&random, 2) ? SECURITY_NEED_DANE
+								 : SECURITY_NEED_MAY });
 		if (random_below(&random, 2))
 			tls_world.verdict.kind = TLS_VERDICT_WAIT;
 		struct tls_end client, server;
@@ -367,7 +375,8 @@ static void a_tls_connection_can_end_at_any_moment(void **state)
 		end_connect(&tls_world.world, &client.end);
 		for (uint64_t turns = random_below(&random, 40); turns > 0; turns--) {
 			(void)ring_run_once(tls_world.world.ring, clock_now_ns() + 300000);
-			if (client.end.conn.tls_state == CONN_TLS_VERIFY && random_below(&random, 2))
+			if (client.end.conn.tls_state == CONN_TLS_VERIFY &&
+				random_below(&random, 2))
 				conn_resume_verify(&client.end.conn, &(struct tls_verdict){
 					.kind = random_below(&random, 2) ? TLS_VERDICT_ACCEPTED
 									 : TLS_VERDICT_REJECTED,

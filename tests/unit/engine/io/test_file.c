@@ -99,7 +99,8 @@ static void a_name_that_returns_has_another_identity(void **state)
 	assert_int_equal(file_look(folder->fd, "mail", &type, &first, &folder->fail), RESULT_OK);
 	assert_int_equal(type, FILE_TYPE_REGULAR);
 	assert_int_equal(first.bytes, 5);
-	assert_int_equal(file_rename(folder->fd, "mail", folder->fd, "other", &folder->fail), RESULT_OK);
+	assert_int_equal(
+		file_rename(folder->fd, "mail", folder->fd, "other", &folder->fail), RESULT_OK);
 	assert_int_equal(file_look(folder->fd, "other", &type, &second, &folder->fail), RESULT_OK);
 	assert_true(file_identity_equal(&first, &second)); /* a rename keeps it */
 	clock_wait_ms(20); /* file systems may reuse the inode at once; the birth differs */
@@ -181,10 +182,12 @@ static void asking_survives_writers_that_come_in_between(void **state)
 	pthread_t thread;
 	int fd;
 	put(folder, "mail", "x");
-	assert_int_equal(file_open_regular(folder->fd, "mail", &fd, NULL, &folder->fail), RESULT_OK);
+	assert_int_equal(
+		file_open_regular(folder->fd, "mail", &fd, NULL, &folder->fail), RESULT_OK);
 	if (file_writers(fd) == FILE_WRITERS_UNKNOWN)
 		skip();
-	assert_int_equal(pthread_create(&thread, NULL, open_for_writing_again_and_again, folder), 0);
+	assert_int_equal(
+		pthread_create(&thread, NULL, open_for_writing_again_and_again, folder), 0);
 	unsigned seen[3] = { 0 };
 	for (int i = 0; i < 20000; i++)
 		seen[file_writers(fd)]++;
@@ -254,13 +257,15 @@ static void small_files_are_read_whole_or_not_at_all(void **state)
 	put(folder, "five", "12345");
 	put(folder, "six", "123456");
 	put(folder, "none", "");
-	assert_int_equal(file_read_small(folder->fd, "five", text, sizeof text, &len, &folder->fail),
+	assert_int_equal(
+		file_read_small(folder->fd, "five", text, sizeof text, &len, &folder->fail),
 		RESULT_OK);
 	assert_int_equal(len, 5);
 	assert_string_equal(text, "12345");
 	assert_int_equal(file_read_small(folder->fd, "six", text, sizeof text, &len, &folder->fail),
 		RESULT_TOO_LONG);
-	assert_int_equal(file_read_small(folder->fd, "none", text, sizeof text, &len, &folder->fail),
+	assert_int_equal(
+		file_read_small(folder->fd, "none", text, sizeof text, &len, &folder->fail),
 		RESULT_OK);
 	assert_string_equal(text, "");
 }
@@ -272,7 +277,8 @@ static void appending_goes_on_where_it_ended(void **state)
 	size_t len;
 	for (int i = 0; i < 2; i++) {
 		int fd;
-		assert_int_equal(file_open_append(folder->fd, "log", &fd, &folder->fail), RESULT_OK);
+		assert_int_equal(
+			file_open_append(folder->fd, "log", &fd, &folder->fail), RESULT_OK);
 		assert_int_equal(file_write_all(fd, "line\n", 5, &folder->fail), RESULT_OK);
 		assert_int_equal(file_sync(fd, true, &folder->fail), RESULT_OK);
 		file_close(fd);
@@ -356,7 +362,8 @@ static void a_scan_sees_each_name_once_in_slices(void **state)
 	assert_true(slices > 2);
 	file_scan_close(&scan);
 	file_scan_close(&scan);
-	assert_int_equal(file_scan_open(&scan, folder->fd, "none", &folder->fail), RESULT_NOT_FOUND);
+	assert_int_equal(
+		file_scan_open(&scan, folder->fd, "none", &folder->fail), RESULT_NOT_FOUND);
 	file_scan_close(&scan);
 }
 

@@ -1,4 +1,5 @@
-/* Loops of several threads, with real rings: messages, timers and completions each get their turn. */
+/* Loops of several threads, with real rings: messages, timers and completions each get their
+ * turn. */
 #include "tests/unit/engine/io/io_test.h"
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
-/* Mailboxes: nothing lost, nothing twice, one sender's messages in order, no wake-up slept over. Built
- * and run under the thread sanitizer as well (see meson.build). */
+/* Mailboxes: nothing lost, nothing twice, one sender's messages in order, no wake-up slept over.
+ * Built and run under the thread sanitizer as well (see meson.build). */
 #include "tests/unit/engine/io/io_test.h"
 #include <poll.h>
 #include <pthread.h>
@@ -27,8 +27,12 @@ static void messages_come_whole_and_in_order(void **state)
 	assert_false(mailbox_take(mailbox, &message));
 	for (uint32_t lap = 0; lap < 10; lap++) {
 		for (uint32_t i = 0; i < 8; i++)
-			mailbox_post(mailbox, &(struct mailbox_message){ .kind = 3, .from = 4,
-				.number = lap * 8 + i, .object = &message, .a = i, .b = ~(uint64_t)i });
+			mailbox_post(mailbox, &(struct mailbox_message){ .kind = 3,
+						      .from = 4,
+						      .number = lap * 8 + i,
+						      .object = &message,
+						      .a = i,
+						      .b = ~(uint64_t)i });
 		assert_int_equal(mailbox_used(mailbox), 8);
 		for (uint32_t i = 0; i < 8; i++) {
 			assert_true(mailbox_take(mailbox, &message));
@@ -159,7 +163,8 @@ static void several_senders_lose_nothing_and_wake_the_receiver(void **state)
 	uint32_t next[SENDERS] = { 0 };
 	for (uint16_t i = 0; i < SENDERS; i++) {
 		senders[i] = (struct sender){ .mailbox = mailbox, .number = i };
-		assert_int_equal(pthread_create(&senders[i].thread, NULL, send_all, &senders[i]), 0);
+		assert_int_equal(
+			pthread_create(&senders[i].thread, NULL, send_all, &senders[i]), 0);
 	}
 	struct mailbox_message message;
 	for (uint32_t taken = 0; taken < SENDERS * MESSAGES;) {

@@ -1,5 +1,5 @@
-/* The ring: every op comes back exactly once, whatever happens to it, and nothing is called back from
- * inside the walk over the completion queue. */
+/* The ring: every op comes back exactly once, whatever happens to it, and nothing is called back
+ * from inside the walk over the completion queue. */
 #include "tests/unit/engine/io/io_test.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -212,8 +212,8 @@ static void a_receive_that_breaks_says_so(void **state)
 
 enum { PRESSED = 40, PRESSED_BYTES = 20000 };
 
-/* (MEASURED 3d) Four small buffers, forty busy connections: every byte still comes, in order, and none
- * of the connections is left behind. */
+/* (MEASURED 3d) Four small buffers, forty busy connections: every byte still comes, in order,
+ * and none of the connections is left behind. */
 static void receives_without_a_buffer_go_on_when_one_is_back(void **state)
 {
 	(void)state;
@@ -249,7 +249,8 @@ static void receives_without_a_buffer_go_on_when_one_is_back(void **state)
 static void a_receive_can_be_cancelled_while_it_waits_for_a_buffer(void **state)
 {
 	(void)state;
-	struct ring *ring = ring_for_test((struct ring_options){ .buffers = 1, .buffer_bytes = 16 });
+	struct ring *ring =
+		ring_for_test((struct ring_options){ .buffers = 1, .buffer_bytes = 16 });
 	int fds[PRESSED][2];
 	struct probe probes[PRESSED] = { 0 };
 	for (int i = 0; i < PRESSED; i++) {
@@ -299,7 +300,8 @@ static void cancelling_twice_or_what_is_not_in_flight_does_nothing(void **state)
 static void cancel_all_brings_every_op_home(void **state)
 {
 	(void)state;
-	struct ring *ring = ring_for_test((struct ring_options){ .buffers = 2, .buffer_bytes = 16 });
+	struct ring *ring =
+		ring_for_test((struct ring_options){ .buffers = 2, .buffer_bytes = 16 });
 	int fds[PRESSED][2];
 	struct probe receives[PRESSED] = { 0 }, others[PRESSED] = { 0 };
 	uint64_t number;
@@ -326,7 +328,8 @@ static void cancel_all_brings_every_op_home(void **state)
 
 enum { MANY = 600 };
 
-/* A queue of 8 entries, hundreds of ops started in one turn, and completions far beyond the queue. */
+/* A queue of 8 entries, hundreds of ops started in one turn, and completions far beyond the
+ * queue. */
 static void a_full_queue_is_handed_over_in_mid_turn(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
-/* A system that does not let us: one line that says what to change. Each case runs in a child, which
- * takes its own rights away first. */
+/* A system that does not let us: one line that says what to change. Each case runs in a child,
+ * which takes its own rights away first. */
 #include "tests/unit/engine/io/io_test.h"
 #include <errno.h>
 #include <linux/audit.h>
@@ -105,7 +105,8 @@ static void with_little_memory(void *arg)
 		if (strstr(fail.text, "LimitMEMLOCK=") == NULL)
 			_exit(WRONG_WORDS);
 		/* The ring before it was already made smaller than it was asked for. */
-		_exit(i > 0 && strncmp(ring_describe(rings[i - 1]), "1024/", 5) == 0 ? NOT_REFUSED : 0);
+		_exit(i > 0 && strncmp(ring_describe(rings[i - 1]), "1024/", 5) == 0 ? NOT_REFUSED
+										     : 0);
 	}
 	_exit(SKIPPED); /* not counted here */
 }

@@ -206,7 +206,8 @@ static void no_number_below_a_bound_is_favoured(void **state)
 	for (int i = 0; i < 10; i++)
 		assert_in_range(counts[i], 9500, 10500);
 	assert_int_equal(random_below(&random, 1), 0);
-	/* Two thirds of all numbers as a bound: cutting by remainder would favour the lower half twofold. */
+	/* Two thirds of all numbers as a bound: cutting by remainder would favour the lower half
+	 * twofold. */
 	uint64_t bound = UINT64_MAX / 3 * 2;
 	unsigned lower = 0;
 	for (int i = 0; i < 10000; i++) {
