@@ -28,8 +28,8 @@ class Conn:
         self.local = sock.getsockname()[0]
         self.opened_at = time.monotonic()
         self.closed_at = None
-        self.received_clear = b""
-        self.received_tls = b""
+        self.received_clear = bytearray()
+        self.received_tls = bytearray()
         self.client_hello = b""
         self.tls = ""
         self.sni = None
@@ -84,17 +84,18 @@ class Conn:
 
     async def until_dot(self):
         """The message as it is on the wire, up to the first CRLF.CRLF (which is taken off)."""
-        data = b""
+        data = bytearray()
         while True:
+            searched = max(len(data) - 4, 0)
             data += self._pending
             self._pending = b""
             if data.startswith(b".\r\n"):
-                self._pending = data[3:]
+                self._pending = bytes(data[3:])
                 return b""
-            end = data.find(b"\r\n.\r\n")
+            end = data.find(b"\r\n.\r\n", searched)
             if end >= 0:
-                self._pending = data[end + 5:]
-                return data[:end + 2]
+                self._pending = bytes(data[end + 5:])
+                return bytes(data[:end + 2])
             await self.more()
 
     async def send(self, data):

@@ -84,6 +84,8 @@ class GoesAwayWhenIdle(Dialogue):
 
     async def finish(self, mail):
         await super().finish(mail)
+        if self.conn.buffered():
+            return
         try:
             await asyncio.wait_for(self.conn.more(), 0.2)
         except asyncio.TimeoutError:

@@ -30,8 +30,9 @@ SERVERS = os.path.join(ROOT, "build/lab/servers")
 RESOLVER = f"{NAMES_ADDRESS}@53"
 KNOT = f"{zones.KNOT_ADDRESS}@53"
 READY_SECONDS = 20
-# How long to wait before a refused connection is tried again, unless the process ends before.
-AGAIN_MS = 5
+# How long to wait before something is looked at again, unless the process ends before: from
+# short, since most are ready at once, to long, so that looking costs next to nothing.
+AGAIN_FIRST_MS, AGAIN_MAX_MS = 4, 64
 
 
 class Process:
@@ -89,12 +90,14 @@ class Process:
         """Calls attempt() until it is true; ends at once when the process ends."""
         deadline = time.monotonic() + timeout
         pidfd = os.pidfd_open(self.pid)
+        again_ms = AGAIN_FIRST_MS
         try:
             while not attempt():
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"{self.name}: {what} not in {timeout} s\n{self.tail()}")
-                if select.select([pidfd], [], [], AGAIN_MS / 1000)[0]:
+                if select.select([pidfd], [], [], again_ms / 1000)[0]:
                     raise RuntimeError(f"{self.name} ended before {what}\n{self.tail()}")
+                again_ms = min(again_ms * 2, AGAIN_MAX_MS)
         finally:
             os.close(pidfd)
 

@@ -286,7 +286,7 @@ class Receiver:
         with self._changed:
             return [mail for mail in self.mails if mail.reply.startswith("2")]
 
-    def wait_for(self, condition, timeout=30):
+    def wait_for(self, condition, timeout=60):
         """Waits until condition() holds, looking again at each thing that happens here."""
         with self._changed:
             if not self._changed.wait_for(condition, timeout):

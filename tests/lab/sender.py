@@ -28,8 +28,8 @@ DONE, ARGUMENTS, NO_IO_URING, SPOOL_OWNED, NOT_WRITABLE, MAIL_WAITS = 0, 2, 69, 
 # Time limits for tests with receivers that never answer: short, but long enough for a sanitizer
 # build on a busy machine.
 IMPATIENT = (
-    "--connect-timeout=4s --greeting-timeout=4s --tls-timeout=4s --command-timeout=4s "
-    "--data-timeout=4s --final-timeout=4s --session-timeout=30s --dns-timeout=4s").split()
+    "--connect-timeout=6s --greeting-timeout=6s --tls-timeout=6s --command-timeout=6s "
+    "--data-timeout=6s --final-timeout=6s --session-timeout=30s --dns-timeout=6s").split()
 
 
 def program():
@@ -152,7 +152,7 @@ class Sender:
         check(len(found) == 1, f"{rcpt} has {len(found)} outcomes: {found}\n{self.tail()}")
         return found[0]
 
-    def wait_event(self, process, timeout=30, count=1, **wanted):
+    def wait_event(self, process, timeout=60, count=1, **wanted):
         """Waits until so many events with these values are there, while the process runs."""
         process.until(lambda: len(self.events(**wanted)) >= count, f"{count} of {wanted}",
                       timeout=timeout)

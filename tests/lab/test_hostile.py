@@ -191,7 +191,8 @@ class Gauntlet:
         self.t = t
         self.domains = {}
         self.receivers = {}
-        self.sender = t.sender(*IMPATIENT, "--idle-timeout=1s")
+        # Names are not what is tried here, and all servers of the lab share one Python.
+        self.sender = t.sender(*IMPATIENT, "--dns-timeout=60s", "--idle-timeout=1s")
         for name, dialogue in hostile.HOSTILE.items():
             self.receivers[name] = t.lab.receiver(dialogue=dialogue)
             self.domains[name] = t.domain(self.receivers[name])
@@ -204,7 +205,7 @@ class Gauntlet:
             self.sender.put(f"you@{domain}")
         started = time.monotonic()
         process = self.sender.start("--once")
-        self.good.wait_for(lambda: len(self.good.accepted()) >= GOOD_DOMAINS, 30)
+        self.good.wait_for(lambda: len(self.good.accepted()) >= GOOD_DOMAINS, 60)
         self.good_seconds = time.monotonic() - started
         self.still_running = process.running()
         self.status = process.wait(120)
@@ -227,7 +228,7 @@ def gauntlet(t):
             except Exception as error:  # told to every test that needed the run
                 _gauntlets.append(error)
         if isinstance(_gauntlets[0], Exception):
-            raise AssertionError(f"the run itself failed: {_gauntlets[0]}")
+            raise AssertionError(f"the run itself failed: {_gauntlets[0]!r}")
         return _gauntlets[0]
 
 
@@ -239,7 +240,7 @@ def good_receivers_get_their_mail_while_hostile_ones_hold_on(t):
         equal([event["event"] for event in run.by_domain.get(domain, [])], ["delivered"], domain)
     check(run.good_seconds < run.seconds, "the good ones came last")
     # The longest that one can hold on: connect, greeting, EHLO, TLS, and once more in clear.
-    check(run.seconds < 60, f"the run took {run.seconds:.0f} s")
+    check(run.seconds < 90, f"the run took {run.seconds:.0f} s")
 
 
 @case("SMTP-15")

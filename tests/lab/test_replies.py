@@ -288,7 +288,7 @@ def a_connection_lost_after_the_dot_is_tried_again_and_never_bounced(t):
 @case("SMTP-37 DSN-12")
 def a_recipient_expires_when_its_lifetime_ends(t):
     domain = t.domain(t.receiver(dialogue=_answering(rcpt="450 4.2.1 never today")))
-    sender = t.sender("--retry-first=500ms", "--retry-max=500ms", "--lifetime=2s")
+    sender = t.sender("--retry-first=500ms", "--retry-max=500ms", "--lifetime=6s")
     sender.put(f"you@{domain}")
     process = sender.start()
     (event,) = sender.wait_event(process, event="expired", rcpt=f"you@{domain}")

@@ -46,7 +46,9 @@ def wrong_arguments_are_told_in_one_line_and_exit_with_2(t):
         done = _call(*arguments)
         equal(done.returncode, ARGUMENTS, f"{arguments}: {done.stderr}")
         check(done.stderr.strip(), f"{arguments}: says nothing")
-        check(len(done.stderr.strip().splitlines()) <= 3, f"{arguments}: {done.stderr}")
+        # An unknown command is answered with the list of those that there are.
+        most = 3 if arguments[0] == "send" else 12
+        check(len(done.stderr.strip().splitlines()) <= most, f"{arguments}: {done.stderr}")
 
 
 @case("")
@@ -316,13 +318,14 @@ def outcomes_add_up_to_what_was_put_in(t):
     receiver.rcpt_replies = {f"gone{n}@{good}": "550 5.1.1 no" for n in range(10)}
     dead = t.domain(t.lab.refusing_address())
     sender = t.sender()
-    put = collections.Counter()
     for n in range(10):
         sender.put([f"ok{n}@{good}", f"gone{n}@{good}"])
         sender.put(f"wait{n}@{dead}")
-        put.update(delivered=1, bounced=1, deferred=1)
     sender.run(expect=MAIL_WAITS)
-    equal(collections.Counter(event["event"] for event in sender.outcomes()), put)
+    kinds = collections.Counter(event["event"] for event in sender.outcomes())
+    # Those who were never offered to the dead host have no event, but they wait.
+    check(1 <= kinds.pop("deferred") <= 10, f"{kinds}")
+    equal(kinds, {"delivered": 10, "bounced": 10})
     equal(len(sender.waiting()), 10)
     sequence = [int(event["seq"]) for event in sender.outcomes()]
     equal(sequence, sorted(set(sequence)), "seq grows and is never the same")
@@ -388,15 +391,15 @@ def a_thousand_sessions_are_open_at_once(t):
                 event = state.setdefault("event", asyncio.Event())
                 if state["waiting"] >= 1000:
                     event.set()
-                await asyncio.wait_for(event.wait(), 100)
+                await asyncio.wait_for(event.wait(), 200)
 
     receiver = t.receiver([t.lab.address() for _ in range(100)], dialogue=Holds, backlog=4096)
     domains = [t.domain(address) for address in receiver.addresses]
     sender = t.sender("--sessions=1000", "--site-sessions=10", "--tls-timeout=90s",
-                      "--greeting-timeout=90s", "--connect-timeout=60s")
+                      "--greeting-timeout=90s", "--connect-timeout=60s", "--final-timeout=250s")
     for domain in domains:
         for n in range(10):
             sender.put(f"r{n}@{domain}")
-    sender.run(timeout=180)
+    sender.run(timeout=300)
     equal(len(receiver.accepted()), 1000)
     equal(len(sender.outcomes(event="delivered")), 1000)

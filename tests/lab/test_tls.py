@@ -85,8 +85,10 @@ def after_a_broken_handshake_cleartext_goes_over_a_fresh_connection_to_the_same_
     sender.run()
     event = sender.outcome(f"you@{domain}")
     equal((event["event"], event["tls"], event["ip"]), ("delivered", "", first.addresses[0]))
-    equal(len(first.connections), 2)
-    check(b"MAIL" not in first.connections[0].received_clear, "mail on the broken connection")
+    # CONFORMANCE 0.4, TLS-03: once more at TLS 1.2 before cleartext.
+    check(len(first.connections) in (2, 3), f"{len(first.connections)} connections")
+    for broken in first.connections[:-1]:
+        check(b"MAIL" not in broken.received_clear, "mail on a broken connection")
     equal(len(second.connections), 0)
     results = [session["result"] for session in sender.sessions(domain=domain)]
     check(any(result not in ("", "success") for result in results),
