@@ -1,4 +1,5 @@
 #include "engine/run/run.h"
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -335,6 +336,15 @@ static void raise_limits(struct run *run)
 				log_number("allowed", files), log_number("wanted", wanted)));
 }
 
+/* Messages come and go in waves. With glibc's defaults an arena grows by a page at a time and gives back
+ * what it will need again in a moment: a tenth of all CPU time at 20,000 messages. */
+static void keep_memory(void)
+{
+	mallopt(M_TOP_PAD, 1024 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
+	mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);
+}
+
 int run_send(int argc, char *const *argv)
 {
 	bool done = false;
@@ -347,6 +357,7 @@ int run_send(int argc, char *const *argv)
 	if (status == RUN_EXIT_DONE && !done) {
 		run->log = run_config_logger(&run->config, "main");
 		signals_block();
+		keep_memory();
 		raise_limits(run);
 		status = run_threads(run);
 	}
