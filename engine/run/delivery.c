@@ -171,8 +171,11 @@ static void step(struct delivery *d)
 	CHECK_OBJ(d, DELIVERY_MAGIC);
 	if (d->state == DELIVERY_CLOSING)
 		return;
-	while (take_done(d) | begin_next(d))
-		;
+	bool moved;
+	do {
+		moved = take_done(d);
+		moved |= begin_next(d);
+	} while (moved);
 	if (d->state == DELIVERY_TALKING)
 		produce(d);
 	enum smtp_want want = smtp_session_want(&d->smtp);

@@ -119,7 +119,7 @@ static void append(struct recorder *r, struct outcome_record *record, size_t lin
 	buf_init(&payload, r->payload, JOURNAL_PAYLOAD_BYTES_MAX);
 	journal_record_put(&payload, record);
 	CHECK(!payload.overflow);
-	enum result result = journal_append(r->journal, record->type, buf_text(&payload));
+	enum result result = journal_append(r->journal, (uint8_t)record->type, buf_text(&payload));
 	if (result == RESULT_OK) {
 		hub_count(&r->hub->counters.event_lines, 1);
 		return;

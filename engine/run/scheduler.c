@@ -77,6 +77,16 @@ static bool nothing_to_do_now(struct scheduler *s)
 	return !leases_have_work_now(s);
 }
 
+static void move_to_flushing(struct scheduler *s)
+{
+	if (s->record_dead) {
+		stop_everybody(s);
+	} else if (all_recorded(s)) {
+		s->phase = PHASE_FLUSHING;
+		hub_post(s->hub->recorder, POST_RECORDER_FLUSH, NULL, 0, 0);
+	}
+}
+
 static void move_on(struct scheduler *s)
 {
 	switch (s->phase) {
@@ -93,14 +103,10 @@ static void move_on(struct scheduler *s)
 			break;
 		}
 		s->phase = PHASE_RECORDING;
-		/* fall through */
+		move_to_flushing(s);
+		break;
 	case PHASE_RECORDING:
-		if (s->record_dead) {
-			stop_everybody(s);
-		} else if (all_recorded(s)) {
-			s->phase = PHASE_FLUSHING;
-			hub_post(s->hub->recorder, POST_RECORDER_FLUSH, NULL, 0, 0);
-		}
+		move_to_flushing(s);
 		break;
 	case PHASE_FLUSHING:
 		if (s->record_dead)
