@@ -51,7 +51,7 @@ class Demo:
             command += ["--listen", address]
         process = self.lab.start(name, command + list(flags))
         # It says so itself: a connection made to find out would be counted.
-        process.until(lambda: "ready" in process.stderr(), "is ready")
+        process.until(lambda: "ready" in process.stdout() + process.stderr(), "is ready")
         return process
 
     def report(self, process, name):
