@@ -30,7 +30,8 @@ struct message {
 	uint32_t magic;
 	struct file_identity identity;
 	int64_t found_wall_us;
-	uint64_t accepted_ns;        /* monotonic instant at which its lifetime began */
+	int64_t accepted_ns;         /* monotonic instant at which its lifetime began; a file that is
+	                              * older than the boot has a negative one */
 
 	/* worker that reads it first; read-only after READ_DONE */
 	struct envelope *envelope;   /* NULL: not read, or no mail */

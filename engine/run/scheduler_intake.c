@@ -63,17 +63,13 @@ static void reject(struct scheduler *s, struct message *message)
 
 /* The lifetime counts from when the file was made, so that a restart does not lengthen it. A time in
  * the future (a clock that was set) counts as now. */
-static uint64_t accepted_at(const struct scheduler *s, const struct message *message)
+static int64_t accepted_at(const struct scheduler *s, const struct message *message)
 {
 	int64_t made_us = message->identity.birth_ns / 1000;
 	if (made_us == 0)
 		made_us = message->identity.modified_ns / 1000;
 	int64_t age_us = message->found_wall_us - made_us;
-	uint64_t now_ns = scheduler_now(s);
-	if (age_us <= 0)
-		return now_ns;
-	uint64_t age_ns = (uint64_t)age_us * 1000;
-	return age_ns < now_ns ? now_ns - age_ns : 1;
+	return (int64_t)scheduler_now(s) - (age_us > 0 ? age_us * 1000 : 0);
 }
 
 void intake_found(struct scheduler *s, struct message *message)
@@ -180,7 +176,8 @@ static uint64_t expires_at(const struct scheduler *s, const struct message *mess
 	bool transactional = envelope->class == ENVELOPE_CLASS_TRANSACTIONAL;
 	const struct retry_schedule *retry =
 		&s->config->retry[transactional ? RETRY_TRANSACTIONAL : RETRY_BULK];
-	uint64_t expires_ns = message->accepted_ns + retry->lifetime_ms * 1000000;
+	int64_t ends_ns = message->accepted_ns + (int64_t)(retry->lifetime_ms * 1000000);
+	uint64_t expires_ns = ends_ns > 0 ? (uint64_t)ends_ns : 1;
 	if (envelope->expiry_unix_s != 0) {
 		int64_t left_us = envelope->expiry_unix_s * 1000000 - clock_wall_us();
 		uint64_t asked_ns = scheduler_now(s) + (left_us > 0 ? (uint64_t)left_us * 1000 : 0);

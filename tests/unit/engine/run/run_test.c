@@ -140,7 +140,7 @@ struct message *test_message(const struct test_mail *mail)
 {
 	const struct file_identity identity = {
 		.inode = mail->inode != 0 ? mail->inode : 1,
-		.birth_ns = clock_wall_us() * 1000 - mail->age_s * 1000000000,
+		.birth_ns = mail->birth_ns != 0 ? mail->birth_ns : clock_wall_us() * 1000,
 	};
 	struct message *message = message_create(mail->name != NULL ? mail->name : "m1", &identity);
 	CHECK(message != NULL);

@@ -56,7 +56,7 @@ struct test_mail {
 	int64_t not_before_unix_s, expiry_unix_s;
 	size_t message_bytes; /* 0: 100 */
 	uint64_t inode;       /* 0: 1 */
-	int64_t age_s;        /* how long ago the file was made */
+	int64_t birth_ns;     /* of the file; 0: now */
 };
 struct envelope *test_envelope(const struct test_mail *mail);
 struct message *test_message(const struct test_mail *mail);

@@ -299,10 +299,8 @@ static void read_done(struct sched *s, struct message *message, uint32_t worker)
 	hub_post(s->base.hub.scheduler, POST_READ_DONE, message, worker, 0);
 }
 
-static void drain_worker(struct sched *s, uint32_t worker, bool at_once)
+static void drain_worker(struct sched *s, uint32_t worker)
 {
-	s->drains++;
-	s->drains_at_once += at_once;
 	LIST_FOR_EACH_SAFE (node, &s->leased) {
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
 		if (attempt->lease->worker == worker)
@@ -342,7 +340,12 @@ static void hear_as_worker(struct sched *s, uint32_t worker, const struct mailbo
 		}
 		break;
 	case POST_WORKER_DRAIN:
-		drain_worker(s, worker, message->number != 0);
+		s->drains++;
+		s->drains_at_once += message->number != 0;
+		if (s->has_drained[worker] || (s->slow_drain && message->number == 0))
+			break;
+		s->has_drained[worker] = true;
+		drain_worker(s, worker);
 		break;
 	case POST_STOP:
 		s->stops++;
@@ -399,6 +402,8 @@ void sched_answer_heard(struct sched *s, struct attempt *attempt, enum attempt_f
 	struct fake_lease *fake = take_back(s, attempt);
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
 		attempt->rcpts[i].counts_as_attempt = true;
+	if (fate == ATTEMPT_DEFERRED)
+		attempt_add_reason(attempt, attempt->route->hosts[0].name, NULL, "come back later");
 	attempt_settle(attempt, fate, BOUNCE_CLASS_NONE, fate == ATTEMPT_DELIVERED ? "2.0.0" : "4.0.0");
 	struct lease *lease = attempt->lease;
 	body_unref(attempt->body);
@@ -452,6 +457,12 @@ void sched_release(struct sched *s)
 	s->unread_count = 0;
 	while ((node = list_pop_front(&s->unrecorded)) != NULL)
 		recorded(s, CONTAINER_OF(node, struct attempt, node));
+}
+
+void sched_drain_workers(struct sched *s)
+{
+	for (uint32_t i = 0; i < s->base.hub.workers_count; i++)
+		drain_worker(s, i);
 }
 
 /* ---- time ---- */

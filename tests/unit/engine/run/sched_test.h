@@ -72,14 +72,16 @@ struct sched {
 	bool hold_routes, hold_records, hold_reads, hold_unlinks;
 	bool without_bodies;
 	bool keep_called_back;           /* workers do not answer call-backs */
+	bool slow_drain;                 /* workers drain only when told to do so at once */
 
 	/* what was seen */
 	struct domain *asked[64];        /* held back by hold_routes */
 	size_t asked_count;
-	struct message *unread[64];      /* held back by hold_reads */
-	uint32_t unread_worker[64];
+	struct message *unread[512];     /* held back by hold_reads */
+	uint32_t unread_worker[512];
 	size_t unread_count;
 	uint32_t routes_asked, call_backs, credits, gone_credits, bodies_wanted;
+	bool has_drained[TEST_WORKERS_MAX];
 	uint32_t drains, drains_at_once, flushes, stops, site_reports;
 	uint32_t outcomes;
 	char site_words[256];            /* reason of the last site report */
@@ -129,6 +131,8 @@ void sched_return(struct sched *s, struct attempt *attempt);
 void sched_return_slots(struct sched *s);
 /* What hold_routes, hold_records, hold_reads kept back. */
 void sched_release(struct sched *s);
+/* With slow_drain: the workers have come to their end. */
+void sched_drain_workers(struct sched *s);
 
 static inline uint64_t sched_count(const struct sched *s, const _Atomic uint64_t *counter)
 {
