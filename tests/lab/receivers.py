@@ -1,4 +1,4 @@
-"""Real receivers: Postfix, Exim and aiosmtpd, each with STARTTLS on port 25 of its own address.
+"""Real receivers: Postfix, Exim, aiosmtpd, longship-sink, each with STARTTLS on its own address.
 
 Each class offers `address`, `keywords` (what it announces), and `mails(count)`: waits until so many
 mails arrived and returns their contents, oldest first, with CRLF line ends and without the trace
@@ -9,12 +9,14 @@ Postfix and Exim come unpacked (tests/lib/setup), run from there, and deliver to
 
 import ctypes
 import glob
+import json
 import os
 import select
 import shutil
 import signal
 
 import lab as lab_module
+from sender import program
 
 IN_MOVED_TO = 0x80
 IN_CREATE = 0x100
@@ -307,4 +309,46 @@ class Aiosmtpd:
         return self.process.tail()
 
 
-REAL = (Postfix, Exim, Aiosmtpd)
+class Sink:
+    """longship-sink, our own receiver on the engine's ring: offers CHUNKING, and checks its client."""
+
+    name = "longship-sink"
+    needs_users = False
+
+    def __init__(self, lab, *flags, addresses=None):
+        self.lab = lab
+        self.addresses = addresses or [lab.address()]
+        self.address = self.addresses[0]
+        self.directory = lab.directory_for("sink")
+        self.received = os.path.join(self.directory, "mail")
+        self.report_file = os.path.join(self.directory, "report.json")
+        os.makedirs(self.received)
+        self._watch = Directory(self.received)
+        command = [os.path.join(os.path.dirname(program()), "longship-sink"),
+                   "--cert", lab.certificate.chain_file, "--key", lab.certificate.key_file,
+                   "--store", self.received, "--report", self.report_file, "--workers", "1"]
+        for address in self.addresses:
+            command += ["--listen", address]
+        self.process = lab.start("longship-sink", command + list(flags), directory=self.directory)
+        self.process.until(lambda: "ready" in self.process.stdout() + self.process.stderr(),
+                           "is ready")
+
+    def mails(self, count, timeout=30):
+        contents = []
+        for path in self._watch.wait(count, timeout):
+            with open(path, "rb") as file:
+                contents.append(without_trace(file.read()))
+        return contents
+
+    def report(self):
+        """Ends it, and gives its exit status and what it found."""
+        self.process.signal(signal.SIGTERM)
+        status = self.process.wait(60)
+        with open(self.report_file) as file:
+            return status, json.load(file)
+
+    def log(self):
+        return self.process.tail()
+
+
+REAL = (Postfix, Exim, Aiosmtpd, Sink)

@@ -1,8 +1,13 @@
 """Deliveries to real servers: what arrives is compared byte by byte with what was put in."""
 
+import os
+
 import receivers
 from case import Skipped, case
-from sender import check, equal, message
+from sender import check, equal, message, program
+
+# For a run that loads the whole machine: nothing may fail because it takes its time.
+PATIENT = ("--connect-timeout=60s", "--tls-timeout=120s", "--dns-timeout=60s")
 
 # Everything that a byte-by-byte comparison could trip over, within what mail may contain.
 BODIES = {
@@ -15,7 +20,6 @@ BODIES = {
     "white space": b" \r\n\t\r\n  trailing  \r\n\r\n\r\n\r\n",
     "large": b"".join(b"%07d .line of a larger message\r\n" % n for n in range(8000)),
 }
-# aiosmtpd takes lines of 998 octets and CRLF at most 1001 in all; the others take more.
 
 
 def _letters():
@@ -43,6 +47,7 @@ def _sends_all_bodies(t, cls, flags=()):
     equal({event["event"] for event in events}, {"delivered"})
     check(all(event["tls"] == "TLSv1.3" for event in events), "not all under TLS 1.3")
     equal(sender.waiting(), [], "files left in new/")
+    return receiver
 
 
 def _nearest(content, arrived):
@@ -70,6 +75,41 @@ def exim_receives_every_byte_under_tls(t):
 @case("SMTP-44 DATA-03 DATA-04 DATA-06 EXT-PIPE-01")
 def aiosmtpd_receives_every_byte_under_tls(t):
     _sends_all_bodies(t, receivers.Aiosmtpd)
+
+
+@case("SMTP-44 DATA-03 DATA-04 DATA-06 EXT-CHUNK-01")
+def longship_sink_receives_every_byte_and_finds_nothing_odd(t):
+    sink = _sends_all_bodies(t, receivers.Sink)
+    status, report = sink.report()
+    equal(status, 0, sink.log())
+    odd = {name: count for name, count in report["oddities"].items() if count}
+    equal(odd, {}, "oddities")
+    equal(report["counters"]["messages_tls"], len(BODIES))
+
+
+@case("MX-25 SMTP-40", alone=True)
+def two_thousand_messages_of_longship_load_arrive_once_and_whole(t):
+    addresses = [t.lab.address() for _ in range(8)]
+    for n in range(40):
+        t.domain(addresses[n % 8], name=f"load{n}.play.lab")
+    sender = t.sender(*PATIENT)
+    manifest = os.path.join(sender.directory, "manifest")
+    load = t.lab.start("longship-load", [
+        os.path.join(os.path.dirname(program()), "longship-load"), "--spool", sender.spool,
+        "--create", "--count", "2000", "--rcpts-per-message", "2", "--mixed-domains", "--size",
+        "1K:60,20K:35,300K:5", "--8bit", "20", "--transactional", "10", "--line-ends", "lf",
+        "--domains", "40", "--domain-pattern", "load%d.play.lab", "--zipf", "1",
+        "--manifest", manifest], directory=sender.directory)
+    equal(load.wait(60), 0, load.tail())
+    sink = receivers.Sink(t.lab, "--manifest", manifest, "--expect", "4000", addresses=addresses)
+    sender.run(timeout=200)
+    status, report = sink.report()
+    odd = {name: count for name, count in report["oddities"].items() if count}
+    equal((odd, report["deliveries"]["missing"], report["deliveries"]["duplicates"],
+           report["deliveries"]["damaged"]), ({}, 0, 0, 0))
+    equal(status, 0, sink.log())
+    equal(len(sender.outcomes(event="delivered")), 4000)
+    equal(sender.waiting(), [])
 
 
 @case("SMTP-44 DATA-03 DATA-04 DATA-06")
