@@ -37,7 +37,6 @@ static void begin_reply(struct smtp_reply_parser *parser)
 		return;
 	parser->text_len = 0;
 	parser->line_at = 0;
-	parser->line_is_cut = false;
 	parser->status = (struct smtp_status){ 0 };
 }
 

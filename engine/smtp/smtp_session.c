@@ -351,7 +351,6 @@ void smtp_session_tls_started(struct smtp_session *s)
 	/* RFC 3207 4.2, RFC 9422 3.6: only what is said inside TLS counts (EXT-LIM-02). */
 	smtp_caps_reset(&s->caps);
 	smtp_reply_init(&s->parser);
-	s->learned = 0;
 	s->hello_seen = false;
 	s->tls_active = true;
 	s->progress++;

@@ -6,7 +6,7 @@
 bool smtp_session_can_begin(const struct smtp_session *s)
 {
 	CHECK_OBJ(s, SMTP_SESSION_MAGIC);
-	if (s->quit_wanted || s->end != SMTP_END_NONE || !smtp_session_has_mails_left(s))
+	if (s->quit_wanted || !smtp_session_has_mails_left(s))
 		return false;
 	if (s->sending == NULL)
 		return s->step == SMTP_STEP_IDLE;

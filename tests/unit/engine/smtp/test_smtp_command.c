@@ -262,6 +262,10 @@ static void lengths_end_at_their_limits(void **state)
 	begin();
 	assert_int_equal(smtp_command_rcpt(&buf, &rcpt, &rcpt_params), RESULT_OK);
 
+	begin();
+	assert_int_equal(
+		smtp_command_hello(&buf, "EHLO", text_of_bytes(long_text + 65, 253)), RESULT_OK);
+
 	envelope.envid.len++;
 	begin();
 	assert_refused(smtp_command_mail(&buf, &envelope, &params), RESULT_TOO_LONG);

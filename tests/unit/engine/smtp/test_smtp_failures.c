@@ -466,6 +466,7 @@ static void replies_after_quit_are_all_the_same(void **state)
 		fixture_turn(&f, "", "QUIT\r\n");
 		fixture_turn(&f, replies[i], "");
 		assert_int_equal(f.session.end, SMTP_END_QUIT);
+		assert_int_equal(smtp_session_end_reply(&f.session).code, 0);
 		fixture_deinit(&f);
 	}
 	start();

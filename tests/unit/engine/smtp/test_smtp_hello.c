@@ -185,7 +185,9 @@ static void starttls_forgets_what_was_learnt_before(void **state)
 	assert_int_equal(smtp_session_output(&f.session, out, sizeof out), 0);
 	assert_int_equal(smtp_session_deadline(&f.session).step, SMTP_STEP_HANDSHAKE);
 	assert_false(smtp_session_can_begin(&f.session));
+	uint64_t progress = smtp_session_deadline(&f.session).progress;
 	smtp_session_tls_started(&f.session);
+	assert_true(smtp_session_deadline(&f.session).progress > progress);
 	assert_int_equal(f.session.caps.offered, 0);
 	assert_int_equal(f.session.caps.rcpts_max, 0);
 	assert_true(f.session.caps.size_max == 0);
@@ -255,8 +257,10 @@ static void required_tls_that_is_not_offered_is_the_end(void **state)
 	(void)state;
 	start(SMTP_STARTTLS_REQUIRED);
 	fixture_turn(&f, "220 hi\r\n", EHLO);
-	fixture_turn(&f, "250-x\r\n250 XXXXXXXA\r\n", "QUIT\r\n");
+	fixture_turn(&f, "250-2.0.0 x\r\n250-ENHANCEDSTATUSCODES\r\n250 XXXXXXXA\r\n", "QUIT\r\n");
 	assert_int_equal(f.session.end, SMTP_END_TLS_NOT_OFFERED);
+	/* SMTP-43: never from the answer to EHLO, though the word was in it. */
+	assert_int_equal(smtp_session_end_reply(&f.session).status.class, 0);
 	finish_with_quit();
 
 	start(SMTP_STARTTLS_REQUIRED);

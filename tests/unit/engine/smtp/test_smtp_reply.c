@@ -337,6 +337,24 @@ static void a_line_longer_than_what_is_kept_says_so(void **state)
 	assert_false(cut);
 }
 
+static void a_line_that_just_fits_is_not_cut(void **state)
+{
+	(void)state;
+	struct smtp_reply_parser parser;
+	struct fail fail;
+	smtp_reply_init(&parser);
+	static uint8_t input[4 + SMTP_REPLY_TEXT_BYTES_MAX + 2];
+	memset(input, 'k', sizeof input);
+	memcpy(input, "250 ", 4);
+	memcpy(input + sizeof input - 2, "\r\n", 2);
+	size_t used = 0;
+	bool cut = true;
+	assert_int_equal(
+		smtp_reply_read(&parser, input, sizeof input, &used, &fail), SMTP_REPLY_DONE);
+	assert_int_equal(smtp_reply_line(&parser, &cut).len, SMTP_REPLY_TEXT_BYTES_MAX);
+	assert_false(cut);
+}
+
 static void a_reply_is_partial_from_its_first_octet_to_its_last(void **state)
 {
 	(void)state;
@@ -408,6 +426,7 @@ int main(void)
 		cmocka_unit_test(a_frozen_reply_outlives_those_after_it),
 		cmocka_unit_test(lines_can_be_looked_at_one_by_one),
 		cmocka_unit_test(a_line_longer_than_what_is_kept_says_so),
+		cmocka_unit_test(a_line_that_just_fits_is_not_cut),
 		cmocka_unit_test(a_reply_is_partial_from_its_first_octet_to_its_last),
 		cmocka_unit_test(status_codes_are_read_and_written),
 	};

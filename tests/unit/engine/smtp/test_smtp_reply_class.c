@@ -133,6 +133,7 @@ static const struct {
 	ROW(RCPT, 450, "4.7.1 Client host rejected: cannot find your hostname, [192.0.2.1]", AUTH)
 	ROW(RCPT, 450, "4.7.25 Client host rejected: cannot find your reverse hostname, "
 		"[192.0.2.1]", AUTH)
+	ROW(MAIL, 550, "we have banned this IP", BLOCK)
 	/* greylisting */
 	ROW(RCPT, 450, "4.2.0 <a@x.example>: Recipient address rejected: Greylisted, "
 		"see http://postgrey.schweikert.ch/help/x.example.html", GREYLIST)
@@ -200,7 +201,7 @@ static const struct {
 	/* before RCPT no recipient is meant */
 	ROW(MAIL, 550, "5.1.1 User unknown", POLICY)
 	ROW(GREETING, 554, "no such user", POLICY)
-	/* clang-format on */
+/* clang-format on */
 #undef ROW
 };
 
