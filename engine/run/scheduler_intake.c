@@ -170,36 +170,48 @@ static int compare_domains(const void *a, const void *b, void *context)
 	return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
 }
 
+/* The monotonic instant of a time that a submitter gave; negative if that was before the boot. What is
+ * further away than anybody waits is that far away. */
+static int64_t instant_of(const struct scheduler *s, int64_t unix_s)
+{
+	const int64_t far_us = 100ll * 365 * 24 * 3600 * 1000000;
+	int64_t left_us = unix_s * 1000000 - clock_wall_us();
+	if (left_us > far_us)
+		left_us = far_us;
+	if (left_us < -far_us)
+		left_us = -far_us;
+	return (int64_t)scheduler_now(s) + left_us * 1000;
+}
+
+/* Mail that is not to be sent yet lives from the time on when it is: else it would expire untried. */
 static uint64_t expires_at(const struct scheduler *s, const struct message *message)
 {
 	const struct envelope *envelope = message->envelope;
 	bool transactional = envelope->class == ENVELOPE_CLASS_TRANSACTIONAL;
 	const struct retry_schedule *retry =
 		&s->config->retry[transactional ? RETRY_TRANSACTIONAL : RETRY_BULK];
-	int64_t ends_ns = message->accepted_ns + (int64_t)(retry->lifetime_ms * 1000000);
-	uint64_t expires_ns = ends_ns > 0 ? (uint64_t)ends_ns : 1;
-	if (envelope->expiry_unix_s != 0) {
-		int64_t left_us = envelope->expiry_unix_s * 1000000 - clock_wall_us();
-		uint64_t asked_ns = scheduler_now(s) + (left_us > 0 ? (uint64_t)left_us * 1000 : 0);
-		if (asked_ns < expires_ns)
-			expires_ns = asked_ns;
-	}
-	return expires_ns;
+	int64_t from_ns = message->accepted_ns;
+	if (envelope->not_before_unix_s != 0 && instant_of(s, envelope->not_before_unix_s) > from_ns)
+		from_ns = instant_of(s, envelope->not_before_unix_s);
+	int64_t ends_ns = from_ns + (int64_t)(retry->lifetime_ms * 1000000);
+	if (envelope->expiry_unix_s != 0 && instant_of(s, envelope->expiry_unix_s) < ends_ns)
+		ends_ns = instant_of(s, envelope->expiry_unix_s);
+	return ends_ns > 0 ? (uint64_t)ends_ns : 1;
 }
 
 /* Starts one attempt: at once, or at its not-before time. */
 static void start(struct scheduler *s, struct attempt *attempt)
 {
 	int64_t not_before_s = attempt->message->envelope->not_before_unix_s;
-	int64_t wait_us = not_before_s != 0 ? not_before_s * 1000000 - clock_wall_us() : 0;
-	if (wait_us <= 0) {
+	int64_t begins_ns = not_before_s != 0 ? instant_of(s, not_before_s) : 0;
+	if (begins_ns <= (int64_t)scheduler_now(s)) {
 		domain_route(s, attempt);
 		return;
 	}
 	attempt->state = ATTEMPT_WAITING;
 	s->waiting_count++;
 	hub_count(&s->hub->counters.waiting, 1);
-	outcome_set_time(s, attempt, scheduler_now(s) + (uint64_t)wait_us * 1000);
+	outcome_set_time(s, attempt, (uint64_t)begins_ns);
 }
 
 /* MX-25: the recipients of one domain share an attempt, up to --max-rcpts. Returns how many of

@@ -34,7 +34,8 @@ static void found(struct sched *s, struct fake_file *file)
 	file->message = test_message(&file->mail);
 	if (file->is_bad) {
 		file->message->read_result = RESULT_INVALID;
-		snprintf(file->message->reason, sizeof file->message->reason, "%.200s", file->reason);
+		snprintf(file->message->reason, sizeof file->message->reason, "%.200s",
+			file->reason);
 	}
 	hub_post(s->base.hub.scheduler, POST_FILE_FOUND, file->message, 0, 0);
 }
@@ -92,11 +93,8 @@ static void hear_as_files(struct sched *s, const struct mailbox_message *message
 		if (!s->hold_unlinks)
 			message_over(s, file);
 		break;
-	case POST_STOP:
-		s->stops++;
-		break;
-	default:
-		fail_msg("%s came to the files thread", post_name(message->kind));
+	case POST_STOP: s->stops++; break;
+	default: fail_msg("%s came to the files thread", post_name(message->kind));
 	}
 }
 
@@ -113,10 +111,11 @@ static struct route *plain_route(const char *domain, uint64_t expires_ns)
 
 static void found_route(struct sched *s, struct domain *domain)
 {
-	uint64_t expires_ns = s->route_lives_ns != 0 ? clock_now_ns() + s->route_lives_ns : UINT64_MAX;
+	uint64_t expires_ns =
+		s->route_lives_ns != 0 ? clock_now_ns() + s->route_lives_ns : UINT64_MAX;
 	assert_null(domain->new_route);
 	domain->new_route = s->route_for != NULL ? s->route_for(s, domain->name)
-	                                         : plain_route(domain->name, expires_ns);
+						 : plain_route(domain->name, expires_ns);
 	hub_post(s->base.hub.scheduler, POST_ROUTE_FOUND, domain, 0, 0);
 }
 
@@ -181,9 +180,7 @@ static void hear_as_recorder(struct sched *s, const struct mailbox_message *mess
 	struct site_report *report;
 	struct fake_file *file;
 	switch (message->kind) {
-	case POST_OUTCOME:
-		take_outcome(s, message->object);
-		break;
+	case POST_OUTCOME: take_outcome(s, message->object); break;
 	case POST_REJECTED:
 		file = file_of(s, message->object);
 		file->rejected++;
@@ -201,11 +198,8 @@ static void hear_as_recorder(struct sched *s, const struct mailbox_message *mess
 		s->flushes++;
 		hub_post(hub->scheduler, POST_RECORDER_FLUSHED, NULL, 0, 0);
 		break;
-	case POST_STOP:
-		s->stops++;
-		break;
-	default:
-		fail_msg("%s came to the recorder", post_name(message->kind));
+	case POST_STOP: s->stops++; break;
+	default: fail_msg("%s came to the recorder", post_name(message->kind));
 	}
 }
 
@@ -232,7 +226,8 @@ static void give_slot(struct sched *s, struct fake_lease *fake)
 	hub_post(s->base.hub.scheduler, POST_SLOTS, fake->lease, 1, 0);
 	if (fake->slots > 0)
 		return;
-	LIST_FOR_EACH_SAFE (node, &s->leased) { /* nothing is left here that could send them */
+	LIST_FOR_EACH_SAFE(node, &s->leased)
+	{ /* nothing is left here that could send them */
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
 		if (attempt->lease == fake->lease)
 			sched_return(s, attempt);
@@ -292,7 +287,8 @@ static void read_done(struct sched *s, struct message *message, uint32_t worker)
 		message->envelope = test_envelope(&file->mail);
 		assert_true(message->envelope->rcpts_count <= FAKE_RCPTS_MAX);
 		if (!s->without_bodies)
-			message->body = test_body(&s->base.hub.bodies, "Subject: x\r\n\r\nhello\r\n");
+			message->body =
+				test_body(&s->base.hub.bodies, "Subject: x\r\n\r\nhello\r\n");
 	} else {
 		snprintf(message->reason, sizeof message->reason, "%.200s", file->reason);
 	}
@@ -301,7 +297,8 @@ static void read_done(struct sched *s, struct message *message, uint32_t worker)
 
 static void drain_worker(struct sched *s, uint32_t worker)
 {
-	LIST_FOR_EACH_SAFE (node, &s->leased) {
+	LIST_FOR_EACH_SAFE(node, &s->leased)
+	{
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
 		if (attempt->lease->worker == worker)
 			sched_return(s, attempt);
@@ -325,9 +322,7 @@ static void hear_as_worker(struct sched *s, uint32_t worker, const struct mailbo
 		s->unread_worker[s->unread_count] = worker;
 		s->unread[s->unread_count++] = message->object;
 		break;
-	case POST_WORK:
-		take_work(s, worker, message->object, message->number);
-		break;
+	case POST_WORK: take_work(s, worker, message->object, message->number); break;
 	case POST_CALL_BACK:
 		s->call_backs++;
 		for (size_t i = 0; i < s->leases_count; i++) {
@@ -347,11 +342,8 @@ static void hear_as_worker(struct sched *s, uint32_t worker, const struct mailbo
 		s->has_drained[worker] = true;
 		drain_worker(s, worker);
 		break;
-	case POST_STOP:
-		s->stops++;
-		break;
-	default:
-		fail_msg("%s came to a worker", post_name(message->kind));
+	case POST_STOP: s->stops++; break;
+	default: fail_msg("%s came to a worker", post_name(message->kind));
 	}
 }
 
@@ -359,7 +351,8 @@ static void hear_as_worker(struct sched *s, uint32_t worker, const struct mailbo
 
 struct attempt *sched_leased(struct sched *s, const char *domain)
 {
-	LIST_FOR_EACH (node, &s->leased) {
+	LIST_FOR_EACH(node, &s->leased)
+	{
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
 		if (domain == NULL || strcmp(attempt->route->domain, domain) == 0)
 			return attempt;
@@ -370,7 +363,8 @@ struct attempt *sched_leased(struct sched *s, const char *domain)
 uint32_t sched_leased_of(struct sched *s, const char *domain)
 {
 	uint32_t count = 0;
-	LIST_FOR_EACH (node, &s->leased) {
+	LIST_FOR_EACH(node, &s->leased)
+	{
 		const struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
 		count += strcmp(attempt->route->domain, domain) == 0;
 	}
@@ -396,7 +390,8 @@ static struct fake_lease *take_back(struct sched *s, struct attempt *attempt)
 	return fake;
 }
 
-void sched_answer_heard(struct sched *s, struct attempt *attempt, enum attempt_fate fate, struct heard heard)
+void sched_answer_heard(
+	struct sched *s, struct attempt *attempt, enum attempt_fate fate, struct heard heard)
 {
 	assert_non_null(attempt);
 	struct fake_lease *fake = take_back(s, attempt);
@@ -404,7 +399,8 @@ void sched_answer_heard(struct sched *s, struct attempt *attempt, enum attempt_f
 		attempt->rcpts[i].counts_as_attempt = true;
 	if (fate == ATTEMPT_DEFERRED)
 		attempt_add_reason(attempt, attempt->route->hosts[0].name, NULL, "come back later");
-	attempt_settle(attempt, fate, BOUNCE_CLASS_NONE, fate == ATTEMPT_DELIVERED ? "2.0.0" : "4.0.0");
+	attempt_settle(
+		attempt, fate, BOUNCE_CLASS_NONE, fate == ATTEMPT_DELIVERED ? "2.0.0" : "4.0.0");
 	struct lease *lease = attempt->lease;
 	body_unref(attempt->body);
 	attempt->body = NULL;
@@ -418,7 +414,8 @@ void sched_answer_heard(struct sched *s, struct attempt *attempt, enum attempt_f
 void sched_answer(struct sched *s, struct attempt *attempt, enum attempt_fate fate)
 {
 	sched_answer_heard(s, attempt, fate,
-		(struct heard){ .good = fate == ATTEMPT_DELIVERED ? (uint16_t)attempt->rcpts_count : 0 });
+		(struct heard){
+			.good = fate == ATTEMPT_DELIVERED ? (uint16_t)attempt->rcpts_count : 0 });
 }
 
 void sched_answer_all(struct sched *s, enum attempt_fate fate)
@@ -495,7 +492,8 @@ void sched_settle(struct sched *s)
 	bool any = true;
 	while (any && s->running) {
 		/* Answered once all that was posted before has been handled and the turn is over. */
-		if (mailbox_test(s->base.hub.scheduler, SCHED_WAIT_MS, &fail) != RESULT_OK && s->running) {
+		if (mailbox_test(s->base.hub.scheduler, SCHED_WAIT_MS, &fail) != RESULT_OK &&
+			s->running) {
 			while (sched_play(s))
 				;
 			assert_false(s->running); /* it had ended: nobody is left to answer */
@@ -560,7 +558,8 @@ static void check_sums(const struct sched *s)
 	}
 	assert_int_equal(hub_read(&c->rcpts_accepted),
 		hub_read(&c->delivered) + hub_read(&c->bounced) + hub_read(&c->expired) +
-			hub_read(&c->withdrawn) + hub_read(&c->suppressed) + hub_read(&c->rcpts_pending));
+			hub_read(&c->withdrawn) + hub_read(&c->suppressed) +
+			hub_read(&c->rcpts_pending));
 	assert_int_equal(s->end.pending, hub_read(&c->rcpts_pending));
 	assert_int_equal(s->slots, 0);
 }

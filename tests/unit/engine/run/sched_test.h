@@ -30,15 +30,15 @@ enum {
 struct sched;
 
 struct fake_file {
-	struct message *message;  /* NULL once it is over */
+	struct message *message; /* NULL once it is over */
 	struct test_mail mail;
 	char name[16];
-	enum result read_result;  /* what the worker that reads it says */
-	bool is_bad;              /* refused by the files thread already */
+	enum result read_result;        /* what the worker that reads it says */
+	bool is_bad;                    /* refused by the files thread already */
 	uint8_t finals[FAKE_RCPTS_MAX]; /* final outcomes of each recipient */
 	uint32_t by_fate[FAKE_FINALS_COUNT];
 	uint32_t reads, unlinked, moved, rejected;
-	uint32_t attempt_number;  /* of the last outcome */
+	uint32_t attempt_number;                                       /* of the last outcome */
 	char status[SMTP_STATUS_TEXT_MAX], reason[ATTEMPT_REASON_MAX]; /* likewise */
 	enum bounce_class bounce_class;
 };
@@ -59,32 +59,33 @@ struct sched {
 
 	struct fake_file **files;
 	size_t files_count, files_size;
-	struct list leased;              /* attempts at workers, oldest first */
+	struct list leased; /* attempts at workers, oldest first */
 	uint32_t leased_count, leased_max;
-	struct list unrecorded;          /* attempts whose outcome is held back */
+	struct list unrecorded; /* attempts whose outcome is held back */
 	struct fake_lease leases[FAKE_LEASES_MAX];
 	size_t leases_count;
-	uint32_t slots, slots_max;       /* of all leases: now, and the most there ever were */
+	uint32_t slots, slots_max; /* of all leases: now, and the most there ever were */
 
 	/* what the others do */
-	struct route *(*route_for)(struct sched *s, const char *domain); /* NULL: one host, mx.DOMAIN */
-	uint64_t route_lives_ns;         /* 0: for ever */
+	struct route *(*route_for)(
+		struct sched *s, const char *domain); /* NULL: one host, mx.DOMAIN */
+	uint64_t route_lives_ns;                      /* 0: for ever */
 	bool hold_routes, hold_records, hold_reads, hold_unlinks;
 	bool without_bodies;
-	bool keep_called_back;           /* workers do not answer call-backs */
-	bool slow_drain;                 /* workers drain only when told to do so at once */
+	bool keep_called_back; /* workers do not answer call-backs */
+	bool slow_drain;       /* workers drain only when told to do so at once */
 
 	/* what was seen */
-	struct domain *asked[64];        /* held back by hold_routes */
+	struct domain *asked[64]; /* held back by hold_routes */
 	size_t asked_count;
-	struct message *unread[512];     /* held back by hold_reads */
+	struct message *unread[512]; /* held back by hold_reads */
 	uint32_t unread_worker[512];
 	size_t unread_count;
 	uint32_t routes_asked, call_backs, credits, gone_credits, bodies_wanted;
 	bool has_drained[TEST_WORKERS_MAX];
 	uint32_t drains, drains_at_once, flushes, stops, site_reports;
 	uint32_t outcomes;
-	char site_words[256];            /* reason of the last site report */
+	char site_words[256]; /* reason of the last site report */
 	struct scheduler_end end;
 };
 
@@ -107,13 +108,13 @@ bool sched_play(struct sched *s);
 void sched_settle(struct sched *s);
 /* Goes on for this long. */
 void sched_pass(struct sched *s, uint32_t ms);
-#define SCHED_WAIT(s, condition) \
-	do { \
-		for (int waited_ = 0; !(condition); waited_++) { \
-			if (waited_ > SCHED_WAIT_MS) \
-				fail_msg("waited in vain for %s", #condition); \
-			sched_pass(s, 1); \
-		} \
+#define SCHED_WAIT(s, condition)                                                                   \
+	do {                                                                                       \
+		for (int waited_ = 0; !(condition); waited_++) {                                   \
+			if (waited_ > SCHED_WAIT_MS)                                               \
+				fail_msg("waited in vain for %s", #condition);                     \
+			sched_pass(s, 1);                                                          \
+		}                                                                                  \
 	} while (0)
 
 /* The oldest attempt that a worker has; of this domain unless NULL. NULL: none. */
@@ -122,7 +123,8 @@ uint32_t sched_leased_of(struct sched *s, const char *domain);
 uint32_t sched_slots_of(struct sched *s, const char *provider);
 /* The worker is done with it: every open recipient gets this fate. */
 void sched_answer(struct sched *s, struct attempt *attempt, enum attempt_fate fate);
-void sched_answer_heard(struct sched *s, struct attempt *attempt, enum attempt_fate fate, struct heard heard);
+void sched_answer_heard(
+	struct sched *s, struct attempt *attempt, enum attempt_fate fate, struct heard heard);
 /* Every attempt that is leased, and those that follow, until none is left. */
 void sched_answer_all(struct sched *s, enum attempt_fate fate);
 /* The worker had no session for it. */

@@ -51,7 +51,8 @@ static void recipients_of_one_domain_share_an_attempt(void **state) /* MX-25 */
 {
 	(void)state;
 	sched_init(&s, NULL);
-	sched_mail(&s, &(struct test_mail){ .rcpts = "a1@a.example b1@b.example a2@a.example a3@a.example" });
+	sched_mail(&s, &(struct test_mail){
+			       .rcpts = "a1@a.example b1@b.example a2@a.example a3@a.example" });
 	sched_settle(&s);
 	assert_int_equal(s.leased_count, 2);
 	struct attempt *a = sched_leased(&s, "a.example"), *b = sched_leased(&s, "b.example");
@@ -96,7 +97,8 @@ static void a_file_stays_until_the_last_of_its_recipients_is_done(void **state)
 {
 	(void)state;
 	sched_init(&s, NULL);
-	struct fake_file *file = sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example 2@b.example" });
+	struct fake_file *file =
+		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example 2@b.example" });
 	sched_settle(&s);
 	sched_answer(&s, sched_leased(&s, "a.example"), ATTEMPT_DELIVERED);
 	sched_settle(&s);
@@ -145,7 +147,8 @@ static void a_failed_look_up_defers(void **state) /* MX-03 */
 	(void)state;
 	sched_init(&s, NULL);
 	s.route_for = by_name;
-	struct fake_file *file = sched_mail(&s, &(struct test_mail){ .rcpts = "ann@broken.example" });
+	struct fake_file *file =
+		sched_mail(&s, &(struct test_mail){ .rcpts = "ann@broken.example" });
 	sched_settle(&s);
 	assert_int_equal(s.leased_max, 0);
 	assert_int_equal(file->by_fate[ATTEMPT_DEFERRED], 1);
@@ -231,13 +234,15 @@ static void what_was_returned_goes_out_again_as_the_same_attempt(void **state)
 {
 	(void)state;
 	sched_init(&s, (const char *const[]){ "--workers=2", NULL });
-	struct fake_file *file = sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example 2@a.example" });
+	struct fake_file *file =
+		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example 2@a.example" });
 	sched_settle(&s);
 	for (int i = 0; i < 4; i++) {
 		sched_return(&s, sched_leased(&s, NULL));
 		sched_settle(&s);
 		assert_int_equal(s.leased_count, 1);
-		assert_int_equal(sched_leased(&s, NULL)->number, 1); /* nobody was asked: no attempt */
+		assert_int_equal(
+			sched_leased(&s, NULL)->number, 1); /* nobody was asked: no attempt */
 		assert_int_equal(sched_leased(&s, NULL)->rcpts_count, 2);
 	}
 	assert_int_equal(file->reads, 1);

@@ -87,8 +87,8 @@ static void only_the_deferred_recipients_come_back(void **state)
 {
 	(void)state;
 	sched_init(&s, (const char *const[]){ "--retry-first=20ms", NULL });
-	struct fake_file *file =
-		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example 2@a.example 3@a.example" });
+	struct fake_file *file = sched_mail(
+		&s, &(struct test_mail){ .rcpts = "1@a.example 2@a.example 3@a.example" });
 	sched_settle(&s);
 	struct attempt *attempt = sched_leased(&s, NULL);
 	attempt->rcpts[0].fate = ATTEMPT_DELIVERED;
@@ -110,8 +110,8 @@ static void only_the_deferred_recipients_come_back(void **state)
 static void a_recipient_expires_at_the_end_of_its_lifetime_with_its_last_trouble(void **state)
 {
 	(void)state;
-	sched_init(&s, (const char *const[]){ "--retry-first=30ms", "--retry-max=60ms", "--lifetime=600ms",
-			       NULL });
+	sched_init(&s, (const char *const[]){ "--retry-first=30ms", "--retry-max=60ms",
+			       "--lifetime=600ms", NULL });
 	uint64_t start_ms = now_ms();
 	struct fake_file *file = sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example" });
 	for (int i = 0; i < 1000 && file->by_fate[ATTEMPT_EXPIRED] == 0; i++) {
@@ -123,14 +123,16 @@ static void a_recipient_expires_at_the_end_of_its_lifetime_with_its_last_trouble
 	assert_true(now_ms() - start_ms >= 590);
 	assert_true(file->by_fate[ATTEMPT_DEFERRED] >= 4);
 	assert_string_equal(file->status, "4.4.7");
-	assert_string_equal(file->reason, "its lifetime ended; last: mx.a.example: come back later");
+	assert_string_equal(
+		file->reason, "its lifetime ended; last: mx.a.example: come back later");
 	sched_settle(&s);
 	assert_int_equal(file->unlinked, 1);
 	sched_end(&s);
 	assert_false(s.end.mail_waits);
 }
 
-static void mail_that_waits_for_a_route_expires_too(void **state) /* DESIGN 5: nothing waits unseen */
+static void mail_that_waits_for_a_route_expires_too(
+	void **state) /* DESIGN 5: nothing waits unseen */
 {
 	(void)state;
 	sched_init(&s, (const char *const[]){ "--lifetime=50ms", NULL });
@@ -173,8 +175,8 @@ static void a_file_from_before_its_lifetime_expires_without_a_try(void **state)
 	const int64_t old_ns = clock_wall_us() * 1000 - 3 * 24 * 3600 * SECOND_NS;
 	sched_init(&s, NULL);
 	for (int known = 0; known < 2; known++) {
-		struct fake_file *file =
-			sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example", .birth_ns = old_ns });
+		struct fake_file *file = sched_mail(
+			&s, &(struct test_mail){ .rcpts = "1@a.example", .birth_ns = old_ns });
 		SCHED_WAIT(&s, file->by_fate[ATTEMPT_EXPIRED] == 1);
 		assert_int_equal(s.leased_max, known);
 		/* And the same when the route is known already. */
@@ -196,8 +198,9 @@ static void a_file_from_the_future_counts_from_now(void **state)
 	(void)state;
 	sched_init(&s, (const char *const[]){ "--lifetime=100ms", NULL });
 	s.hold_routes = true;
-	struct fake_file *file = sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example",
-							.birth_ns = clock_wall_us() * 1000 + 3600 * SECOND_NS });
+	struct fake_file *file =
+		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example",
+				       .birth_ns = clock_wall_us() * 1000 + 3600 * SECOND_NS });
 	SCHED_WAIT(&s, file->by_fate[ATTEMPT_EXPIRED] == 1);
 	sched_end(&s);
 }
@@ -207,12 +210,12 @@ static void an_expiry_of_the_submitter_shortens_the_lifetime(void **state)
 	(void)state;
 	sched_init(&s, (const char *const[]){ "--retry-first=50ms", "--retry-max=50ms", NULL });
 	int64_t now_s = clock_wall_us() / 1000000;
-	struct fake_file *past =
-		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example", .expiry_unix_s = now_s - 5 });
+	struct fake_file *past = sched_mail(
+		&s, &(struct test_mail){ .rcpts = "1@a.example", .expiry_unix_s = now_s - 5 });
 	SCHED_WAIT(&s, past->by_fate[ATTEMPT_EXPIRED] == 1);
 	assert_int_equal(s.leased_max, 0);
-	struct fake_file *soon =
-		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example", .expiry_unix_s = now_s + 2 });
+	struct fake_file *soon = sched_mail(
+		&s, &(struct test_mail){ .rcpts = "1@a.example", .expiry_unix_s = now_s + 2 });
 	for (int i = 0; i < 2000 && soon->by_fate[ATTEMPT_EXPIRED] == 0; i++) {
 		sched_pass(&s, 2);
 		if (sched_leased(&s, NULL) != NULL)
@@ -230,7 +233,8 @@ static void mail_is_not_sent_before_the_time_that_its_submitter_wants(void **sta
 	sched_init(&s, NULL);
 	int64_t at_s = clock_wall_us() / 1000000 + 2;
 	sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example", .not_before_unix_s = at_s });
-	sched_mail(&s, &(struct test_mail){ .rcpts = "2@b.example", .not_before_unix_s = at_s - 100 });
+	sched_mail(
+		&s, &(struct test_mail){ .rcpts = "2@b.example", .not_before_unix_s = at_s - 100 });
 	sched_settle(&s);
 	assert_int_equal(s.leased_count, 1);
 	assert_non_null(sched_leased(&s, "b.example"));
@@ -240,6 +244,48 @@ static void mail_is_not_sent_before_the_time_that_its_submitter_wants(void **sta
 	assert_int_equal(sched_leased(&s, "a.example")->number, 1);
 	sched_answer_all(&s, ATTEMPT_DELIVERED);
 	sched_end(&s);
+}
+
+static void mail_that_is_to_be_sent_after_its_lifetime_lives_from_then_on(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){
+			       "--lifetime=1s", "--retry-first=10ms", "--retry-max=50ms", NULL });
+	int64_t at_s = clock_wall_us() / 1000000 + 3;
+	struct fake_file *file = sched_mail(
+		&s, &(struct test_mail){ .rcpts = "1@a.example", .not_before_unix_s = at_s });
+	SCHED_WAIT(&s, sched_leased(&s, "a.example") != NULL);
+	assert_true(clock_wall_us() >= at_s * 1000000 - 1000);
+	for (int i = 0; i < 2000 && file->by_fate[ATTEMPT_EXPIRED] == 0; i++) {
+		if (sched_leased(&s, NULL) != NULL)
+			sched_answer(&s, sched_leased(&s, NULL), ATTEMPT_DEFERRED);
+		sched_pass(&s, 2);
+	}
+	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 1);
+	assert_true(clock_wall_us() >= at_s * 1000000 + 990000);
+	sched_end(&s);
+}
+
+static void times_of_the_submitter_far_away_neither_wrap_nor_expire(void **state)
+{
+	(void)state;
+	/* 2610 to 2612 is where 64 bits of nanoseconds wrap; the last is the largest RFC 3339 date. */
+	static const int64_t far_s[] = { 20200000000, 20224000000, 20240000000, 253402300799 };
+	sched_init(&s, NULL);
+	for (size_t i = 0; i < COUNT_OF(far_s); i++) {
+		sched_mail(&s, &(struct test_mail){
+				       .rcpts = "1@a.example", .not_before_unix_s = far_s[i] });
+		sched_mail(&s,
+			&(struct test_mail){ .rcpts = "1@b.example", .expiry_unix_s = far_s[i] });
+	}
+	sched_settle(&s);
+	assert_int_equal(sched_leased_of(&s, "a.example"), 0);
+	assert_int_equal(hub_read(&s.base.hub.counters.waiting), COUNT_OF(far_s));
+	assert_int_equal(hub_read(&s.base.hub.counters.expired), 0);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	assert_int_equal(hub_read(&s.base.hub.counters.delivered), COUNT_OF(far_s));
+	sched_end(&s);
+	assert_true(s.end.mail_waits);
 }
 
 static void thousands_that_wait_come_back_in_their_order(void **state)
@@ -254,7 +300,8 @@ static void thousands_that_wait_come_back_in_their_order(void **state)
 		sched_settle(&s);
 		struct attempt *attempt = sched_leased(&s, NULL);
 		if (attempt != NULL && attempt->number == 1)
-			sched_answer_heard(&s, attempt, ATTEMPT_DEFERRED, (struct heard){ .good = 1 });
+			sched_answer_heard(
+				&s, attempt, ATTEMPT_DEFERRED, (struct heard){ .good = 1 });
 	}
 	SCHED_WAIT(&s, hub_read(&s.base.hub.counters.waiting) == 0);
 	for (uint64_t done = 0; done < COUNT; done = hub_read(&s.base.hub.counters.delivered)) {
@@ -273,13 +320,16 @@ int main(void)
 		cmocka_unit_test(waits_double_up_to_the_longest),
 		cmocka_unit_test(what_was_no_attempt_is_not_counted_but_waits_longer_all_the_same),
 		cmocka_unit_test(only_the_deferred_recipients_come_back),
-		cmocka_unit_test(a_recipient_expires_at_the_end_of_its_lifetime_with_its_last_trouble),
+		cmocka_unit_test(
+			a_recipient_expires_at_the_end_of_its_lifetime_with_its_last_trouble),
 		cmocka_unit_test(mail_that_waits_for_a_route_expires_too),
 		cmocka_unit_test(mail_that_waits_for_a_slot_expires_too),
 		cmocka_unit_test(a_file_from_before_its_lifetime_expires_without_a_try),
 		cmocka_unit_test(a_file_from_the_future_counts_from_now),
 		cmocka_unit_test(an_expiry_of_the_submitter_shortens_the_lifetime),
 		cmocka_unit_test(mail_is_not_sent_before_the_time_that_its_submitter_wants),
+		cmocka_unit_test(mail_that_is_to_be_sent_after_its_lifetime_lives_from_then_on),
+		cmocka_unit_test(times_of_the_submitter_far_away_neither_wrap_nor_expire),
 		cmocka_unit_test(thousands_that_wait_come_back_in_their_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
