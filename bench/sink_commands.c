@@ -52,7 +52,7 @@ static void on_ehlo(struct sink_session *s, struct text argument)
 	}
 	sink_transaction_end(s);
 	unsigned code = sink_answer(s, stage, (struct text){ offer->reply, offer->reply_len });
-	s->greeted = code == 250;
+	s->greeted = code / 100 == 2;
 }
 
 static void on_helo(struct sink_session *s, struct text argument)
@@ -62,7 +62,7 @@ static void on_helo(struct sink_session *s, struct text argument)
 	must_be_last(s);
 	sink_transaction_end(s);
 	snprintf(reply, sizeof reply, "250 %s", s->site->name);
-	s->greeted = sink_answer(s, SINK_STAGE_HELO, text_of(reply)) == 250;
+	s->greeted = sink_answer(s, SINK_STAGE_HELO, text_of(reply)) / 100 == 2;
 }
 
 static const enum sink_deed handshake_bugs[] = { SINK_BUG_TLS_GARBAGE, SINK_BUG_TLS_ALERT,

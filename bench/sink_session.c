@@ -31,7 +31,9 @@ static void message_oddities(struct sink_session *s)
 		body->oddities |= UINT64_C(1) << SINK_ODDITY_EIGHT_BIT;
 	if (mail->smtputf8 && !mail->non_ascii && !body->header_has_8bit)
 		body->oddities |= UINT64_C(1) << SINK_ODDITY_SMTPUTF8_NEEDLESS;
-	if (mail->size_declared && mail->declared_octets != body->octets)
+	/* EXT-PIPE-04: a lone dot ends what nobody will get; it is not the message. */
+	bool lone_dot = mail->rcpts == 0 && body->octets == 0;
+	if (mail->size_declared && mail->declared_octets != body->octets && !lone_dot)
 		body->oddities |= UINT64_C(1) << SINK_ODDITY_SIZE_DIFFERS;
 	if (mail->rcpts == 0 && body->octets > 0)
 		body->oddities |= UINT64_C(1) << SINK_ODDITY_BODY_WITHOUT_RCPT;
