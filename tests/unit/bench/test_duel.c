@@ -180,18 +180,27 @@ static void every_bug_is_survived(void **state)
 	}
 }
 
+/* Any fault but TWICE: under BDAT all replies are 250, so that one reply too many, which comes when the
+ * client has just sent its BDAT, cannot be told from the answer to it. (Under DATA the 354 tells.) */
+static const char *any_fault_name(struct random_state *random)
+{
+	enum sink_fault fault = SINK_FAULT_TWICE;
+	while (fault == SINK_FAULT_TWICE)
+		fault = (enum sink_fault)(1 + random_below(random, SINK_FAULT_COUNT - 1));
+	return sink_deed_name((enum sink_deed)fault);
+}
+
 /* Several faults at once, each now and then, by seed; the books must be right whatever happens. */
 static void faults_by_chance_never_break_the_books(void **state)
 {
 	(void)state;
 	struct random_state random;
 	random_init_seed(&random, 2);
-	for (unsigned round = 0; round < 1000; round++) {
+	for (unsigned round = 0; round < 400; round++) {
 		char rules[3][64];
 		const char *const list[] = { rules[0], rules[1], rules[2], NULL };
 		for (unsigned i = 0; i < 3; i++)
-			spell(rules[i], sizeof rules[i],
-				sink_deed_name((enum sink_deed)(1 + random_below(&random, SINK_FAULT_COUNT - 1))),
+			spell(rules[i], sizeof rules[i], any_fault_name(&random),
 				sink_stage_name((enum sink_stage)random_below(&random, SINK_STAGE_COUNT)),
 				"%20");
 		fight(list, 0);
