@@ -27,6 +27,22 @@ const char *conn_end_name(enum conn_end end)
 	return (unsigned)end < CONN_END_COUNT ? names[end] : "unknown";
 }
 
+const char *conn_state_name(const struct conn *conn)
+{
+	static const char *const states[] = {
+		[CONN_IDLE] = "idle",     [CONN_CONNECTING] = "connecting", [CONN_OPEN] = "open",
+		[CONN_FAILED] = "failed", [CONN_CLOSING] = "closing",
+	};
+	static const char *const tls_states[] = {
+		[CONN_TLS_OFF] = "open",             [CONN_TLS_HELLO] = "client hello",
+		[CONN_TLS_HANDSHAKE] = "handshake", [CONN_TLS_VERIFY] = "verifying",
+		[CONN_TLS_UP] = "tls",
+	};
+	if (conn->state >= COUNT_OF(states) || conn->tls_state >= COUNT_OF(tls_states))
+		return "damaged";
+	return conn->state == CONN_OPEN ? tls_states[conn->tls_state] : states[conn->state];
+}
+
 bool conn_local(const struct conn *conn, struct ip_address *out_address, uint16_t *out_port)
 {
 	return conn->fd >= 0 && socket_local(conn->fd, out_address, out_port);

@@ -128,5 +128,7 @@ void conn_abort(struct conn *conn);
 MUST_USE bool conn_local(
 	const struct conn *conn, struct ip_address *out_address, uint16_t *out_port);
 const char *conn_end_name(enum conn_end end);
+/* "connecting", "open", "handshake" ...: for crash reports. */
+const char *conn_state_name(const struct conn *conn);
 
 #endif

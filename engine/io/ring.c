@@ -13,6 +13,7 @@
  * Failure modes: EINTR, EAGAIN, EBUSY and ETIME end the wait and nothing is lost, since what was
  * not handed over stays in the queue. A completion queue that overflows is kept by the kernel
  * and comes with a later call; multishot requests that end because of it are started again here. */
+#include <poll.h>
 #include "engine/base/check.h"
 #include "engine/io/clock.h"
 #include "engine/io/ring_internal.h"
@@ -86,6 +87,15 @@ static void enter_at_once(struct ring *ring)
 	note_enter(ring, io_uring_submit_and_get_events(&ring->uring));
 }
 
+/* The descriptor of a ring is readable when there are completions, or work that will make some. */
+static void poll_and_enter(struct ring *ring, const struct timespec *timeout)
+{
+	enter_at_once(ring);
+	struct pollfd pollfd = { .fd = ring->uring.ring_fd, .events = POLLIN };
+	if (io_uring_cq_ready(&ring->uring) == 0 && ppoll(&pollfd, 1, timeout, NULL) > 0)
+		enter_at_once(ring);
+}
+
 static void enter_and_wait(struct ring *ring, uint64_t deadline_ns)
 {
 	uint64_t now_ns = clock_now_ns();
@@ -101,13 +111,22 @@ static void enter_and_wait(struct ring *ring, uint64_t deadline_ns)
 		if (wait_ns > RING_BATCH_NS_MAX)
 			wait_ns = RING_BATCH_NS_MAX;
 	}
+	bool forever = deadline_ns == RING_FOREVER && count == 1;
+	if (ring->waits_by_poll) {
+		struct timespec timeout = {
+			.tv_sec = (time_t)(wait_ns / 1000000000),
+			.tv_nsec = (long)(wait_ns % 1000000000),
+		};
+		poll_and_enter(ring, forever ? NULL : &timeout);
+		return;
+	}
 	struct __kernel_timespec timeout = {
 		.tv_sec = (long long)(wait_ns / 1000000000),
 		.tv_nsec = (long long)(wait_ns % 1000000000),
 	};
 	struct io_uring_cqe *first;
 	note_enter(ring, io_uring_submit_and_wait_timeout(&ring->uring, &first, count,
-		deadline_ns == RING_FOREVER && count == 1 ? NULL : &timeout, NULL));
+		forever ? NULL : &timeout, NULL));
 }
 
 /* Receives that found no buffer, as many as there are buffers again. What was started before
@@ -277,15 +296,16 @@ static void on_completion(struct ring *ring, const struct ring_ready *ready)
 
 static unsigned deliver_posted(struct ring *ring)
 {
-	struct list now;
-	list_init(&now);
-	list_splice_back(&now, &ring->posted);
+	/* What is posted meanwhile stands behind this one, and has its go in the next turn. */
+	const struct list_node *last = list_last(&ring->posted);
 	unsigned count = 0;
-	struct list_node *node;
-	while ((node = list_pop_front(&now)) != NULL) {
+	while (last != NULL && count < RING_TURN_COMPLETIONS_MAX) {
+		struct list_node *node = list_pop_front(&ring->posted);
 		struct io_op *op = CONTAINER_OF(node, struct io_op, node);
-		call_back(ring, op, op->posted_value, false, NULL);
 		count++;
+		if (node == last)
+			last = NULL;
+		call_back(ring, op, op->posted_value, false, NULL);
 	}
 	return count;
 }

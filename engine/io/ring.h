@@ -28,7 +28,8 @@ struct statx;
 
 enum {
 	/* One turn calls back at most this often before the loop looks at its mailbox again: 64
-	 * sessions, each with something received and something sent (DESIGN 4). */
+	 * sessions, each with something received and something sent (DESIGN 4). Posted ops are
+	 * counted apart. */
 	RING_TURN_COMPLETIONS_MAX = 128,
 	/* And at most this long, looked at between callbacks. */
 	RING_TURN_NS_MAX = 2000000,
@@ -47,6 +48,7 @@ struct ring_options {
 	bool without_buffers;   /* no receive on this ring: nothing is set up for it */
 	bool single_shot;       /* as if the kernel knew no multishot receive (Linux before 6.0) */
 	uint8_t rung_first; /* as if the kernel knew the RING_RUNGS sets of flags from here on */
+	bool waits_by_poll; /* sleeps in poll(); set by itself under valgrind */
 };
 
 struct ring_counters {

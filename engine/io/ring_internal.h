@@ -42,6 +42,7 @@ struct ring {
 	pthread_t thread;
 	struct io_uring uring;
 	bool multishot; /* of receive; accept has it in every kernel that we run on */
+	bool waits_by_poll;
 	bool ending;    /* ring_cancel_all(): nothing is started again by the ring itself */
 	unsigned in_flight;
 	uint32_t prompt; /* sends started since the last enter: complete in it as a rule */

@@ -122,7 +122,7 @@ struct player {
 	struct mailbox *own, *other;
 	struct loop loop;
 	unsigned hits;
-	bool failed;
+	bool failed, waits_by_poll;
 };
 
 enum { HITS = 20000 };
@@ -142,8 +142,9 @@ static const struct loop_handlers player_handlers = { player_message, NULL };
 
 static void *play(void *arg)
 {
-	static const struct ring_options options = { .submissions = 64, .without_buffers = true };
 	struct player *player = arg;
+	const struct ring_options options = { .submissions = 64, .without_buffers = true,
+		.waits_by_poll = player->waits_by_poll };
 	struct fail fail;
 	if (loop_init(&player->loop, &options, player->own, &player_handlers, player, &fail) !=
 		RESULT_OK) {
@@ -155,11 +156,13 @@ static void *play(void *arg)
 	return NULL;
 }
 
-static void two_loops_wake_each_other_every_time(void **state)
+static void play_a_game(bool waits_by_poll)
 {
-	(void)state;
 	struct mailbox *a = mailbox_for_test(8), *b = mailbox_for_test(8);
-	struct player players[2] = { { .own = a, .other = b }, { .own = b, .other = a } };
+	struct player players[2] = {
+		{ .own = a, .other = b, .waits_by_poll = waits_by_poll },
+		{ .own = b, .other = a, .waits_by_poll = waits_by_poll },
+	};
 	pthread_t threads[2];
 	struct fail fail;
 	for (int i = 0; i < 2; i++)
@@ -177,6 +180,18 @@ static void two_loops_wake_each_other_every_time(void **state)
 	mailbox_destroy(b);
 }
 
+static void two_loops_wake_each_other_every_time(void **state)
+{
+	(void)state;
+	play_a_game(false);
+}
+
+static void two_loops_that_wait_by_poll_do_so_too(void **state)
+{
+	(void)state;
+	play_a_game(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +199,7 @@ int main(void)
 		cmocka_unit_test(messages_that_are_there_are_read_before_it_sleeps),
 		cmocka_unit_test(completions_have_their_go_beside_a_full_mailbox),
 		cmocka_unit_test(two_loops_wake_each_other_every_time),
+		cmocka_unit_test(two_loops_that_wait_by_poll_do_so_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,7 @@ static void overfill(void *arg)
 	struct mailbox *mailbox = mailbox_for_test(8);
 	for (uint32_t i = 0; i < *count; i++)
 		mailbox_post(mailbox, &(struct mailbox_message){ .kind = 1 });
+	mailbox_destroy(mailbox);
 }
 
 static void a_full_mailbox_is_a_mistake_of_ours(void **state)

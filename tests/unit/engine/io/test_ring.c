@@ -144,7 +144,7 @@ static void files_are_opened_looked_at_written_read_synced_and_closed(void **sta
 	ring_sync(ring, &probe.op, fd, true, probe_done);
 	RUN_UNTIL(ring, probe.ends == 3);
 	assert_int_equal(probe.value, 0);
-	struct statx status;
+	struct statx status = { 0 };
 	ring_statx(ring, &probe.op, dir_fd, "f", 0, STATX_SIZE, &status, probe_done);
 	RUN_UNTIL(ring, probe.ends == 4);
 	assert_int_equal(probe.value, 0);
@@ -166,13 +166,15 @@ static void files_are_opened_looked_at_written_read_synced_and_closed(void **sta
 	end_of(ring);
 }
 
-/* Also with the flags of older kernels, and with a kernel that knows no multishot receive. */
+/* Also with the flags of older kernels, with a kernel that knows no multishot receive, and waiting by
+ * poll(). */
 static void a_receive_stays_until_the_end(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < RING_RUNGS * 2; i++) {
+	for (unsigned i = 0; i < RING_RUNGS * 4; i++) {
 		struct ring *ring = ring_for_test((struct ring_options){
-			.rung_first = (uint8_t)(i / 2), .single_shot = i % 2 });
+			.rung_first = (uint8_t)(i / 4), .single_shot = i % 2,
+			.waits_by_poll = i / 2 % 2 });
 		int fds[2];
 		socket_pair(fds);
 		struct probe probe = { 0 };
@@ -383,6 +385,50 @@ static void a_turn_calls_back_a_limited_number(void **state)
 	end_of(ring);
 }
 
+/* The callbacks may be slow: then a turn is over by the clock, and the rest is not lost. */
+static void take_a_millisecond(struct io_op *op, const struct io_result *result)
+{
+	uint64_t end_ns = clock_now_ns() + 1000000;
+	while (clock_now_ns() < end_ns)
+		;
+	probe_done(op, result);
+}
+
+static void a_turn_is_over_after_some_milliseconds(void **state)
+{
+	(void)state;
+	struct ring *ring = ring_for_test((struct ring_options){ .without_buffers = true });
+	struct probe probes[60] = { 0 };
+	int fd = eventfd(0, EFD_CLOEXEC);
+	for (size_t i = 0; i < COUNT_OF(probes); i++)
+		ring_poll(ring, &probes[i].op, fd, POLLOUT, take_a_millisecond);
+	unsigned count = ring_run_once(ring, RING_FOREVER);
+	assert_in_range(count, 1, COUNT_OF(probes) / 2);
+	assert_true(ring_has_work(ring));
+	for (size_t i = 0; i < COUNT_OF(probes); i++)
+		RUN_UNTIL(ring, probes[i].ends == 1);
+	close(fd);
+	end_of(ring);
+}
+
+static void posted_ops_are_limited_too_and_keep_their_order(void **state)
+{
+	(void)state;
+	struct ring *ring = ring_for_test((struct ring_options){ .without_buffers = true });
+	static struct probe probes[MANY];
+	memset(probes, 0, sizeof probes);
+	for (int i = 0; i < MANY; i++)
+		ring_post(ring, &probes[i].op, probe_done);
+	for (int done = 0; done < MANY;) {
+		unsigned count = ring_run_once(ring, RING_FOREVER);
+		assert_in_range(count, 1, RING_TURN_COMPLETIONS_MAX);
+		for (int i = 0; i < MANY; i++)
+			assert_int_equal(probes[i].ends, i < done + (int)count);
+		done += (int)count;
+	}
+	end_of(ring);
+}
+
 static void a_send_never_raises_sigpipe_and_at_once_means_at_once(void **state)
 {
 	(void)state;
@@ -510,6 +556,8 @@ int main(void)
 		cmocka_unit_test(cancel_all_brings_every_op_home),
 		cmocka_unit_test(a_full_queue_is_handed_over_in_mid_turn),
 		cmocka_unit_test(a_turn_calls_back_a_limited_number),
+		cmocka_unit_test(a_turn_is_over_after_some_milliseconds),
+		cmocka_unit_test(posted_ops_are_limited_too_and_keep_their_order),
 		cmocka_unit_test(a_send_never_raises_sigpipe_and_at_once_means_at_once),
 		cmocka_unit_test(an_accept_stays_for_all_that_connect),
 		cmocka_unit_test(a_callback_may_start_more_than_the_queue_holds),
