@@ -103,6 +103,7 @@ static bool hold(struct conn *conn, const uint8_t *data, size_t len)
 {
 	if (len == 0)
 		return true;
+	CHECK(data != NULL);
 	if (conn->held_len + len > CONN_HELD_MAX)
 		return false;
 	if (conn->held_len + len > conn->held_max) {
