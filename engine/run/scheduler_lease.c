@@ -62,8 +62,13 @@ struct site *site_create(struct scheduler *s, struct provider *provider, const s
 	return site;
 }
 
+/* An attempt may be on its way back after the last slot has come. */
 bool site_is_idle(const struct site *site)
 {
+	const struct scheduler *s = site->scheduler;
+	for (uint32_t i = 0; i < s->hub->workers_count; i++)
+		if (site->leases[i].outstanding > 0)
+			return false;
 	return site->slots == 0 && site->queue.count == 0 && !list_node_is_linked(&site->pump_node);
 }
 

@@ -72,8 +72,9 @@ struct sched {
 	uint64_t route_lives_ns;                      /* 0: for ever */
 	bool hold_routes, hold_records, hold_reads, hold_unlinks;
 	bool without_bodies;
-	bool keep_called_back; /* workers do not answer call-backs */
-	bool slow_drain;       /* workers drain only when told to do so at once */
+	bool keep_called_back;   /* workers do not answer call-backs */
+	bool sessions_stay_down; /* no session says that it is ready for mail */
+	bool slow_drain;         /* workers drain only when told to do so at once */
 
 	/* what was seen */
 	struct domain *asked[64]; /* held back by hold_routes */
