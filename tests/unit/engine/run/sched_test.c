@@ -1,4 +1,4 @@
-#include "tests/unit/engine/run/sched_test.h"
+#include "tests/unit/engine/run/sched_parts.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include "engine/io/clock.h"
@@ -20,7 +20,7 @@ static struct fake_file *new_file(struct sched *s)
 	return file;
 }
 
-static struct fake_file *file_of(struct sched *s, const struct message *message)
+struct fake_file *sched_file_of(struct sched *s, const struct message *message)
 {
 	size_t index = strtoul(message->name + 1, NULL, 10);
 	assert_true(index < s->files_count);
@@ -87,7 +87,7 @@ static void hear_as_files(struct sched *s, const struct mailbox_message *message
 		break;
 	case POST_UNLINK:
 	case POST_MOVE_BAD:
-		file = file_of(s, message->object);
+		file = sched_file_of(s, message->object);
 		file->unlinked += message->kind == POST_UNLINK;
 		file->moved += message->kind == POST_MOVE_BAD;
 		if (!s->hold_unlinks)
@@ -139,7 +139,7 @@ static void hear_as_resolver(struct sched *s, const struct mailbox_message *mess
 
 static void note_outcome(struct sched *s, struct attempt *attempt)
 {
-	struct fake_file *file = file_of(s, attempt->message);
+	struct fake_file *file = sched_file_of(s, attempt->message);
 	s->outcomes++;
 	file->attempt_number = attempt->number;
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
@@ -165,7 +165,7 @@ static void recorded(struct sched *s, struct attempt *attempt)
 	hub_post(s->base.hub.scheduler, POST_RECORDED, attempt, 0, 0);
 }
 
-static void take_outcome(struct sched *s, struct attempt *attempt)
+void sched_take_outcome(struct sched *s, struct attempt *attempt)
 {
 	note_outcome(s, attempt);
 	if (s->hold_records)
@@ -182,7 +182,7 @@ static void hear_as_recorder(struct sched *s, const struct mailbox_message *mess
 	switch (message->kind) {
 	case POST_OUTCOME: take_outcome(s, message->object); break;
 	case POST_REJECTED:
-		file = file_of(s, message->object);
+		file = sched_file_of(s, message->object);
 		file->rejected++;
 		snprintf(file->reason, sizeof file->reason, "%s", file->message->reason);
 		hub_post(hub->scheduler, POST_REJECT_RECORDED, message->object, 0, 0);
@@ -203,262 +203,6 @@ static void hear_as_recorder(struct sched *s, const struct mailbox_message *mess
 	}
 }
 
-/* ---- workers ---- */
-
-static struct fake_lease *fake_of(struct sched *s, struct lease *lease)
-{
-	for (size_t i = 0; i < s->leases_count; i++)
-		if (s->leases[i].lease == lease)
-			return &s->leases[i];
-	assert_true(s->leases_count < FAKE_LEASES_MAX);
-	struct fake_lease *fake = &s->leases[s->leases_count++];
-	*fake = (struct fake_lease){ .lease = lease };
-	memcpy(fake->provider, lease->site->provider->key, sizeof fake->provider);
-	return fake;
-}
-
-static void give_slot(struct sched *s, struct fake_lease *fake)
-{
-	assert_true(fake->slots > 0);
-	fake->slots--;
-	s->slots--;
-	fake->called_back -= fake->called_back > 0;
-	hub_post(s->base.hub.scheduler, POST_SLOTS, fake->lease, 1, 0);
-	if (fake->slots > 0)
-		return;
-	LIST_FOR_EACH_SAFE(node, &s->leased)
-	{ /* nothing is left here that could send them */
-		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
-		if (attempt->lease == fake->lease)
-			sched_return(s, attempt);
-	}
-	/* The scheduler may free the site once it has heard of the last slot. */
-	*fake = s->leases[--s->leases_count];
-}
-
-/* A session without work ends when its slot is called back. */
-static void answer_call_back(struct sched *s, struct fake_lease *fake)
-{
-	if (s->keep_called_back)
-		return;
-	while (fake->called_back > 0 && fake->slots > fake->outstanding)
-		give_slot(s, fake);
-}
-
-static uint32_t slots_of_site(struct sched *s, const struct site *site)
-{
-	uint32_t slots = 0;
-	for (size_t i = 0; i < s->leases_count; i++)
-		if (s->leases[i].lease->site == site)
-			slots += s->leases[i].slots;
-	return slots;
-}
-
-/* The last slot went back while this was on its way: nothing is here that could send it. */
-static bool came_too_late(struct sched *s, struct attempt *attempt, struct fake_lease *fake)
-{
-	if (fake->slots > 0)
-		return false;
-	*fake = s->leases[--s->leases_count];
-	hub_post(s->base.hub.scheduler, POST_RETURNED, attempt, 0, 0);
-	return true;
-}
-
-static void open_sessions(struct sched *s, struct fake_lease *fake, uint32_t count)
-{
-	fake->slots += count;
-	fake->slots_granted += count;
-	s->slots += count;
-	s->slots_max = s->slots > s->slots_max ? s->slots : s->slots_max;
-	for (; count > 0 && !s->sessions_stay_down; count--)
-		hub_post(s->base.hub.scheduler, POST_SESSION_UP, fake->lease, 0, 0);
-}
-
-static void take_work(struct sched *s, uint32_t worker, struct attempt *attempt, uint32_t slots)
-{
-	const struct send_options *options = &s->base.options;
-	struct fake_lease *fake = fake_of(s, attempt->lease);
-	assert_int_equal(attempt->lease->worker, worker);
-	assert_int_equal(attempt->state, ATTEMPT_LEASED);
-	assert_non_null(attempt->route);
-	assert_non_null(attempt->work);
-	assert_non_null(attempt->source);
-	open_sessions(s, fake, slots);
-	if (came_too_late(s, attempt, fake))
-		return;
-	fake->outstanding++;
-	assert_true(s->slots <= (uint64_t)options->sessions);
-	assert_true(slots_of_site(s, attempt->lease->site) <= (uint64_t)options->site_sessions);
-	list_push_back(&s->leased, &attempt->node);
-	s->leased_count++;
-	s->leased_max = s->leased_count > s->leased_max ? s->leased_count : s->leased_max;
-}
-
-static void read_done(struct sched *s, struct message *message, uint32_t worker)
-{
-	struct fake_file *file = file_of(s, message);
-	file->reads++;
-	message->read_result = file->read_result;
-	if (file->read_result == RESULT_OK) {
-		message->envelope = test_envelope(&file->mail);
-		assert_true(message->envelope->rcpts_count <= FAKE_RCPTS_MAX);
-		if (!s->without_bodies)
-			message->body =
-				test_body(&s->base.hub.bodies, "Subject: x\r\n\r\nhello\r\n");
-	} else {
-		snprintf(message->reason, sizeof message->reason, "%.200s", file->reason);
-	}
-	hub_post(s->base.hub.scheduler, POST_READ_DONE, message, worker, 0);
-}
-
-static void drain_worker(struct sched *s, uint32_t worker)
-{
-	LIST_FOR_EACH_SAFE(node, &s->leased)
-	{
-		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
-		if (attempt->lease->worker == worker)
-			sched_return(s, attempt);
-	}
-	for (size_t i = s->leases_count; i-- > 0;)
-		while (i < s->leases_count && s->leases[i].lease->worker == worker)
-			give_slot(s, &s->leases[i]);
-	hub_post(s->base.hub.scheduler, POST_WORKER_DRAINED, NULL, worker, 0);
-}
-
-static void hear_as_worker(struct sched *s, uint32_t worker, const struct mailbox_message *message)
-{
-	struct fake_lease *fake;
-	switch (message->kind) {
-	case POST_READ:
-		if (!s->hold_reads) {
-			read_done(s, message->object, worker);
-			break;
-		}
-		assert_true(s->unread_count < COUNT_OF(s->unread));
-		s->unread_worker[s->unread_count] = worker;
-		s->unread[s->unread_count++] = message->object;
-		break;
-	case POST_WORK: take_work(s, worker, message->object, message->number); break;
-	case POST_CALL_BACK:
-		s->call_backs++;
-		for (size_t i = 0; i < s->leases_count; i++) {
-			fake = &s->leases[i];
-			if (fake->lease != message->object)
-				continue;
-			fake->called_back++;
-			answer_call_back(s, fake);
-			break;
-		}
-		break;
-	case POST_WORKER_DRAIN:
-		s->drains++;
-		s->drains_at_once += message->number != 0;
-		if (s->has_drained[worker] || (s->slow_drain && message->number == 0))
-			break;
-		s->has_drained[worker] = true;
-		drain_worker(s, worker);
-		break;
-	case POST_STOP: s->stops++; break;
-	default: fail_msg("%s came to a worker", post_name(message->kind));
-	}
-}
-
-/* ---- what tests let workers do ---- */
-
-struct attempt *sched_leased(struct sched *s, const char *domain)
-{
-	LIST_FOR_EACH(node, &s->leased)
-	{
-		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
-		if (domain == NULL || strcmp(attempt->route->domain, domain) == 0)
-			return attempt;
-	}
-	return NULL;
-}
-
-uint32_t sched_leased_of(struct sched *s, const char *domain)
-{
-	uint32_t count = 0;
-	LIST_FOR_EACH(node, &s->leased)
-	{
-		const struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
-		count += strcmp(attempt->route->domain, domain) == 0;
-	}
-	return count;
-}
-
-uint32_t sched_slots_of(struct sched *s, const char *provider)
-{
-	uint32_t slots = 0;
-	for (size_t i = 0; i < s->leases_count; i++)
-		if (strcmp(s->leases[i].provider, provider) == 0)
-			slots += s->leases[i].slots;
-	return slots;
-}
-
-static struct fake_lease *take_back(struct sched *s, struct attempt *attempt)
-{
-	struct fake_lease *fake = fake_of(s, attempt->lease);
-	list_remove(&attempt->node);
-	s->leased_count--;
-	assert_true(fake->outstanding > 0);
-	fake->outstanding--;
-	return fake;
-}
-
-void sched_answer_heard(
-	struct sched *s, struct attempt *attempt, enum attempt_fate fate, struct heard heard)
-{
-	assert_non_null(attempt);
-	struct fake_lease *fake = take_back(s, attempt);
-	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
-		attempt->rcpts[i].counts_as_attempt = true;
-	if (fate == ATTEMPT_DEFERRED)
-		attempt_add_reason(attempt, attempt->route->hosts[0].name, NULL, "come back later");
-	attempt_settle(
-		attempt, fate, BOUNCE_CLASS_NONE, fate == ATTEMPT_DELIVERED ? "2.0.0" : "4.0.0");
-	struct lease *lease = attempt->lease;
-	body_unref(attempt->body);
-	attempt->body = NULL;
-	take_outcome(s, attempt);
-	hub_post(s->base.hub.scheduler, POST_HEARD, lease, 0, heard_pack(heard));
-	/* The session that was at work is free: it ends if it was called back. */
-	if (fake->called_back > 0 && !s->keep_called_back)
-		give_slot(s, fake);
-}
-
-void sched_answer(struct sched *s, struct attempt *attempt, enum attempt_fate fate)
-{
-	sched_answer_heard(s, attempt, fate,
-		(struct heard){
-			.good = fate == ATTEMPT_DELIVERED ? (uint16_t)attempt->rcpts_count : 0 });
-}
-
-void sched_answer_all(struct sched *s, enum attempt_fate fate)
-{
-	struct attempt *attempt;
-	sched_settle(s);
-	while ((attempt = sched_leased(s, NULL)) != NULL) {
-		sched_answer(s, attempt, fate);
-		if (sched_leased(s, NULL) == NULL)
-			sched_settle(s);
-	}
-}
-
-void sched_return(struct sched *s, struct attempt *attempt)
-{
-	assert_non_null(attempt);
-	take_back(s, attempt);
-	hub_post(s->base.hub.scheduler, POST_RETURNED, attempt, 0, 0);
-}
-
-void sched_return_slots(struct sched *s)
-{
-	for (size_t i = s->leases_count; i-- > 0;)
-		while (i < s->leases_count && s->leases[i].slots > s->leases[i].outstanding)
-			give_slot(s, &s->leases[i]);
-}
-
 void sched_release(struct sched *s)
 {
 	struct list_node *node;
@@ -466,16 +210,10 @@ void sched_release(struct sched *s)
 		found_route(s, s->asked[i]);
 	s->asked_count = 0;
 	for (size_t i = 0; i < s->unread_count; i++)
-		read_done(s, s->unread[i], s->unread_worker[i]);
+		sched_read_done(s, s->unread[i], s->unread_worker[i]);
 	s->unread_count = 0;
 	while ((node = list_pop_front(&s->unrecorded)) != NULL)
 		recorded(s, CONTAINER_OF(node, struct attempt, node));
-}
-
-void sched_drain_workers(struct sched *s)
-{
-	for (uint32_t i = 0; i < s->base.hub.workers_count; i++)
-		drain_worker(s, i);
 }
 
 /* ---- time ---- */
@@ -493,7 +231,7 @@ bool sched_play(struct sched *s)
 		hear_as_recorder(s, &message);
 	for (uint32_t i = 0; i < hub->workers_count; i++)
 		for (; mailbox_take(hub->workers[i], &message); any = true)
-			hear_as_worker(s, i, &message);
+			sched_hear_as_worker(s, i, &message);
 	for (; mailbox_take(hub->main, &message); any = true) {
 		assert_int_equal(message.kind, POST_STOP);
 		s->stops++;
