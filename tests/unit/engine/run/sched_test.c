@@ -180,7 +180,7 @@ static void hear_as_recorder(struct sched *s, const struct mailbox_message *mess
 	struct site_report *report;
 	struct fake_file *file;
 	switch (message->kind) {
-	case POST_OUTCOME: take_outcome(s, message->object); break;
+	case POST_OUTCOME: sched_take_outcome(s, message->object); break;
 	case POST_REJECTED:
 		file = sched_file_of(s, message->object);
 		file->rejected++;
