@@ -289,7 +289,7 @@ static void what_is_deferred_at_the_end_of_its_lifetime_has_expired(void **state
 	struct attempt *attempt = send_one(1);
 	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DEFERRED);
 	work_done(&w, attempt);
-	w.expires_ns = clock_now_ns() + TEST_MS_NS; /* over by the time at which the answer comes */
+	w.expires_ns = 1; /* over while it was on its way */
 	attempt = work_send(&w, route_over(1), &(struct test_mail){ .rcpts = "ann@a.example" });
 	assert_ptr_equal(work_outcome(&w), attempt);
 	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_EXPIRED);
