@@ -25,7 +25,7 @@ build() {
 	log=$dir/build-log
 	case $kind in
 	# clang's sanitizers are linked into programs only, so its libraries have undefined symbols.
-	asan) options=(-Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,undefined
+	asan) options=(-Db_sanitize=address,undefined
 		-Db_lundef=false) ;;
 	fuzz) options=(-Dfuzz=true -Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,undefined
 		-Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link) ;;
