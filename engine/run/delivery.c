@@ -126,8 +126,10 @@ static void produce(struct delivery *d)
 		len = smtp_session_output(&d->smtp, d->worker->output, max);
 		if (len == 0)
 			break;
-		CHECK(conn_write(&d->conn, d->worker->output, len) == len);
 		any = true;
+		/* It takes what it had room for, unless TLS itself broke: then `failed` comes. */
+		if (conn_write(&d->conn, d->worker->output, len) != len)
+			break;
 	}
 	if (any)
 		conn_flush(&d->conn);

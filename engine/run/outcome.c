@@ -188,6 +188,8 @@ static bool second_pass_as_is(struct worker *w, struct attempt *attempt)
 
 static enum bounce_class class_of_lack(enum smtp_cause cause)
 {
+	if (cause == SMTP_CAUSE_REQUIRETLS_UNPROVEN || cause == SMTP_CAUSE_NO_REQUIRETLS)
+		return BOUNCE_CLASS_TLS;
 	return cause == SMTP_CAUSE_TOO_BIG ? BOUNCE_CLASS_SIZE : BOUNCE_CLASS_PROTOCOL;
 }
 
@@ -195,7 +197,9 @@ static enum bounce_class class_of_lack(enum smtp_cause cause)
 static void settle_lacking(struct attempt *attempt, struct attempt_rcpt *rcpt)
 {
 	enum smtp_cause cause = rcpt->lacks;
-	bool all = attempt->work->hosts_lacking >= attempt->route->hosts_count;
+	/* RTLS-06: what is not proven yet may be so tomorrow. */
+	bool all = attempt->work->hosts_lacking >= attempt->route->hosts_count &&
+		cause != SMTP_CAUSE_REQUIRETLS_UNPROVEN;
 	rcpt->fate = all ? ATTEMPT_BOUNCED : ATTEMPT_DEFERRED;
 	rcpt->status = smtp_cause_status(cause);
 	if (!all)
