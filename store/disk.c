@@ -97,15 +97,16 @@ enum result disk_allocate(int fd, uint64_t bytes, struct fail *fail)
 	 * to be marked as written in the file system's own journal with every sync. */
 	int error = posix_fallocate(fd, 0, (off_t)bytes);
 	if (error != 0)
-		return fail_set_errno(fail, error, "cannot allocate %llu bytes",
-			(unsigned long long)bytes);
+		return fail_set_errno(
+			fail, error, "cannot allocate %llu bytes", (unsigned long long)bytes);
 	void *zeros = calloc(1, ZERO_BYTES);
 	if (zeros == NULL)
 		return fail_set(fail, RESULT_MEMORY, "no memory to allocate a file");
 	enum result result = RESULT_OK;
 	for (uint64_t at = 0; at < bytes && result == RESULT_OK; at += ZERO_BYTES) {
 		uint64_t left = bytes - at;
-		result = disk_write_at(fd, zeros, left < ZERO_BYTES ? (size_t)left : ZERO_BYTES, at, fail);
+		result = disk_write_at(
+			fd, zeros, left < ZERO_BYTES ? (size_t)left : ZERO_BYTES, at, fail);
 	}
 	free(zeros);
 	return result == RESULT_OK ? disk_sync(fd, fail) : result;
@@ -134,7 +135,8 @@ enum result disk_read_at(
 {
 	*out_len = 0;
 	while (*out_len < len) {
-		ssize_t n = pread(fd, (char *)data + *out_len, len - *out_len, (off_t)(offset + *out_len));
+		ssize_t n = pread(
+			fd, (char *)data + *out_len, len - *out_len, (off_t)(offset + *out_len));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -146,11 +148,11 @@ enum result disk_read_at(
 	return RESULT_OK;
 }
 
-enum result disk_write_at(
-	int fd, const void *data, size_t len, uint64_t offset, struct fail *fail)
+enum result disk_write_at(int fd, const void *data, size_t len, uint64_t offset, struct fail *fail)
 {
 	for (size_t done = 0; done < len;) {
-		ssize_t n = pwrite(fd, (const char *)data + done, len - done, (off_t)(offset + done));
+		ssize_t n =
+			pwrite(fd, (const char *)data + done, len - done, (off_t)(offset + done));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

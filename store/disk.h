@@ -1,8 +1,9 @@
-/* The few things that the journal asks of a file system, and nothing more, so that a test can link a
- * disk in memory in its place, which loses power at any point and forgets what was not synced.
+/* The few things that the journal asks of a file system, and nothing more, so that a test can link
+ * a disk in memory in its place, which loses power at any point and forgets what was not synced.
  *
  * All calls block. Every error is a result with words in `fail` (which may be NULL) that name the
- * file: RESULT_NO_SPACE, RESULT_FORBIDDEN, RESULT_NOT_FOUND, RESULT_EXISTS, RESULT_LIMIT, RESULT_IO. */
+ * file: RESULT_NO_SPACE, RESULT_FORBIDDEN, RESULT_NOT_FOUND, RESULT_EXISTS, RESULT_LIMIT,
+ * RESULT_IO. */
 #ifndef STORE_DISK_H
 #define STORE_DISK_H
 
@@ -28,8 +29,8 @@ void disk_try_remove(int folder, const char *name);
 MUST_USE enum result disk_open(
 	int folder, const char *name, bool create, int *out_fd, struct fail *fail);
 void disk_close(int fd);
-/* Fills the file up to `bytes` with zeros that take their place on the disk now: later writes inside
- * it need no more space, and syncing them writes no more than them. */
+/* Fills the file up to `bytes` with zeros that take their place on the disk now: later writes
+ * inside it need no more space, and syncing them writes no more than them. */
 MUST_USE enum result disk_allocate(int fd, uint64_t bytes, struct fail *fail);
 MUST_USE enum result disk_truncate(int fd, uint64_t bytes, struct fail *fail);
 MUST_USE enum result disk_size(int fd, uint64_t *out_bytes, struct fail *fail);
@@ -39,8 +40,8 @@ MUST_USE enum result disk_read_at(
 /* All of it or an error, and then nobody knows how much. */
 MUST_USE enum result disk_write_at(
 	int fd, const void *data, size_t len, uint64_t offset, struct fail *fail);
-/* What was written to the file before lasts. After an error nobody knows what does, and asking again
- * does not tell (the kernel forgets the pages): whoever gets one must stop using the file. */
+/* What was written to the file before lasts. After an error nobody knows what does, and asking
+ * again does not tell (the kernel forgets the pages): whoever gets one must stop using the file. */
 MUST_USE enum result disk_sync(int fd, struct fail *fail);
 
 #endif

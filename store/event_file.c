@@ -29,15 +29,16 @@ uint64_t event_file_seq_of_line(struct text line)
 	if (!text_starts(line, between))
 		return 0;
 	line = text_skip(line, between.len);
-	if (text_find(line, '"') == TEXT_NONE || !text_to_u64(text_cut(line, text_find(line, '"')), &seq))
+	if (text_find(line, '"') == TEXT_NONE ||
+		!text_to_u64(text_cut(line, text_find(line, '"')), &seq))
 		return 0;
 	return seq;
 }
 
 /* ---- the tail of what is there ---- */
 
-static enum result read_at(const struct event_file *file, uint8_t *data, size_t len, uint64_t offset,
-	struct fail *fail)
+static enum result read_at(const struct event_file *file, uint8_t *data, size_t len,
+	uint64_t offset, struct fail *fail)
 {
 	for (size_t done = 0; done < len;) {
 		ssize_t n = pread(file->fd, data + done, len - done, (off_t)(offset + done));
@@ -72,7 +73,8 @@ static enum result take_tail(struct event_file *file, struct text tail, struct f
 	while (end != TEXT_NONE && seq == 0) {
 		struct text before = text_cut(tail, end);
 		size_t start = text_find_last(before, '\n');
-		seq = event_file_seq_of_line(start == TEXT_NONE ? before : text_skip(before, start + 1));
+		seq = event_file_seq_of_line(
+			start == TEXT_NONE ? before : text_skip(before, start + 1));
 		end = start;
 	}
 	if (seq > file->last_seq)
@@ -128,8 +130,9 @@ enum result event_file_open(const char *path, struct event_file **out_file, stru
 	file->path = is_stdout ? NULL : strdup(path);
 	enum result result = RESULT_OK;
 	if (!is_stdout)
-		result = file->path != NULL ? open_path(file, fail)
-			: fail_set(fail, RESULT_MEMORY, "no memory for the event file");
+		result = file->path != NULL
+				 ? open_path(file, fail)
+				 : fail_set(fail, RESULT_MEMORY, "no memory for the event file");
 	if (result != RESULT_OK) {
 		event_file_close(&file);
 		return result;
@@ -176,7 +179,8 @@ static enum result write_from(
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return fail_set_errno(fail, errno, "cannot write events to %s", name_of(file));
+			return fail_set_errno(
+				fail, errno, "cannot write events to %s", name_of(file));
 		*done += (size_t)n;
 	}
 	return RESULT_OK;

@@ -1,10 +1,10 @@
 /* The event lines where the user wants them: appended to a file, or on standard output.
  *
- * Every line carries the number of its journal record (`seq`), growing through the file. So the tail
- * of the file tells after a crash which lines are missing: those of the journal with a number above
- * event_file_last_seq(). A last line that was torn in the middle is completed if it is the next to
- * come, else ended by a newline. Nothing is ever cut off: who follows the file sees only growth.
- * For standard output and pipes there is no tail: after a crash lines come at least once.
+ * Every line carries the number of its journal record (`seq`), growing through the file. So the
+ * tail of the file tells after a crash which lines are missing: those of the journal with a number
+ * above event_file_last_seq(). A last line that was torn in the middle is completed if it is the
+ * next to come, else ended by a newline. Nothing is ever cut off: who follows the file sees only
+ * growth. For standard output and pipes there is no tail: after a crash lines come at least once.
  *
  * Blocks while a pipe is full: that is the back-pressure. SIGPIPE must be ignored. One thread. */
 #ifndef STORE_EVENT_FILE_H
@@ -32,8 +32,8 @@ void event_file_close(struct event_file **file);
 /* The number of the last whole line that was there when it was opened; 0: none known. */
 uint64_t event_file_last_seq(const struct event_file *file);
 /* Writes whole lines, one or many, all of it or an error. RESULT_CLOSED: nobody reads the pipe any
- * more; RESULT_NO_SPACE, RESULT_IO. After an error the same text may be given again, and only that: it
- * goes on where it stopped. */
+ * more; RESULT_NO_SPACE, RESULT_IO. After an error the same text may be given again, and only that:
+ * it goes on where it stopped. */
 MUST_USE enum result event_file_write(
 	struct event_file *file, struct text lines, struct fail *fail);
 /* Makes what was written durable where that is possible. */

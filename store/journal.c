@@ -1,13 +1,13 @@
-/* Append and commit. The happy path: records are framed into the batch; a commit writes the batch at
- * the next free block of the segment, with zeros up to the end of its last block, and syncs.
+/* Append and commit. The happy path: records are framed into the batch; a commit writes the batch
+ * at the next free block of the segment, with zeros up to the end of its last block, and syncs.
  *
  * When the batch does not fit into the rest of the segment, as many records as fit are written and
- * synced, a new segment is begun, and the rest is renumbered for it. Only when the old segment is durable is
- * the new one begun: so there is never a hole between segments.
+ * synced, a new segment is begun, and the rest is renumbered for it. Only when the old segment is
+ * durable is the new one begun: so there is never a hole between segments.
  *
  * Failures. A disk that is too full for a new segment: nothing was touched, the batch stays, the
- * commit may be tried again. Anything else, and above all a failed sync: the kernel may have dropped
- * the pages and will say OK next time, so the journal is dead from then on. */
+ * commit may be tried again. Anything else, and above all a failed sync: the kernel may have
+ * dropped the pages and will say OK next time, so the journal is dead from then on. */
 #include "store/journal.h"
 #include <stdlib.h>
 #include "store/disk.h"
@@ -33,14 +33,17 @@ static struct journal *create(const struct journal_config *config)
 		free(memory);
 		return NULL;
 	}
-	*journal = (struct journal){ .magic = JOURNAL_MAGIC, .config = *config, .folder = -1, .fd = -1,
+	*journal = (struct journal){ .magic = JOURNAL_MAGIC,
+		.config = *config,
+		.folder = -1,
+		.fd = -1,
 		.batch_memory = memory };
 	buf_init(&journal->batch, memory, config->batch_bytes);
 	return journal;
 }
 
-/* The rest of the last segment was never used or holds a commit that was interrupted: it is cut off,
- * so that many restarts do not fill the disk. An error harms nothing. */
+/* The rest of the last segment was never used or holds a commit that was interrupted: it is cut
+ * off, so that many restarts do not fill the disk. An error harms nothing. */
 static void cut_last_segment(struct journal *journal, uint64_t good_bytes)
 {
 	char name[JOURNAL_NAME_SIZE];
@@ -48,8 +51,8 @@ static void cut_last_segment(struct journal *journal, uint64_t good_bytes)
 	if (journal->segments_count == 0)
 		return;
 	struct journal_segment *last = &journal->segments[journal->segments_count - 1];
-	uint64_t bytes = (good_bytes + JOURNAL_BLOCK_BYTES - 1) / JOURNAL_BLOCK_BYTES *
-		JOURNAL_BLOCK_BYTES;
+	uint64_t bytes =
+		(good_bytes + JOURNAL_BLOCK_BYTES - 1) / JOURNAL_BLOCK_BYTES * JOURNAL_BLOCK_BYTES;
 	journal_segment_name(last->number, name);
 	if (bytes >= last->bytes || disk_open(journal->folder, name, false, &fd, NULL) != RESULT_OK)
 		return;
@@ -71,8 +74,8 @@ static enum result start(struct journal *journal, journal_record_fn *on_record, 
 	for (size_t i = 0; i < found->spares.count; i++)
 		journal_adopt_spare(journal, found->spares.items[i]);
 	result = journal_begin_segment(journal, fail);
-	/* What holds nothing goes only now: until there is a segment of ours, the highest number that
-	 * was ever used must stay in a name. */
+	/* What holds nothing goes only now: until there is a segment of ours, the highest number
+	 * that was ever used must stay in a name. */
 	for (size_t i = 0; i < found->drop.count && result == RESULT_OK; i++)
 		result = journal_leave_file(journal, found->drop.items[i], 0, fail);
 	if (result == RESULT_OK)
@@ -150,7 +153,8 @@ enum result journal_append(struct journal *journal, uint8_t type, struct text pa
 	if (len > buf_room(&journal->batch))
 		return RESULT_NO_SPACE;
 	journal_frame_put_record(&journal->batch,
-		&(struct journal_record){ .seq = journal->next_seq, .type = type, .payload = payload },
+		&(struct journal_record){
+			.seq = journal->next_seq, .type = type, .payload = payload },
 		segment_number(journal), journal->committed_seq);
 	journal->next_seq++;
 	return RESULT_OK;
@@ -178,9 +182,10 @@ static enum result write_and_sync(struct journal *journal, size_t bytes, struct 
 {
 	size_t padded = bytes;
 	if (bytes == journal->batch.len) {
-		/* Whole blocks, so that the kernel need not read the old rest of the last one. Where
-		 * more records follow it is left as it is: this segment ends here. */
-		padded = (bytes + JOURNAL_BLOCK_BYTES - 1) / JOURNAL_BLOCK_BYTES * JOURNAL_BLOCK_BYTES;
+		/* Whole blocks, so that the kernel need not read the old rest of the last one.
+		 * Where more records follow it is left as it is: this segment ends here. */
+		padded = (bytes + JOURNAL_BLOCK_BYTES - 1) / JOURNAL_BLOCK_BYTES *
+			 JOURNAL_BLOCK_BYTES;
 		memset(journal->batch_memory + bytes, 0, padded - bytes);
 	}
 	enum result result =
@@ -201,8 +206,8 @@ static enum result commit_part(struct journal *journal, struct fail *fail)
 	if (result != RESULT_OK)
 		return result == RESULT_NO_SPACE ? RESULT_IO : result;
 	journal->committed_seq += count;
-	journal->write_at += (bytes + JOURNAL_BLOCK_BYTES - 1) / JOURNAL_BLOCK_BYTES *
-		JOURNAL_BLOCK_BYTES;
+	journal->write_at +=
+		(bytes + JOURNAL_BLOCK_BYTES - 1) / JOURNAL_BLOCK_BYTES * JOURNAL_BLOCK_BYTES;
 	buf_discard(&journal->batch, bytes);
 	return RESULT_OK;
 }

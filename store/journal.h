@@ -1,21 +1,22 @@
 /* The journal: an append-only log of records, the commit point of everything that has happened
- * (DESIGN 2). One writer, the recorder; a record is durable when journal_commit() has returned OK for
- * it, and each is given back by the next journal_open(), in order, until its segment is retired.
+ * (DESIGN 2). One writer, the recorder; a record is durable when journal_commit() has returned OK
+ * for it, and each is given back by the next journal_open(), in order, until its segment is
+ * retired.
  *
  *   folder/  journal-0000000000000007   segments, oldest first: fixed size, allocated beforehand
  *            journal-0000000000000008   the last one is written to
  *            spare-0000000000000005     a segment that is needed no more, to be used again
  *
- * Records are numbered without gaps, over all segments and all runs: the number (seq) is also that of
- * the event line that the record carries. Records are framed by length and checksum, never by lines
- * (SEC-32). Every commit begins in a block of its own, so that what is durable is never written again.
- * Each run begins a segment of its own.
+ * Records are numbered without gaps, over all segments and all runs: the number (seq) is also that
+ * of the event line that the record carries. Records are framed by length and checksum, never by
+ * lines (SEC-32). Every commit begins in a block of its own, so that what is durable is never
+ * written again. Each run begins a segment of its own.
  *
  * What recovery promises: the records of every commit that returned OK, exactly and in order; after
- * them, maybe some of the last commit, which was interrupted, in order and without gaps; nothing else.
- * Old bytes of a segment that is used anew are never taken for records: each record names the segment's
- * number, which is never used twice. A record that was durable and cannot be read any more is damage
- * (RESULT_DAMAGED), never a silent end.
+ * them, maybe some of the last commit, which was interrupted, in order and without gaps; nothing
+ * else. Old bytes of a segment that is used anew are never taken for records: each record names the
+ * segment's number, which is never used twice. A record that was durable and cannot be read any
+ * more is damage (RESULT_DAMAGED), never a silent end.
  *
  * Blocks, allocates at open only (but for the list of segments). Knows no clock. One thread. */
 #ifndef STORE_JOURNAL_H
@@ -58,9 +59,9 @@ struct journal_record {
 /* What is not OK ends journal_open() with that result. */
 typedef enum result journal_record_fn(const struct journal_record *record, void *context);
 
-/* Reads everything, calls `on_record` for each record from the oldest on, then begins a new segment.
- * RESULT_DAMAGED and RESULT_INVALID (another version's format) name the file and change nothing;
- * besides that what disk.h says. */
+/* Reads everything, calls `on_record` for each record from the oldest on, then begins a new
+ * segment. RESULT_DAMAGED and RESULT_INVALID (another version's format) name the file and change
+ * nothing; besides that what disk.h says. */
 MUST_USE enum result journal_open(const struct journal_config *config, journal_record_fn *on_record,
 	void *context, struct journal **out_journal, struct fail *fail);
 /* What was not committed is lost. Clears the caller's pointer; NULL is allowed. */
@@ -68,13 +69,13 @@ void journal_close(struct journal **journal);
 
 /* The number that the next append will give. */
 uint64_t journal_next_seq(const struct journal *journal);
-/* Puts a record into the batch in memory, by copy. RESULT_NO_SPACE: the batch is full, commit first;
- * RESULT_IO: the journal is dead. The record has the number journal_next_seq() had before. */
+/* Puts a record into the batch in memory, by copy. RESULT_NO_SPACE: the batch is full, commit
+ * first; RESULT_IO: the journal is dead. The record has the number journal_next_seq() had before. */
 MUST_USE enum result journal_append(struct journal *journal, uint8_t type, struct text payload);
-/* Makes everything appended durable; nothing to do is OK. RESULT_NO_SPACE: the disk is full; what is
- * not yet durable stays in memory (journal_committed_seq() tells how far it got) and may be committed
- * later. Every other error is the end: the journal is dead, since nobody knows what the disk holds,
- * and each later call says the same. */
+/* Makes everything appended durable; nothing to do is OK. RESULT_NO_SPACE: the disk is full; what
+ * is not yet durable stays in memory (journal_committed_seq() tells how far it got) and may be
+ * committed later. Every other error is the end: the journal is dead, since nobody knows what the
+ * disk holds, and each later call says the same. */
 MUST_USE enum result journal_commit(struct journal *journal, struct fail *fail);
 
 /* All records up to this one are durable; 0: none ever. */
@@ -82,8 +83,8 @@ uint64_t journal_committed_seq(const struct journal *journal);
 /* Bytes of the batch in memory. */
 size_t journal_pending_bytes(const struct journal *journal);
 bool journal_is_dead(const struct journal *journal);
-/* False when no segment beyond this one could be allocated: the disk is full. The segments there are
- * take what is in flight; nothing new should be begun. Asked anew with each commit. */
+/* False when no segment beyond this one could be allocated: the disk is full. The segments there
+ * are take what is in flight; nothing new should be begun. Asked anew with each commit. */
 bool journal_has_reserve(const struct journal *journal);
 
 /* The oldest record that is still there; equal to journal_next_seq() if there is none. */

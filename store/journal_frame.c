@@ -15,20 +15,14 @@ enum {
 };
 static_assert(TYPE_AT + 4 == JOURNAL_FRAME_BYTES, "the frame is its fields");
 
-static uint32_t crc_of(const uint8_t *data, size_t len)
-{
-	return (uint32_t)crc32_z(0, data, len);
-}
+static uint32_t crc_of(const uint8_t *data, size_t len) { return (uint32_t)crc32_z(0, data, len); }
 
 static uint32_t get_u32(const uint8_t *at)
 {
 	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-static uint64_t get_u64(const uint8_t *at)
-{
-	return (uint64_t)get_u32(at) << 32 | get_u32(at + 4);
-}
+static uint64_t get_u64(const uint8_t *at) { return (uint64_t)get_u32(at) << 32 | get_u32(at + 4); }
 
 static void set_u64(uint8_t *at, uint64_t value)
 {
@@ -70,7 +64,8 @@ enum journal_header_state journal_frame_get_header(
 	out_header->first_seq = buf_reader_u64(&reader);
 	if (buf_reader_u32(&reader) != crc_of(data, JOURNAL_HEADER_BYTES - CRC_BYTES))
 		return JOURNAL_HEADER_NONE;
-	if (out_header->version != JOURNAL_VERSION || out_header->block_bytes != JOURNAL_BLOCK_BYTES)
+	if (out_header->version != JOURNAL_VERSION ||
+		out_header->block_bytes != JOURNAL_BLOCK_BYTES)
 		return JOURNAL_HEADER_OTHER;
 	return JOURNAL_HEADER_GOOD;
 }
@@ -126,8 +121,9 @@ static size_t whole_record(const struct journal_scan *scan, size_t at)
 void journal_scan_init(struct journal_scan *scan, const uint8_t *data, size_t len, uint64_t number,
 	uint64_t first_seq)
 {
-	*scan = (struct journal_scan){ .data = data, .len = len, .number = number,
-		.next_seq = first_seq };
+	*scan = (struct journal_scan){
+		.data = data, .len = len, .number = number, .next_seq = first_seq
+	};
 	scan->at = len < JOURNAL_BLOCK_BYTES ? len : JOURNAL_BLOCK_BYTES;
 }
 
@@ -144,7 +140,8 @@ bool journal_scan_next(struct journal_scan *scan, struct journal_record *out_rec
 	*out_record = (struct journal_record){
 		.seq = scan->next_seq,
 		.type = (uint8_t)get_u32(scan->data + at + TYPE_AT),
-		.payload = text_of_bytes(scan->data + at + JOURNAL_FRAME_BYTES, len - JOURNAL_FRAME_BYTES),
+		.payload = text_of_bytes(
+			scan->data + at + JOURNAL_FRAME_BYTES, len - JOURNAL_FRAME_BYTES),
 	};
 	scan->at = at + len;
 	scan->next_seq++;
@@ -157,7 +154,8 @@ bool journal_scan_is_damaged(const struct journal_scan *scan)
 	set_u64(number, scan->number);
 	/* Any place where the number of the segment stands may be a record: few do by chance. */
 	for (size_t at = scan->at; at < scan->len;) {
-		const uint8_t *found = memmem(scan->data + at, scan->len - at, number, sizeof number);
+		const uint8_t *found =
+			memmem(scan->data + at, scan->len - at, number, sizeof number);
 		if (found == NULL)
 			return false;
 		size_t number_at = (size_t)(found - scan->data);

@@ -4,11 +4,11 @@
  *   header   magic[8] "LSJRNL\r\n" · version u32 · block size u32 · number u64 · first seq u64 · crc u32
  *   record   crc u32 · payload length u32 · segment number u64 · seq u64 · durable seq u64 · type u32
  *            · payload
- * Numbers in network byte order, crc = CRC-32 of everything behind it (of the header: before it).
- * A record may cross blocks. The first record of a commit begins in a new block; what is left of the
- * block before it is zero, and a length of zero is no record: the reader goes on with the next block.
- * `durable seq` is up to where everything was durable when the record was made: from a record that can
- * be read it follows that all those before it must be readable too. */
+ * Numbers in network byte order, crc = CRC-32 of everything behind it (of the header: before it). A
+ * record may cross blocks. The first record of a commit begins in a new block; what is left of the
+ * block before it is zero, and a length of zero is no record: the reader goes on with the next
+ * block. `durable seq` is up to where everything was durable when the record was made: from a
+ * record that can be read it follows that all those before it must be readable too. */
 #ifndef STORE_JOURNAL_FRAME_H
 #define STORE_JOURNAL_FRAME_H
 
@@ -57,9 +57,9 @@ size_t journal_frame_len(const uint8_t *frame);
 struct journal_scan {
 	const uint8_t *data; /* the whole segment */
 	size_t len;
-	uint64_t number;     /* of the segment */
-	uint64_t next_seq;   /* that of the next record */
-	size_t at;           /* where it is looked for; the end of what is good, once there is none */
+	uint64_t number;   /* of the segment */
+	uint64_t next_seq; /* that of the next record */
+	size_t at;         /* where it is looked for; the end of what is good, once there is none */
 };
 
 /* Begins behind the header. */

@@ -1,5 +1,5 @@
-/* The inside of the journal, shared by its three parts: journal.c (append and commit), journal_recover.c
- * (reading at start), journal_space.c (segments come and go). */
+/* The inside of the journal, shared by its three parts: journal.c (append and commit),
+ * journal_recover.c (reading at start), journal_space.c (segments come and go). */
 #ifndef STORE_JOURNAL_INTERNAL_H
 #define STORE_JOURNAL_INTERNAL_H
 
@@ -36,15 +36,15 @@ struct journal {
 	size_t segments_count, segments_size;
 	uint64_t spares[JOURNAL_SPARES_MAX]; /* numbers in their names */
 	size_t spares_count;
-	uint64_t number_max;                 /* of all segments and spares there ever were */
+	uint64_t number_max; /* of all segments and spares there ever were */
 
-	int fd;           /* of the last segment */
+	int fd;            /* of the last segment */
 	uint64_t write_at; /* in it, a multiple of the block; segment_bytes: it is full */
 	uint8_t *batch_memory;
-	struct buf batch;     /* framed records for the last segment */
+	struct buf batch; /* framed records for the last segment */
 	uint64_t next_seq;
 	uint64_t committed_seq;
-	struct fail death;    /* why the journal is dead; RESULT_OK: it is not */
+	struct fail death; /* why the journal is dead; RESULT_OK: it is not */
 };
 
 /* ---- journal_recover.c ---- */
@@ -73,8 +73,8 @@ void journal_spare_name(uint64_t number, char name[JOURNAL_NAME_SIZE]);
 bool journal_parse_name(const char *name, bool *out_spare, uint64_t *out_number);
 MUST_USE enum result journal_list_add(
 	struct journal *journal, const struct journal_segment *segment, struct fail *fail);
-/* Makes the next segment the one that is written to. RESULT_NO_SPACE before anything has changed; any
- * other error leaves the journal unusable. */
+/* Makes the next segment the one that is written to. RESULT_NO_SPACE before anything has changed;
+ * any other error leaves the journal unusable. */
 MUST_USE enum result journal_begin_segment(struct journal *journal, struct fail *fail);
 /* Tries to have a spare; a full disk is no error. */
 void journal_keep_reserve(struct journal *journal);

@@ -3,9 +3,10 @@
 
 /* The numbers of the kinds stand in files. Whoever adds a kind adds it at the end of event.def. */
 static_assert(EVENT_DELIVERED == 0 && EVENT_DEFERRED == 1 && EVENT_BOUNCED == 2 &&
-	EVENT_EXPIRED == 3 && EVENT_WITHDRAWN == 4 && EVENT_SUPPRESSED == 5 &&
-	EVENT_REJECTED_INPUT == 6 && EVENT_SESSION == 7 && EVENT_POLICY_CHANGED == 8 &&
-	EVENT_SITE_CHANGED == 9, "the order of event.def is stored in journals");
+		      EVENT_EXPIRED == 3 && EVENT_WITHDRAWN == 4 && EVENT_SUPPRESSED == 5 &&
+		      EVENT_REJECTED_INPUT == 6 && EVENT_SESSION == 7 &&
+		      EVENT_POLICY_CHANGED == 8 && EVENT_SITE_CHANGED == 9,
+	"the order of event.def is stored in journals");
 
 enum {
 	/* Without the name and the line. */
@@ -16,7 +17,8 @@ static_assert(FIXED_BYTES + FILE_NAME_BYTES_MAX + EVENT_LINE_BYTES_MAX <= JOURNA
 
 static bool is_line(struct text line)
 {
-	return line.len > 0 && line.len <= EVENT_LINE_BYTES_MAX && text_find(line, '\n') == line.len - 1;
+	return line.len > 0 && line.len <= EVENT_LINE_BYTES_MAX &&
+	       text_find(line, '\n') == line.len - 1;
 }
 
 /* What must hold of every record, written or read. */
@@ -27,16 +29,11 @@ static bool is_consistent(const struct outcome_record *r)
 		r->rcpt >= MESSAGE_RCPTS_MAX)
 		return false;
 	switch (r->type) {
-	case JOURNAL_RECORD_OUTCOME:
-		return has_file && event_kind_is_final(r->kind);
-	case JOURNAL_RECORD_EVENT:
-		return has_line;
-	case JOURNAL_RECORD_REJECTED:
-		return has_file;
-	case JOURNAL_RECORD_FILE_DONE:
-		return has_file && !has_line;
-	case JOURNAL_RECORD_EVENTS_WRITTEN:
-		return !has_file && !has_line;
+	case JOURNAL_RECORD_OUTCOME: return has_file && event_kind_is_final(r->kind);
+	case JOURNAL_RECORD_EVENT: return has_line;
+	case JOURNAL_RECORD_REJECTED: return has_file;
+	case JOURNAL_RECORD_FILE_DONE: return has_file && !has_line;
+	case JOURNAL_RECORD_EVENTS_WRITTEN: return !has_file && !has_line;
 	}
 	return false;
 }
@@ -84,5 +81,6 @@ bool journal_record_get(const struct journal_record *record, struct outcome_reco
 bool record_file_equal(const struct record_file *a, const struct record_file *b)
 {
 	return a->inode == b->inode && a->birth_ns == b->birth_ns &&
-		a->modified_ns == b->modified_ns && a->bytes == b->bytes && text_equal(a->name, b->name);
+	       a->modified_ns == b->modified_ns && a->bytes == b->bytes &&
+	       text_equal(a->name, b->name);
 }

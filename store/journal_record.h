@@ -1,9 +1,9 @@
 /* What longship writes into its journal: the payloads of the records, in bytes. Pure.
  *
- * An outcome carries the finished event line, so that after a crash lines can be written again byte for
- * byte, and what identifies the recipient, so that as long as the record is there the recipient is not
- * sent to again (a tombstone). An outcome or rejection without a line is such a tombstone alone: written
- * again ("carried") so that the segment of the first one can be retired. */
+ * An outcome carries the finished event line, so that after a crash lines can be written again byte
+ * for byte, and what identifies the recipient, so that as long as the record is there the recipient
+ * is not sent to again (a tombstone). An outcome or rejection without a line is such a tombstone
+ * alone: written again ("carried") so that the segment of the first one can be retired. */
 #ifndef STORE_JOURNAL_RECORD_H
 #define STORE_JOURNAL_RECORD_H
 
@@ -22,8 +22,8 @@ enum journal_record_type {
 #undef JOURNAL_RECORD
 };
 
-/* Which file of the spool: DESIGN 1, "Identity is name + inode + birth time (else mtime + size)". What
- * does not count is 0. */
+/* Which file of the spool: DESIGN 1, "Identity is name + inode + birth time (else mtime + size)".
+ * What does not count is 0. */
 struct record_file {
 	struct text name; /* at most FILE_NAME_BYTES_MAX; empty: no file */
 	uint64_t inode;
@@ -32,8 +32,8 @@ struct record_file {
 	uint64_t bytes;
 };
 
-/* One record of any type. What a type does not use is zero. Texts of a decoded one are borrowed from
- * its payload. */
+/* One record of any type. What a type does not use is zero. Texts of a decoded one are borrowed
+ * from its payload. */
 struct outcome_record {
 	enum journal_record_type type;
 	struct record_file file; /* EVENT: may be none; EVENTS_WRITTEN: none */
@@ -41,7 +41,7 @@ struct outcome_record {
 	enum event_kind kind;    /* OUTCOME: a final kind. EVENT: of the line */
 	uint32_t attempt;        /* OUTCOME, EVENT: which one it was, from 1; 0: none was made */
 	uint64_t events_seq;     /* EVENTS_WRITTEN: the last line that is durable */
-	struct text line;        /* with its newline. Always of an EVENT; never of the last two types */
+	struct text line; /* with its newline. Always of an EVENT; never of the last two types */
 };
 
 /* Appends the payload. The largest record fits into JOURNAL_PAYLOAD_BYTES_MAX. What contradicts the

@@ -2,9 +2,9 @@
  *
  *   list names -> sort by number -> for each segment: header, records, is there more than was read?
  *
- * Segments must follow each other without a hole: the first number of each is the one after the last
- * of those before. A file without a good header is what a crash left of a segment that was just
- * begun: nothing in it was ever durable, which is checked, and it is dropped. */
+ * Segments must follow each other without a hole: the first number of each is the one after the
+ * last of those before. A file without a good header is what a crash left of a segment that was
+ * just begun: nothing in it was ever durable, which is checked, and it is dropped. */
 #include <stdlib.h>
 #include "store/disk.h"
 #include "store/journal_frame.h"
@@ -27,7 +27,8 @@ static enum result number_add(struct journal_numbers *list, uint64_t number, str
 	if (list->count == list->size) {
 		size_t size = list->size > 0 ? 2 * list->size : 64;
 		uint64_t *larger = size <= 2 * JOURNAL_SEGMENTS_MAX
-			? realloc(list->items, size * sizeof *larger) : NULL;
+					   ? realloc(list->items, size * sizeof *larger)
+					   : NULL;
 		if (larger == NULL)
 			return fail_set(fail, RESULT_MEMORY, "too many segments to remember");
 		list->items = larger;
@@ -65,7 +66,7 @@ struct recovery {
 	struct fail *fail;
 	uint8_t *memory; /* a whole segment */
 	size_t memory_size;
-	bool started;    /* a segment with a header was seen: next_seq is known */
+	bool started; /* a segment with a header was seen: next_seq is known */
 };
 
 static enum result read_segment(struct recovery *r, int fd, size_t *out_len)
@@ -92,8 +93,8 @@ static enum result give_records(struct recovery *r, struct journal_scan *scan)
 	while (journal_scan_next(scan, &record)) {
 		enum result result = r->on_record(&record, r->context);
 		if (result != RESULT_OK)
-			return fail_set(r->fail, result, "record %llu: %s", (unsigned long long)record.seq,
-				result_text(result));
+			return fail_set(r->fail, result, "record %llu: %s",
+				(unsigned long long)record.seq, result_text(result));
 	}
 	return RESULT_OK;
 }
@@ -106,14 +107,18 @@ static enum result take_segment(struct recovery *r, uint64_t number, size_t len)
 	struct journal_scan scan;
 	enum journal_header_state state = journal_frame_get_header(r->memory, len, &header);
 	if (state == JOURNAL_HEADER_OTHER)
-		return fail_set(r->fail, RESULT_INVALID, "written by another version of longship (format "
-			"%u, this one reads %d)", header.version, JOURNAL_VERSION);
+		return fail_set(r->fail, RESULT_INVALID,
+			"written by another version of longship (format "
+			"%u, this one reads %d)",
+			header.version, JOURNAL_VERSION);
 	bool good = state == JOURNAL_HEADER_GOOD && header.number == number;
 	if (good && !r->started)
 		journal->next_seq = header.first_seq;
 	if (good && header.first_seq != journal->next_seq)
-		return fail_set(r->fail, RESULT_DAMAGED, "begins with record %llu where %llu should follow",
-			(unsigned long long)header.first_seq, (unsigned long long)journal->next_seq);
+		return fail_set(r->fail, RESULT_DAMAGED,
+			"begins with record %llu where %llu should follow",
+			(unsigned long long)header.first_seq,
+			(unsigned long long)journal->next_seq);
 	journal_scan_init(&scan, r->memory, len, number, journal->next_seq);
 	if (good) {
 		enum result result = give_records(r, &scan);
@@ -121,13 +126,15 @@ static enum result take_segment(struct recovery *r, uint64_t number, size_t len)
 			return result;
 	}
 	if (journal_scan_is_damaged(&scan))
-		return fail_set(r->fail, RESULT_DAMAGED, "record %llu was durable and cannot be read",
+		return fail_set(r->fail, RESULT_DAMAGED,
+			"record %llu was durable and cannot be read",
 			(unsigned long long)scan.next_seq);
 	r->started |= good;
 	if (!good || scan.next_seq == header.first_seq)
 		return number_add(&r->found->drop, number, r->fail);
-	struct journal_segment segment = { .number = number, .first_seq = header.first_seq,
-		.bytes = len };
+	struct journal_segment segment = {
+		.number = number, .first_seq = header.first_seq, .bytes = len
+	};
 	r->found->last_bytes = scan.at;
 	journal->next_seq = scan.next_seq;
 	return journal_list_add(journal, &segment, r->fail);
@@ -143,8 +150,8 @@ static enum result recover_segment(struct recovery *r, uint64_t number)
 	if (result != RESULT_OK)
 		return result;
 	result = read_segment(r, fd, &len);
-	/* After a kill -9 the end of the journal may be in the page cache only: what is given back must
-	 * not vanish with the next loss of power. Nothing to write costs nothing. */
+	/* After a kill -9 the end of the journal may be in the page cache only: what is given back
+	 * must not vanish with the next loss of power. Nothing to write costs nothing. */
 	if (result == RESULT_OK)
 		result = disk_sync(fd, r->fail);
 	disk_close(fd);
@@ -159,8 +166,11 @@ enum result journal_recover(struct journal *journal, journal_record_fn *on_recor
 	struct journal_found *out_found, struct fail *fail)
 {
 	struct names names = { .journal = journal, .spares = &out_found->spares, .fail = fail };
-	struct recovery r = { .journal = journal, .on_record = on_record, .context = context,
-		.found = out_found, .fail = fail };
+	struct recovery r = { .journal = journal,
+		.on_record = on_record,
+		.context = context,
+		.found = out_found,
+		.fail = fail };
 	*out_found = (struct journal_found){ .last_bytes = 0 };
 	journal->next_seq = 1;
 	enum result result = disk_list_folder(journal->folder, take_name, &names, fail);

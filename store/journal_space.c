@@ -18,13 +18,14 @@ enum { NUMBER_DIGITS = 16 };
 
 void journal_segment_name(uint64_t number, char name[JOURNAL_NAME_SIZE])
 {
-	(void)snprintf(name, JOURNAL_NAME_SIZE, "%s%016llx", segment_prefix,
-		(unsigned long long)number);
+	(void)snprintf(
+		name, JOURNAL_NAME_SIZE, "%s%016llx", segment_prefix, (unsigned long long)number);
 }
 
 void journal_spare_name(uint64_t number, char name[JOURNAL_NAME_SIZE])
 {
-	(void)snprintf(name, JOURNAL_NAME_SIZE, "%s%016llx", spare_prefix, (unsigned long long)number);
+	(void)snprintf(
+		name, JOURNAL_NAME_SIZE, "%s%016llx", spare_prefix, (unsigned long long)number);
 }
 
 bool journal_parse_name(const char *name, bool *out_spare, uint64_t *out_number)
@@ -53,7 +54,8 @@ enum result journal_list_add(
 	if (journal->segments_count == journal->segments_size) {
 		size_t size = journal->segments_size > 0 ? 2 * journal->segments_size : 64;
 		if (size > JOURNAL_SEGMENTS_MAX)
-			return fail_set(fail, RESULT_LIMIT, "more than %d segments", JOURNAL_SEGMENTS_MAX);
+			return fail_set(
+				fail, RESULT_LIMIT, "more than %d segments", JOURNAL_SEGMENTS_MAX);
 		void *larger = realloc(journal->segments, size * sizeof *journal->segments);
 		if (larger == NULL)
 			return fail_set(fail, RESULT_MEMORY, "no memory for the list of segments");
@@ -104,8 +106,9 @@ static enum result write_header(int fd, const struct journal_segment *segment, s
 	struct buf buf;
 	buf_init(&buf, block, sizeof block);
 	journal_frame_put_header(&buf, &(struct journal_header){ .version = JOURNAL_VERSION,
-		.block_bytes = JOURNAL_BLOCK_BYTES, .number = segment->number,
-		.first_seq = segment->first_seq });
+					       .block_bytes = JOURNAL_BLOCK_BYTES,
+					       .number = segment->number,
+					       .first_seq = segment->first_seq });
 	enum result result = disk_write_at(fd, block, sizeof block, 0, fail);
 	return result == RESULT_OK ? disk_sync(fd, fail) : result;
 }
@@ -121,7 +124,7 @@ enum result journal_begin_segment(struct journal *journal, struct fail *fail)
 	int fd = -1;
 	journal_segment_name(segment.number, name);
 	enum result result = journal->spares_count > 0 ? take_spare(journal, name, &fd, fail)
-		: create_file(journal, name, &fd, fail);
+						       : create_file(journal, name, &fd, fail);
 	if (result != RESULT_OK)
 		return result;
 	journal->number_max = segment.number;

@@ -60,7 +60,7 @@ enum result state_lock_acquire(const char *path, struct state_lock **out_lock, s
 		return fail_set_errno(fail, sys_errno, "cannot open %s/%s", path, lock_name);
 	struct state_lock *lock = malloc(sizeof *lock);
 	enum result result = lock != NULL ? lock_and_sign(fd, path, fail)
-		: fail_set(fail, RESULT_MEMORY, "no memory for the lock");
+					  : fail_set(fail, RESULT_MEMORY, "no memory for the lock");
 	if (result != RESULT_OK) {
 		(void)close(fd);
 		free(lock);

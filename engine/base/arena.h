@@ -1,9 +1,10 @@
 /* Memory that is given back all at once: texts of a transaction, a parsed file, a route.
  *
- * Two kinds: over memory of the caller (never grows), or by chunks up to a maximum. When it is full,
- * allocations give NULL and `exhausted` is set until the next reset: that is a result, not a crash;
- * build the whole thing, then ask arena_is_exhausted() once. A red zone behind each chunk (behind each
- * allocation in sanitizer builds) is checked when memory is given back. One thread at a time. */
+ * Two kinds: over memory of the caller (never grows), or by chunks up to a maximum. When it is
+ * full, allocations give NULL and `exhausted` is set until the next reset: that is a result, not a
+ * crash; build the whole thing, then ask arena_is_exhausted() once. A red zone behind each chunk
+ * (behind each allocation in sanitizer builds) is checked when memory is given back. One thread at
+ * a time. */
 #ifndef ENGINE_BASE_ARENA_H
 #define ENGINE_BASE_ARENA_H
 
@@ -16,9 +17,9 @@ struct arena_chunk;
 
 struct arena {
 	struct arena_chunk *chunk; /* the newest; NULL before the first allocation */
-	size_t chunk_bytes;        /* what a new chunk holds at least; 0: fixed memory, never grows */
-	size_t max_bytes;          /* of all chunks together */
-	size_t held_bytes;         /* of all chunks now */
+	size_t chunk_bytes; /* what a new chunk holds at least; 0: fixed memory, never grows */
+	size_t max_bytes;   /* of all chunks together */
+	size_t held_bytes;  /* of all chunks now */
 	bool exhausted;
 };
 

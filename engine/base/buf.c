@@ -92,8 +92,8 @@ void buf_printf(struct buf *buf, const char *fmt, ...)
 	int n = vsnprintf((char *)buf->data + buf->len, buf->size - buf->len, fmt, ap);
 	va_end(ap);
 	if (n < 0 || (size_t)n >= buf->size - buf->len) {
-		/* A text that would fit exactly, without its zero, counts as too long: printf cannot
-		 * write it, and a limit that is one byte smaller harms nobody. */
+		/* A text that would fit exactly, without its zero, counts as too long: printf
+		 * cannot write it, and a limit that is one byte smaller harms nobody. */
 		buf->overflow = true;
 		return;
 	}

@@ -1,9 +1,9 @@
-/* Bounded reading and writing of bytes, with errors that stick: write or read a whole thing straight
- * through, look once at the end. Numbers are in network byte order.
+/* Bounded reading and writing of bytes, with errors that stick: write or read a whole thing
+ * straight through, look once at the end. Numbers are in network byte order.
  *
- * A put that does not fit writes nothing and sets `overflow`; after that every put writes nothing, so
- * that a half-written thing is never followed by a whole one. A read past the end gives zeros, and
- * all reads after it too. Neither owns its memory. */
+ * A put that does not fit writes nothing and sets `overflow`; after that every put writes nothing,
+ * so that a half-written thing is never followed by a whole one. A read past the end gives zeros,
+ * and all reads after it too. Neither owns its memory. */
 #ifndef ENGINE_BASE_BUF_H
 #define ENGINE_BASE_BUF_H
 

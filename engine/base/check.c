@@ -115,8 +115,8 @@ static const char *signal_text(int number)
 	}
 }
 
-/* Installed with SA_RESETHAND: the fault comes again when this returns, and then kills. The raise is
- * for the case that the signal was sent by somebody and does not come again by itself. */
+/* Installed with SA_RESETHAND: the fault comes again when this returns, and then kills. The raise
+ * is for the case that the signal was sent by somebody and does not come again by itself. */
 static void on_fatal_signal(int number, siginfo_t *info, void *context)
 {
 	(void)context;

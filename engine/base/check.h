@@ -2,10 +2,10 @@
  * what the thread was doing, then aborts. What the world does wrong (network, disk, peers) is never
  * checked here: that is an enum result (result.h).
  *
- * A thread that has something worth printing registers a reporter: a worker prints its sessions. The
- * reporter runs on a failed check and on a fatal signal, so it may only read memory and call the
- * check_report_ functions, which are safe in a signal handler. A reporter that fails itself is not
- * called again. */
+ * A thread that has something worth printing registers a reporter: a worker prints its sessions.
+ * The reporter runs on a failed check and on a fatal signal, so it may only read memory and call
+ * the check_report_ functions, which are safe in a signal handler. A reporter that fails itself is
+ * not called again. */
 #ifndef ENGINE_BASE_CHECK_H
 #define ENGINE_BASE_CHECK_H
 

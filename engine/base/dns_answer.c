@@ -50,22 +50,28 @@ struct dns_answer *dns_answer_create(const struct dns_answer *from)
 	/* One block: the struct, the array, then all bytes. Sizes come from a DNS message, 64 KB at
 	 * most, so that nothing here overflows. */
 	size_t bytes = sizeof *from + from->rdata_count * sizeof *from->rdata + from->name.len +
-		from->canonical_name.len + from->why.len;
+		       from->canonical_name.len + from->why.len;
 	for (size_t i = 0; i < from->rdata_count; i++)
 		bytes += from->rdata[i].len;
 	struct dns_answer *answer = malloc(bytes);
 	if (answer == NULL)
 		return NULL;
 	*answer = (struct dns_answer){
-		.class = from->class, .type = from->type, .nxdomain = from->nxdomain,
-		.aliased = from->aliased, .alias_secure = from->alias_secure, .ttl_s = from->ttl_s,
-		.extended_error = from->extended_error, .rdata_count = from->rdata_count,
+		.class = from->class,
+		.type = from->type,
+		.nxdomain = from->nxdomain,
+		.aliased = from->aliased,
+		.alias_secure = from->alias_secure,
+		.ttl_s = from->ttl_s,
+		.extended_error = from->extended_error,
+		.rdata_count = from->rdata_count,
 	};
 	refcount_init(&answer->refs);
 	struct dns_rdata *rdata = (struct dns_rdata *)(answer + 1);
 	char *at = (char *)(rdata + from->rdata_count);
 	for (size_t i = 0; i < from->rdata_count; i++) {
-		struct text copy = put_text(&at, text_of_bytes(from->rdata[i].data, from->rdata[i].len));
+		struct text copy =
+			put_text(&at, text_of_bytes(from->rdata[i].data, from->rdata[i].len));
 		rdata[i] = (struct dns_rdata){ (const uint8_t *)copy.data, copy.len };
 	}
 	answer->rdata = rdata;

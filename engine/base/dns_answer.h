@@ -1,9 +1,9 @@
-/* The answer to one DNS question, as everybody but the dns folder sees it: classed, copied out of the
- * resolver, immutable, shared by counting references.
+/* The answer to one DNS question, as everybody but the dns folder sees it: classed, copied out of
+ * the resolver, immutable, shared by counting references.
  *
- * Exactly five classes reach the rest of the program (DNS-02). Everything that could not be looked up
- * or validated is DNS_FAILURE, whatever the cause (DNS-03); that a name or type does not exist is an
- * answer (DNS-04). A failure never means "no data". */
+ * Exactly five classes reach the rest of the program (DNS-02). Everything that could not be looked
+ * up or validated is DNS_FAILURE, whatever the cause (DNS-03); that a name or type does not exist
+ * is an answer (DNS-04). A failure never means "no data". */
 #ifndef ENGINE_BASE_DNS_ANSWER_H
 #define ENGINE_BASE_DNS_ANSWER_H
 
@@ -42,17 +42,18 @@ struct dns_rdata {
 struct dns_answer {
 	struct refcount refs;
 	enum dns_class class;
-	uint16_t type;      /* enum dns_type: of the question */
-	bool nxdomain;      /* a denial of the name, not only of the type */
-	bool aliased;       /* the name is an alias: canonical_name differs from name */
+	uint16_t type; /* enum dns_type: of the question */
+	bool nxdomain; /* a denial of the name, not only of the type */
+	bool aliased;  /* the name is an alias: canonical_name differs from name */
 	/* Whether the first alias itself is secure (DNS-07, RFC 7672 2.1.3); meaningful if aliased
 	 * and the look-up of the alias was made, else false. */
 	bool alias_secure;
-	uint32_t ttl_s;     /* smallest of the chain, clamped (DNS-11, DNS-13, DNS-14); 0 for failures */
-	int extended_error; /* RFC 8914 code, or DNS_EXTENDED_ERROR_NONE (DNS-33) */
-	struct text name;   /* the question, lower case, no dot at the end */
+	uint32_t
+		ttl_s; /* smallest of the chain, clamped (DNS-11, DNS-13, DNS-14); 0 for failures */
+	int extended_error;         /* RFC 8914 code, or DNS_EXTENDED_ERROR_NONE (DNS-33) */
+	struct text name;           /* the question, lower case, no dot at the end */
 	struct text canonical_name; /* end of the alias chain; equal to name if not aliased */
-	struct text why;    /* for people: why it is bogus or failed; empty otherwise */
+	struct text why;            /* for people: why it is bogus or failed; empty otherwise */
 	const struct dns_rdata *rdata;
 	size_t rdata_count; /* 0 for denials and failures */
 };

@@ -13,9 +13,10 @@ enum {
 	FIELD_NAME_BYTES_MAX = 32,
 };
 static_assert(FIELD_COUNT * (FIELD_NAME_BYTES_MAX + JSON_ESCAPE_MAX * EVENT_FIELD_BYTES_MAX) <=
-	EVENT_LINE_BYTES_MAX, "every line fits");
-#define EVENT_FIELD(type, name, meaning) \
-	static_assert(sizeof("," #name ":\"\"\n") <= FIELD_NAME_BYTES_MAX, #name ": name too long");
+		      EVENT_LINE_BYTES_MAX,
+	"every line fits");
+#define EVENT_FIELD(type, name, meaning)                                                           \
+	static_assert(sizeof("," #name ":\"\"\n") <= FIELD_NAME_BYTES_MAX, #name " is too long");
 #include "engine/base/event.def"
 #undef EVENT_FIELD
 
@@ -49,14 +50,12 @@ bool event_kind_is_final(enum event_kind kind)
 	case EVENT_EXPIRED:
 	case EVENT_WITHDRAWN:
 	case EVENT_SUPPRESSED:
-	case EVENT_REJECTED_INPUT:
-		return true;
+	case EVENT_REJECTED_INPUT: return true;
 	case EVENT_DEFERRED:
 	case EVENT_SESSION:
 	case EVENT_POLICY_CHANGED:
 	case EVENT_SITE_CHANGED:
-	case EVENT_KIND_COUNT:
-		break;
+	case EVENT_KIND_COUNT: break;
 	}
 	return false;
 }
@@ -85,9 +84,9 @@ void event_format_line(const struct event *event, struct buf *buf)
 {
 	bool first = true;
 	/* The quote that ends a value is written together with the name of the next field. */
-#define EVENT_FIELD(type, name, meaning) \
-	buf_put_text(buf, first ? TEXT("{\"" #name "\":\"") : TEXT("\",\"" #name "\":\"")); \
-	put_##type(buf, event->name); \
+#define EVENT_FIELD(type, name, meaning)                                                           \
+	buf_put_text(buf, first ? TEXT("{\"" #name "\":\"") : TEXT("\",\"" #name "\":\""));        \
+	put_##type(buf, event->name);                                                              \
 	first = false;
 #include "engine/base/event.def"
 #undef EVENT_FIELD
@@ -106,8 +105,10 @@ static void print_entry(FILE *out, const char *word, const char *meaning)
 
 void event_print_reference(FILE *out)
 {
-	(void)fputs(".SH EVENTS\nEach line of \\-\\-events is one JSON object. All fields are always "
-		"there, as strings, empty when unknown.\n.SS Kinds\n", out);
+	(void)fputs(
+		".SH EVENTS\nEach line of \\-\\-events is one JSON object. All fields are always "
+		"there, as strings, empty when unknown.\n.SS Kinds\n",
+		out);
 #define EVENT_KIND(name, text, meaning) print_entry(out, text, meaning);
 #include "engine/base/event.def"
 #undef EVENT_KIND

@@ -4,7 +4,8 @@
 enum {
 	BUCKETS_MIN = 16,
 	/* Buckets moved with each operation while the table grows. It grows when there are as many
-	 * nodes as buckets and doubles, so that two would do; four end it well before the next time. */
+	 * nodes as buckets and doubles, so that two would do; four end it well before the next
+	 * time. */
 	MOVE_BUCKETS = 4,
 };
 

@@ -2,8 +2,8 @@
  *
  * Nodes are embedded in the objects, each carries its hash. The hash is keyed, so that a peer who
  * chooses names cannot make them collide. The table grows by itself in small steps: each operation
- * moves a few buckets to the larger table, so that no insert stalls for the size of the table. If the
- * memory for a larger table cannot be had it stays as it is, only slower. One thread.
+ * moves a few buckets to the larger table, so that no insert stalls for the size of the table. If
+ * the memory for a larger table cannot be had it stays as it is, only slower. One thread.
  *
  * The key of an object is asked for by a function; it must not change while the object is inside. */
 #ifndef ENGINE_BASE_HASH_MAP_H
@@ -33,11 +33,11 @@ struct hash_table {
 };
 
 struct hash_map {
-	struct hash_table table;   /* where new nodes go */
-	struct hash_table old;     /* being moved into `table`; buckets NULL: nothing to move */
-	size_t old_next;           /* first bucket of `old` that is still to be moved */
+	struct hash_table table; /* where new nodes go */
+	struct hash_table old;   /* being moved into `table`; buckets NULL: nothing to move */
+	size_t old_next;         /* first bucket of `old` that is still to be moved */
 	size_t count;
-	bool may_grow;             /* false once memory for a larger table was refused */
+	bool may_grow; /* false once memory for a larger table was refused */
 	struct siphash_key key;
 	hash_map_key_fn *key_of;
 };

@@ -1,7 +1,7 @@
 /* An IPv4 or IPv6 address without a port. No name look-ups, no scope ids.
  *
- * An IPv4-mapped IPv6 address (::ffff:a.b.c.d) stays what it is; the question whether it is public is
- * answered for the IPv4 address inside, so that it is no way around the filter. */
+ * An IPv4-mapped IPv6 address (::ffff:a.b.c.d) stays what it is; the question whether it is public
+ * is answered for the IPv4 address inside, so that it is no way around the filter. */
 #ifndef ENGINE_BASE_IP_ADDRESS_H
 #define ENGINE_BASE_IP_ADDRESS_H
 
@@ -26,8 +26,8 @@ struct ip_address {
 	uint8_t bytes[16]; /* network order; IPv4 uses the first 4, the rest is zero */
 };
 
-/* RESULT_INVALID for everything but a dotted quad (no leading zeros, no short forms) and the forms of
- * RFC 4291 2.2; *out_address is then the empty address. */
+/* RESULT_INVALID for everything but a dotted quad (no leading zeros, no short forms) and the forms
+ * of RFC 4291 2.2; *out_address is then the empty address. */
 MUST_USE enum result ip_address_parse(struct text text, struct ip_address *out_address);
 /* From rdata: 4 or 16 bytes. RESULT_INVALID for another length. */
 MUST_USE enum result ip_address_of_bytes(

@@ -1,8 +1,8 @@
 #include "engine/base/json_line.h"
 #include <stdbool.h>
 
-/* What is written as it is. The rest: quote, backslash, control bytes, DEL, and everything above ASCII,
- * which is looked at closely. */
+/* What is written as it is. The rest: quote, backslash, control bytes, DEL, and everything above
+ * ASCII, which is looked at closely. */
 static bool is_plain(uint8_t byte)
 {
 	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
@@ -10,8 +10,8 @@ static bool is_plain(uint8_t byte)
 
 #define EVERY(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* The high bit of each byte that is 0; bytes behind such a one may be marked as well, which only makes
- * the answer careful. */
+/* The high bit of each byte that is 0; bytes behind such a one may be marked as well, which only
+ * makes the answer careful. */
 static uint64_t zero_bytes(uint64_t word) { return (word - EVERY(1)) & ~word & EVERY(0x80); }
 
 /* True if all eight bytes are plain; may say false of some that are. */
@@ -21,7 +21,7 @@ static bool is_plain_word(const char *bytes)
 	memcpy(&word, bytes, sizeof word);
 	uint64_t below_space = (word - EVERY(0x20)) & ~word & EVERY(0x80);
 	return ((word & EVERY(0x80)) | below_space | zero_bytes(word ^ EVERY(0x7f)) |
-		zero_bytes(word ^ EVERY('"')) | zero_bytes(word ^ EVERY('\\'))) == 0;
+		       zero_bytes(word ^ EVERY('"')) | zero_bytes(word ^ EVERY('\\'))) == 0;
 }
 
 /* How many bytes from the front are plain: values are mostly one such run. */

@@ -1,5 +1,5 @@
-/* Limits that more than one folder must agree on, each with its reason. A limit that one folder alone
- * needs stands there; what an operator may want to change is a flag (engine/options.def). */
+/* Limits that more than one folder must agree on, each with its reason. A limit that one folder
+ * alone needs stands there; what an operator may want to change is a flag (engine/options.def). */
 #ifndef ENGINE_BASE_LIMITS_H
 #define ENGINE_BASE_LIMITS_H
 

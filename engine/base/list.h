@@ -1,5 +1,6 @@
-/* A doubly linked list whose nodes are embedded in the objects. Nothing is allocated, every operation
- * takes the same time. A zeroed node is "not linked"; a node is in one list at a time (checked).
+/* A doubly linked list whose nodes are embedded in the objects. Nothing is allocated, every
+ * operation takes the same time. A zeroed node is "not linked"; a node is in one list at a time
+ * (checked).
  *
  *   LIST_FOR_EACH(node, &list) {
  *           struct job *job = CONTAINER_OF(node, struct job, node);
@@ -20,10 +21,10 @@ struct list {
 	struct list_node head; /* a ring through the head */
 };
 
-#define LIST_FOR_EACH(node, list) \
+#define LIST_FOR_EACH(node, list)                                                                  \
 	for (struct list_node *node = (list)->head.next; node != &(list)->head; node = node->next)
-#define LIST_FOR_EACH_SAFE(node, list) \
-	for (struct list_node *node = (list)->head.next, *node##_next = node->next; \
+#define LIST_FOR_EACH_SAFE(node, list)                                                             \
+	for (struct list_node *node = (list)->head.next, *node##_next = node->next;                \
 		node != &(list)->head; node = node##_next, node##_next = node->next)
 
 /* The list must not move afterwards: its nodes point to it. */
@@ -37,8 +38,7 @@ static inline bool list_is_empty(const struct list *list) { return list->head.ne
 static inline bool list_node_is_linked(const struct list_node *node) { return node->next != NULL; }
 
 /* Puts `node` between two neighbours; for the functions below. */
-static inline void list_link(
-	struct list_node *node, struct list_node *prev, struct list_node *next)
+static inline void list_link(struct list_node *node, struct list_node *prev, struct list_node *next)
 {
 	CHECK(node->next == NULL);
 	CHECK(prev->next == next);

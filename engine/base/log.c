@@ -11,10 +11,13 @@ enum {
 	LOG_LINE_BYTES_MAX = 4096,
 };
 
-struct row { const char *name; enum log_level level; };
+struct row {
+	const char *name;
+	enum log_level level;
+};
 
 static const struct row rows[] = {
-#define LOG_ROW(name_, level_, meaning) \
+#define LOG_ROW(name_, level_, meaning)                                                            \
 	[LOG_##name_] = { .name = #name_, .level = LOG_LEVEL_##level_ },
 #include "engine/base/log.def"
 #undef LOG_ROW
@@ -49,7 +52,8 @@ static bool is_plain(struct text value)
 {
 	for (size_t i = 0; i < value.len; i++) {
 		uint8_t c = (uint8_t)value.data[i];
-		bool word = (c >= '0' && c <= '9') || (text_lower(c) >= 'a' && text_lower(c) <= 'z');
+		bool word =
+			(c >= '0' && c <= '9') || (text_lower(c) >= 'a' && text_lower(c) <= 'z');
 		if (!word && memchr("._-:/@+,<>[]%*", c, sizeof("._-:/@+,<>[]%*") - 1) == NULL)
 			return false;
 	}
@@ -70,17 +74,13 @@ static void put_field(struct buf *buf, const struct log_field *field)
 	buf_put_cstr(buf, field->key);
 	buf_put_u8(buf, '=');
 	switch (field->type) {
-	case LOG_TEXT:
-		put_value(buf, field->text);
-		break;
-	case LOG_NUMBER:
-		buf_put_number(buf, field->number);
-		break;
+	case LOG_TEXT: put_value(buf, field->text); break;
+	case LOG_NUMBER: buf_put_number(buf, field->number); break;
 	case LOG_SIGNED:
 		if (field->signed_number < 0)
 			buf_put_u8(buf, '-');
 		buf_put_number(buf, field->signed_number < 0 ? 0 - (uint64_t)field->signed_number
-		                                              : (uint64_t)field->signed_number);
+							     : (uint64_t)field->signed_number);
 		break;
 	}
 }
@@ -144,8 +144,9 @@ static void print_row(FILE *out, const char *name, const char *level, const char
 void log_print_reference(FILE *out)
 {
 	(void)fputs(".SH LOG LINES\nLines on standard error are in logfmt; the key event is one of "
-		"these.\n", out);
-#define LOG_ROW(name, level, meaning) \
+		    "these.\n",
+		out);
+#define LOG_ROW(name, level, meaning)                                                              \
 	print_row(out, #name, log_level_name(LOG_LEVEL_##level), meaning);
 #include "engine/base/log.def"
 #undef LOG_ROW

@@ -1,5 +1,5 @@
-/* Lines about the program itself, for the operator: logfmt, one write(2) a line, so that threads need
- * no lock and lines never mix. Every kind of line is a row of log.def; keys and values follow:
+/* Lines about the program itself, for the operator: logfmt, one write(2) a line, so that threads
+ * need no lock and lines never mix. Every kind of line is a row of log.def; keys and values follow:
  *
  *   log_write(log, LOG_SPOOL_FILE_BAD, LOG_FIELDS(log_text("file", name), log_fail("why", &fail)));
  *   level=warn event=spool_file_bad thread=files file=x.eml why="no receiver"
@@ -16,7 +16,13 @@
 #include "engine/base/result.h"
 #include "engine/base/text.h"
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG, LOG_LEVEL_COUNT };
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG,
+	LOG_LEVEL_COUNT
+};
 /* The choices of --log-level, in the order of the enum. */
 #define LOG_LEVEL_CHOICES "error|warn|info|debug"
 
@@ -45,11 +51,11 @@ typedef int64_t log_clock_fn(void *context);
 
 /* One a thread, read-only while in use; copies may share sink and clock. Zeroed: errors only. */
 struct logger {
-	enum log_level level;  /* this and everything more urgent is written */
-	const char *thread;    /* NULL: no thread= in the line */
-	log_sink_fn *sink;     /* NULL: stderr */
+	enum log_level level; /* this and everything more urgent is written */
+	const char *thread;   /* NULL: no thread= in the line */
+	log_sink_fn *sink;    /* NULL: stderr */
 	void *sink_context;
-	log_clock_fn *clock;   /* NULL: no time= in the line (systemd's journal has its own) */
+	log_clock_fn *clock; /* NULL: no time= in the line (systemd's journal has its own) */
 	void *clock_context;
 };
 

@@ -10,8 +10,8 @@ struct parse {
 	struct arena *arena;
 	struct option_list *operands; /* NULL: none allowed */
 	struct fail *fail;
-	unsigned depth;       /* of files in files */
-	bool flags_ended;     /* "--" was seen */
+	unsigned depth;   /* of files in files */
+	bool flags_ended; /* "--" was seen */
 };
 
 const struct option_row *options_find(const struct option_table *table, const char *flag)
@@ -65,8 +65,8 @@ static enum result take_flag(struct parse *p, const char *word, const char *next
 	if (value == NULL) {
 		/* What looks like a flag is more likely a forgotten value than a strange one. */
 		if (next == NULL || strncmp(next, "--", 2) == 0)
-			return fail_set(p->fail, RESULT_INVALID, "--%s needs a value: %s", row->flag,
-				row->argument);
+			return fail_set(p->fail, RESULT_INVALID, "--%s needs a value: %s",
+				row->flag, row->argument);
 		value = next;
 		*used_next = true;
 	}
@@ -76,8 +76,8 @@ static enum result take_flag(struct parse *p, const char *word, const char *next
 static enum result take_operand(struct parse *p, const char *word)
 {
 	if (p->operands == NULL)
-		return fail_set(p->fail, RESULT_INVALID, "'%.60s' is no flag (flags begin with --)",
-			word);
+		return fail_set(
+			p->fail, RESULT_INVALID, "'%.60s' is no flag (flags begin with --)", word);
 	return option_list_add(p->operands, word, p->arena, p->fail);
 }
 
@@ -95,7 +95,8 @@ static enum result take_word(struct parse *p, const char *word, const char *next
 	if (strncmp(word, "--", 2) == 0)
 		return take_flag(p, word, next, used_next);
 	if (word[0] == '-' && word[1] != '\0')
-		return fail_set(p->fail, RESULT_INVALID, "'%.60s': flags begin with two dashes", word);
+		return fail_set(
+			p->fail, RESULT_INVALID, "'%.60s': flags begin with two dashes", word);
 	if (word[0] == '@' && word[1] != '\0')
 		return take_file(p, word + 1);
 	return take_operand(p, word);
@@ -131,8 +132,9 @@ static enum result take_file(struct parse *p, const char *path)
 {
 	struct option_words words;
 	if (p->depth == OPTIONS_FILE_DEPTH_MAX)
-		return fail_set(p->fail, RESULT_LIMIT, "@%.100s: files of flags nested deeper than %d",
-			path, OPTIONS_FILE_DEPTH_MAX);
+		return fail_set(p->fail, RESULT_LIMIT,
+			"@%.100s: files of flags nested deeper than %d", path,
+			OPTIONS_FILE_DEPTH_MAX);
 	enum result result = options_file_read(path, p->arena, &words, p->fail);
 	if (result != RESULT_OK)
 		return result;
@@ -145,14 +147,18 @@ static enum result take_file(struct parse *p, const char *path)
 enum result options_parse(const struct option_table *table, void *options, int argc,
 	char *const *argv, struct arena *arena, struct option_list *out_operands, struct fail *fail)
 {
-	struct parse p = { .table = table, .options = options, .arena = arena,
-		.operands = out_operands, .fail = fail };
+	struct parse p = { .table = table,
+		.options = options,
+		.arena = arena,
+		.operands = out_operands,
+		.fail = fail };
 	options_set_defaults(table, options);
 	if (out_operands != NULL)
 		*out_operands = (struct option_list){ .items = NULL };
 	for (int i = 1; i < argc; i++) {
 		bool used_next;
-		enum result result = take_word(&p, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used_next);
+		enum result result =
+			take_word(&p, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used_next);
 		if (result != RESULT_OK)
 			return result;
 		i += used_next;

@@ -1,5 +1,5 @@
-/* The command line, from a table. Each command or load tool has one .def file in which every flag is
- * written once; from it come the struct, the defaults, the parser with its messages, --help, the
+/* The command line, from a table. Each command or load tool has one .def file in which every flag
+ * is written once; from it come the struct, the defaults, the parser with its messages, --help, the
  * chapter of the manual page and --show-config.
  *
  * A .def file holds rows of these macros, under headings (OPTION_GROUP); LONG is without dashes:
@@ -28,9 +28,10 @@
  *           .rows_count = COUNT_OF(rows), .size = sizeof(struct send_options), ... };
  *
  * Flags: --long VALUE, --long=VALUE, a switch also --long=yes and --long=no; given twice, the last
- * one counts, but a list keeps all in order. "--" ends the flags. @FILE reads flags from a file: words
- * between spaces and line ends, "quoted" or 'quoted' as a shell does (\ escapes one character outside
- * single quotes), # to the end of the line is a comment. Names in it are relative to its folder. */
+ * one counts, but a list keeps all in order. "--" ends the flags. @FILE reads flags from a file:
+ * words between spaces and line ends, "quoted" or 'quoted' as a shell does (\ escapes one character
+ * outside single quotes), # to the end of the line is a comment. Names in it are relative to its
+ * folder. */
 #ifndef ENGINE_BASE_OPTIONS_H
 #define ENGINE_BASE_OPTIONS_H
 
@@ -80,9 +81,10 @@ struct option_row {
 };
 
 struct option_table {
-	const char *program;  /* "longship send" */
-	const char *about;    /* one sentence */
-	const char *operands; /* what may stand after the flags, for the usage line; NULL: nothing may */
+	const char *program; /* "longship send" */
+	const char *about;   /* one sentence */
+	const char *
+		operands; /* what may stand after the flags, for the usage line; NULL: nothing may */
 	const struct option_row *rows;
 	size_t rows_count;
 	size_t size; /* of the struct */
@@ -92,10 +94,11 @@ struct option_table {
 void options_set_defaults(const struct option_table *table, void *options);
 /* Defaults, then the flags; argv[0] is not looked at. Texts are borrowed from argv or copied to the
  * arena: both must live as long as the options. What is no flag goes to `out_operands` in order
- * (NULL: refused). RESULT_INVALID with words for people in `fail`; RESULT_IO or RESULT_NOT_FOUND for
- * an @FILE that cannot be read. Required flags are the caller's to check. */
+ * (NULL: refused). RESULT_INVALID with words for people in `fail`; RESULT_IO or RESULT_NOT_FOUND
+ * for an @FILE that cannot be read. Required flags are the caller's to check. */
 MUST_USE enum result options_parse(const struct option_table *table, void *options, int argc,
-	char *const *argv, struct arena *arena, struct option_list *out_operands, struct fail *fail);
+	char *const *argv, struct arena *arena, struct option_list *out_operands,
+	struct fail *fail);
 
 /* --help: usage, then each flag with its range and default, under its heading. */
 void options_print_help(const struct option_table *table, FILE *out);

@@ -37,8 +37,8 @@ static enum result take_quoted(struct splitter *s, struct fail *fail)
 		*s->out++ = *s->in++;
 	}
 	if (s->in == s->end)
-		return fail_set(fail, RESULT_INVALID, "line %u: the quote %c is not closed", first_line,
-			quote);
+		return fail_set(fail, RESULT_INVALID, "line %u: the quote %c is not closed",
+			first_line, quote);
 	s->in++;
 	return RESULT_OK;
 }
@@ -53,8 +53,8 @@ static enum result take_word(struct splitter *s, struct fail *fail)
 			continue;
 		}
 		if (*s->in == '\\' && ++s->in == s->end)
-			return fail_set(fail, RESULT_INVALID, "line %u: nothing follows the backslash",
-				s->line);
+			return fail_set(fail, RESULT_INVALID,
+				"line %u: nothing follows the backslash", s->line);
 		s->line += *s->in == '\n';
 		*s->out++ = *s->in++;
 	}
@@ -68,7 +68,8 @@ static enum result add_word(struct option_words *words, size_t *size, struct opt
 		size_t larger = *size > 0 ? 2 * *size : 32;
 		struct option_word *items = arena_alloc_array(arena, larger, sizeof *items);
 		if (items == NULL)
-			return fail_set(fail, RESULT_LIMIT, "too many flags for the memory set aside");
+			return fail_set(
+				fail, RESULT_LIMIT, "too many flags for the memory set aside");
 		if (words->count > 0)
 			memcpy(items, words->items, words->count * sizeof *items);
 		words->items = items;
@@ -126,8 +127,8 @@ static enum result read_all(
 	return RESULT_OK;
 }
 
-enum result options_file_read(const char *path, struct arena *arena,
-	struct option_words *out_words, struct fail *fail)
+enum result options_file_read(
+	const char *path, struct arena *arena, struct option_words *out_words, struct fail *fail)
 {
 	size_t len = 0;
 	char *text = arena_alloc(arena, OPTIONS_FILE_BYTES_MAX + 2);

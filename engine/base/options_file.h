@@ -15,13 +15,13 @@ struct option_words {
 };
 
 /* Splits what was read from a file; the text (with a zero behind it) is overwritten. RESULT_INVALID
- * for a quote that is not closed, a lone backslash at the end, or a zero byte; RESULT_LIMIT when the
- * arena is full. */
+ * for a quote that is not closed, a lone backslash at the end, or a zero byte; RESULT_LIMIT when
+ * the arena is full. */
 MUST_USE enum result options_file_split(char *text, size_t len, struct arena *arena,
 	struct option_words *out_words, struct fail *fail);
 /* Reads the file at `path` (a pipe will do) and splits it. Also RESULT_TOO_LONG, and what open and
  * read can say. */
-MUST_USE enum result options_file_read(const char *path, struct arena *arena,
-	struct option_words *out_words, struct fail *fail);
+MUST_USE enum result options_file_read(
+	const char *path, struct arena *arena, struct option_words *out_words, struct fail *fail);
 
 #endif

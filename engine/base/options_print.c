@@ -36,12 +36,9 @@ static void put_note(const struct option_row *row, struct buf *buf)
 		option_put_default(row, buf);
 		buf_put_cstr(buf, ".");
 		return;
-	case OPTION_TYPE_LIST:
-		buf_put_cstr(buf, " May be repeated.");
-		return;
+	case OPTION_TYPE_LIST: buf_put_cstr(buf, " May be repeated."); return;
 	case OPTION_TYPE_SWITCH:
-	case OPTION_TYPE_GROUP:
-		return;
+	case OPTION_TYPE_GROUP: return;
 	}
 }
 
@@ -55,7 +52,8 @@ static void print_wrapped(FILE *out, const char *help, struct text note)
 			if (word.len == 0)
 				continue;
 			if (column == 0 || column + 1 + word.len > HELP_COLUMNS) {
-				(void)fprintf(out, "%s%*s", column > 0 ? "\n" : "", HELP_INDENT, "");
+				(void)fprintf(
+					out, "%s%*s", column > 0 ? "\n" : "", HELP_INDENT, "");
 				column = HELP_INDENT;
 			} else {
 				(void)fputc(' ', out);
@@ -90,7 +88,8 @@ void options_print_help(const struct option_table *table, FILE *out)
 		print_wrapped(out, row->help, buf_text(&note));
 	}
 	(void)fputs("\n  @FILE\n        Read flags from FILE: one or more a line, values in quotes "
-		"where needed,\n        # begins a comment.\n", out);
+		    "where needed,\n        # begins a comment.\n",
+		out);
 }
 
 void options_print_man(const struct option_table *table, FILE *out)
@@ -123,16 +122,19 @@ void options_print_man(const struct option_table *table, FILE *out)
 		roff_print(out, text != NULL ? text : "");
 		(void)fputc('\n', out);
 	}
-	(void)fputs(".TP\n\\fB@FILE\\fR\nRead flags from FILE, one or more a line. Values may stand in "
-		"single or double quotes; # begins a comment. Files named in it are looked for beside "
-		"it.\n", out);
+	(void)fputs(
+		".TP\n\\fB@FILE\\fR\nRead flags from FILE, one or more a line. Values may stand in "
+		"single or double quotes; # begins a comment. Files named in it are looked for "
+		"beside "
+		"it.\n",
+		out);
 }
 
 /* As options_file_split() reads it back. */
 static void print_quoted(FILE *out, struct text value)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-		"._-:/@+,=|*[]%";
+				    "._-:/@+,=|*[]%";
 	bool quote = value.len == 0;
 	for (size_t i = 0; i < value.len; i++)
 		quote |= memchr(plain, value.data[i], sizeof plain - 1) == NULL;
@@ -153,10 +155,11 @@ static void print_quoted(FILE *out, struct text value)
 static bool is_request(const struct option_row *row)
 {
 	return row->type == OPTION_TYPE_SWITCH &&
-		(strcmp(row->flag, "help") == 0 || strcmp(row->flag, "show-config") == 0);
+	       (strcmp(row->flag, "help") == 0 || strcmp(row->flag, "show-config") == 0);
 }
 
-static void print_setting(const struct option_row *row, struct text value, bool is_default, FILE *out)
+static void print_setting(
+	const struct option_row *row, struct text value, bool is_default, FILE *out)
 {
 	(void)fprintf(out, "--%s=", row->flag);
 	print_quoted(out, value);

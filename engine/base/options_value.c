@@ -11,8 +11,13 @@ enum {
 static const char *const yes_words[] = { "yes", "true", "on", "1" };
 static const char *const no_words[] = { "no", "false", "off", "0" };
 
-static const struct { char letter; uint64_t bytes; } size_units[] = {
-	{ 'T', UINT64_C(1) << 40 }, { 'G', UINT64_C(1) << 30 }, { 'M', UINT64_C(1) << 20 },
+static const struct {
+	char letter;
+	uint64_t bytes;
+} size_units[] = {
+	{ 'T', UINT64_C(1) << 40 },
+	{ 'G', UINT64_C(1) << 30 },
+	{ 'M', UINT64_C(1) << 20 },
 	{ 'K', UINT64_C(1) << 10 },
 };
 
@@ -55,28 +60,17 @@ static void put_number_as(enum option_type type, int64_t value, struct buf *buf)
 void option_put_allowed(const struct option_row *row, struct buf *buf)
 {
 	switch (row->type) {
-	case OPTION_TYPE_NUMBER:
-		buf_put_cstr(buf, "a number from ");
-		break;
-	case OPTION_TYPE_DURATION:
-		buf_put_cstr(buf, "a time from ");
-		break;
-	case OPTION_TYPE_SIZE:
-		buf_put_cstr(buf, "a size from ");
-		break;
+	case OPTION_TYPE_NUMBER: buf_put_cstr(buf, "a number from "); break;
+	case OPTION_TYPE_DURATION: buf_put_cstr(buf, "a time from "); break;
+	case OPTION_TYPE_SIZE: buf_put_cstr(buf, "a size from "); break;
 	case OPTION_TYPE_CHOICE:
 		buf_put_cstr(buf, "one of ");
 		buf_put_cstr(buf, row->argument);
 		return;
-	case OPTION_TYPE_SWITCH:
-		buf_put_cstr(buf, "yes or no");
-		return;
+	case OPTION_TYPE_SWITCH: buf_put_cstr(buf, "yes or no"); return;
 	case OPTION_TYPE_TEXT:
-	case OPTION_TYPE_LIST:
-		buf_put_cstr(buf, row->argument);
-		return;
-	case OPTION_TYPE_GROUP:
-		UNREACHABLE("a heading has no value");
+	case OPTION_TYPE_LIST: buf_put_cstr(buf, row->argument); return;
+	case OPTION_TYPE_GROUP: UNREACHABLE("a heading has no value");
 	}
 	put_number_as(row->type, row->min, buf);
 	buf_put_cstr(buf, " to ");
@@ -96,8 +90,9 @@ static enum result refuse(const struct option_row *row, const char *value, struc
 	buf_init(&allowed, memory, sizeof memory);
 	option_put_allowed(row, &allowed);
 	struct text shown = text_cut_utf8(text_of(value), SHOWN_BYTES_MAX);
-	return fail_set(fail, RESULT_INVALID, "--%s: '%.*s%s' is not %.*s", row->flag, TEXT_ARG(shown),
-		shown.len < strlen(value) ? "..." : "", TEXT_ARG(buf_text(&allowed)));
+	return fail_set(fail, RESULT_INVALID, "--%s: '%.*s%s' is not %.*s", row->flag,
+		TEXT_ARG(shown), shown.len < strlen(value) ? "..." : "",
+		TEXT_ARG(buf_text(&allowed)));
 }
 
 /* Of "a|b|c" the place of the word, -1 if it is not among them. */
@@ -167,7 +162,8 @@ enum result option_list_add(
 		size_t size = list->size > 0 ? 2 * list->size : 8;
 		const char **items = arena_alloc_array(arena, size, sizeof *items);
 		if (items == NULL)
-			return fail_set(fail, RESULT_LIMIT, "too many flags for the memory set aside");
+			return fail_set(
+				fail, RESULT_LIMIT, "too many flags for the memory set aside");
 		if (list->count > 0)
 			memcpy(items, list->items, list->count * sizeof *items);
 		list->items = items;
@@ -185,26 +181,17 @@ enum result option_set(const struct option_row *row, void *options, const char *
 	switch (row->type) {
 	case OPTION_TYPE_NUMBER:
 	case OPTION_TYPE_DURATION:
-	case OPTION_TYPE_SIZE:
-		allowed = set_number(row, field, value);
-		break;
-	case OPTION_TYPE_CHOICE:
-		allowed = set_choice(row, field, value);
-		break;
-	case OPTION_TYPE_SWITCH:
-		allowed = set_switch(field, value);
-		break;
-	case OPTION_TYPE_TEXT:
-		*(const char **)field = value;
-		break;
+	case OPTION_TYPE_SIZE: allowed = set_number(row, field, value); break;
+	case OPTION_TYPE_CHOICE: allowed = set_choice(row, field, value); break;
+	case OPTION_TYPE_SWITCH: allowed = set_switch(field, value); break;
+	case OPTION_TYPE_TEXT: *(const char **)field = value; break;
 	case OPTION_TYPE_LIST: {
 		enum result result = option_list_add(field, value, arena, fail);
 		if (result != RESULT_OK)
 			(void)fail_prefix(fail, "--%s", row->flag);
 		return result;
 	}
-	case OPTION_TYPE_GROUP:
-		UNREACHABLE("a heading has no value");
+	case OPTION_TYPE_GROUP: UNREACHABLE("a heading has no value");
 	}
 	return allowed ? RESULT_OK : refuse(row, value, fail);
 }
@@ -215,23 +202,14 @@ void option_set_default(const struct option_row *row, void *options)
 	switch (row->type) {
 	case OPTION_TYPE_NUMBER:
 	case OPTION_TYPE_DURATION:
-	case OPTION_TYPE_SIZE:
-		*(int64_t *)field = row->number_default;
-		return;
-	case OPTION_TYPE_CHOICE:
-		CHECK(set_choice(row, field, row->text_default));
-		return;
-	case OPTION_TYPE_SWITCH:
-		*(bool *)field = false;
-		return;
-	case OPTION_TYPE_TEXT:
-		*(const char **)field = row->text_default;
-		return;
+	case OPTION_TYPE_SIZE: *(int64_t *)field = row->number_default; return;
+	case OPTION_TYPE_CHOICE: CHECK(set_choice(row, field, row->text_default)); return;
+	case OPTION_TYPE_SWITCH: *(bool *)field = false; return;
+	case OPTION_TYPE_TEXT: *(const char **)field = row->text_default; return;
 	case OPTION_TYPE_LIST:
 		*(struct option_list *)field = (struct option_list){ .items = NULL };
 		return;
-	case OPTION_TYPE_GROUP:
-		return;
+	case OPTION_TYPE_GROUP: return;
 	}
 }
 
@@ -241,18 +219,15 @@ bool option_is_default(const struct option_row *row, const void *options)
 	switch (row->type) {
 	case OPTION_TYPE_NUMBER:
 	case OPTION_TYPE_DURATION:
-	case OPTION_TYPE_SIZE:
-		return *(const int64_t *)field == row->number_default;
+	case OPTION_TYPE_SIZE: return *(const int64_t *)field == row->number_default;
 	case OPTION_TYPE_CHOICE:
-		return *(const int *)field == choice_index(row->argument, text_of(row->text_default));
-	case OPTION_TYPE_SWITCH:
-		return !*(const bool *)field;
+		return *(const int *)field ==
+		       choice_index(row->argument, text_of(row->text_default));
+	case OPTION_TYPE_SWITCH: return !*(const bool *)field;
 	case OPTION_TYPE_TEXT:
 		return text_equal(text_of(*(const char *const *)field), text_of(row->text_default));
-	case OPTION_TYPE_LIST:
-		return ((const struct option_list *)field)->count == 0;
-	case OPTION_TYPE_GROUP:
-		break;
+	case OPTION_TYPE_LIST: return ((const struct option_list *)field)->count == 0;
+	case OPTION_TYPE_GROUP: break;
 	}
 	UNREACHABLE("a heading has no value");
 }
@@ -263,22 +238,16 @@ void option_put_value(const struct option_row *row, const void *options, struct 
 	switch (row->type) {
 	case OPTION_TYPE_NUMBER:
 	case OPTION_TYPE_DURATION:
-	case OPTION_TYPE_SIZE:
-		put_number_as(row->type, *(const int64_t *)field, buf);
-		return;
+	case OPTION_TYPE_SIZE: put_number_as(row->type, *(const int64_t *)field, buf); return;
 	case OPTION_TYPE_CHOICE:
 		buf_put_text(buf, choice_text(row->argument, *(const int *)field));
 		return;
 	case OPTION_TYPE_SWITCH:
 		buf_put_cstr(buf, *(const bool *)field ? yes_words[0] : no_words[0]);
 		return;
-	case OPTION_TYPE_TEXT:
-		buf_put_cstr(buf, *(const char *const *)field);
-		return;
-	case OPTION_TYPE_LIST:
-		return;
-	case OPTION_TYPE_GROUP:
-		UNREACHABLE("a heading has no value");
+	case OPTION_TYPE_TEXT: buf_put_cstr(buf, *(const char *const *)field); return;
+	case OPTION_TYPE_LIST: return;
+	case OPTION_TYPE_GROUP: UNREACHABLE("a heading has no value");
 	}
 }
 
@@ -287,18 +256,11 @@ void option_put_default(const struct option_row *row, struct buf *buf)
 	switch (row->type) {
 	case OPTION_TYPE_NUMBER:
 	case OPTION_TYPE_DURATION:
-	case OPTION_TYPE_SIZE:
-		put_number_as(row->type, row->number_default, buf);
-		return;
+	case OPTION_TYPE_SIZE: put_number_as(row->type, row->number_default, buf); return;
 	case OPTION_TYPE_CHOICE:
-	case OPTION_TYPE_TEXT:
-		buf_put_cstr(buf, row->text_default);
-		return;
-	case OPTION_TYPE_SWITCH:
-		buf_put_cstr(buf, no_words[0]);
-		return;
+	case OPTION_TYPE_TEXT: buf_put_cstr(buf, row->text_default); return;
+	case OPTION_TYPE_SWITCH: buf_put_cstr(buf, no_words[0]); return;
 	case OPTION_TYPE_LIST:
-	case OPTION_TYPE_GROUP:
-		return;
+	case OPTION_TYPE_GROUP: return;
 	}
 }

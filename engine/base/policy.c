@@ -60,22 +60,22 @@ bool tls_level_is_ceiling(enum tls_level level)
 	switch (level) {
 	case TLS_LEVEL_NONE:
 	case TLS_LEVEL_MAY:
-	case TLS_LEVEL_AUDIT:
-		return true;
+	case TLS_LEVEL_AUDIT: return true;
 	case TLS_LEVEL_DANE:
 	case TLS_LEVEL_ENCRYPT:
 	case TLS_LEVEL_DANE_ONLY:
 	case TLS_LEVEL_SECURE:
-	case TLS_LEVEL_COUNT:
-		break;
+	case TLS_LEVEL_COUNT: break;
 	}
 	return false;
 }
 
 struct security_demand security_demand_opportunistic(struct text sni)
 {
-	return (struct security_demand){ .need = SECURITY_NEED_MAY, .cleartext_allowed = true,
-		.tls_version_min = TLS_VERSION_1_2, .sni = sni };
+	return (struct security_demand){ .need = SECURITY_NEED_MAY,
+		.cleartext_allowed = true,
+		.tls_version_min = TLS_VERSION_1_2,
+		.sni = sni };
 }
 
 bool security_demand_needs_proof(const struct security_demand *demand)
@@ -85,13 +85,11 @@ bool security_demand_needs_proof(const struct security_demand *demand)
 	case SECURITY_NEED_STS:
 	case SECURITY_NEED_DANE_STS:
 	case SECURITY_NEED_SECURE:
-	case SECURITY_NEED_DANE_SECURE:
-		return true;
+	case SECURITY_NEED_DANE_SECURE: return true;
 	case SECURITY_NEED_MAY:
 	case SECURITY_NEED_NONE:
 	case SECURITY_NEED_ENCRYPT:
-	case SECURITY_NEED_COUNT:
-		break;
+	case SECURITY_NEED_COUNT: break;
 	}
 	return false;
 }

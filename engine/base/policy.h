@@ -54,19 +54,19 @@ enum {
 	SECURITY_NAMES_MAX = 16,
 };
 
-/* The canonical demand (DESIGN 2): what the peer must prove and nothing about who asks, so that equal
- * demands share sessions. Texts and records live as long as the route that holds the demand. */
+/* The canonical demand (DESIGN 2): what the peer must prove and nothing about who asks, so that
+ * equal demands share sessions. Texts and records live as long as the route that holds the demand. */
 struct security_demand {
 	enum security_need need;
-	bool cleartext_allowed;      /* (POL-12) only with SECURITY_NEED_MAY and NONE */
-	uint16_t tls_version_min;    /* TLS_VERSION_1_2 or more */
-	struct text sni;             /* the name sent in the handshake; empty: none */
+	bool cleartext_allowed;   /* (POL-12) only with SECURITY_NEED_MAY and NONE */
+	uint16_t tls_version_min; /* TLS_VERSION_1_2 or more */
+	struct text sni;          /* the name sent in the handshake; empty: none */
 	/* Names of which the certificate must carry one. Empty unless PKIX or usage 2 decides. */
 	const struct text *names;
 	size_t names_count;
 	const struct tlsa_record *tlsa; /* the usable ones, in canonical order */
 	size_t tlsa_count;
-	uint32_t trust_generation;   /* of the store of roots; 0 when no root decides */
+	uint32_t trust_generation; /* of the store of roots; 0 when no root decides */
 };
 
 /* What a purely opportunistic route demands of a host with this name (empty for an address). */
@@ -79,8 +79,8 @@ bool security_demand_needs_proof(const struct security_demand *demand);
 void security_demand_put_key(const struct security_demand *demand, struct buf *buf);
 bool security_demand_equal(const struct security_demand *a, const struct security_demand *b);
 /* A copy with everything it points to in the arena; false if that is exhausted. */
-bool security_demand_copy(
-	struct security_demand *out_demand, const struct security_demand *from, struct arena *arena);
+bool security_demand_copy(struct security_demand *out_demand, const struct security_demand *from,
+	struct arena *arena);
 
 /* Texts as in events and flags; they live forever. */
 struct text tls_level_text(enum tls_level level);

@@ -1,5 +1,5 @@
-/* How many hold an object that several threads read: bodies, routes, DNS answers. The object does not
- * change while more than one holds it. The last to release frees it. */
+/* How many hold an object that several threads read: bodies, routes, DNS answers. The object does
+ * not change while more than one holds it. The last to release frees it. */
 #ifndef ENGINE_BASE_REFCOUNT_H
 #define ENGINE_BASE_REFCOUNT_H
 
@@ -17,10 +17,7 @@ struct refcount {
 #define REFCOUNT_MAX 0x7fffffffu
 
 /* One holder: the caller. */
-static inline void refcount_init(struct refcount *refs)
-{
-	atomic_init(&refs->count, 1);
-}
+static inline void refcount_init(struct refcount *refs) { atomic_init(&refs->count, 1); }
 
 static inline void refcount_acquire(struct refcount *refs)
 {

@@ -2,7 +2,9 @@
 #include <endian.h>
 #include <string.h>
 
-struct state { uint64_t v0, v1, v2, v3; };
+struct state {
+	uint64_t v0, v1, v2, v3;
+};
 
 static inline uint64_t rotate(uint64_t x, unsigned bits) { return x << bits | x >> (64 - bits); }
 
@@ -44,8 +46,10 @@ uint64_t siphash(const struct siphash_key *key, const void *data, size_t len)
 {
 	/* "somepseudorandomlygeneratedbytes", the constants of the paper. */
 	struct state s = {
-		key->k0 ^ UINT64_C(0x736f6d6570736575), key->k1 ^ UINT64_C(0x646f72616e646f6d),
-		key->k0 ^ UINT64_C(0x6c7967656e657261), key->k1 ^ UINT64_C(0x7465646279746573),
+		key->k0 ^ UINT64_C(0x736f6d6570736575),
+		key->k1 ^ UINT64_C(0x646f72616e646f6d),
+		key->k0 ^ UINT64_C(0x6c7967656e657261),
+		key->k1 ^ UINT64_C(0x7465646279746573),
 	};
 	const uint8_t *bytes = data;
 	size_t left = len;

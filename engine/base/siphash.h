@@ -1,5 +1,5 @@
-/* SipHash-2-4 (Aumasson, Bernstein): a keyed hash whose collisions nobody finds who does not know the
- * key. The key comes from the caller (engine/io makes random), so that a run can be repeated. */
+/* SipHash-2-4 (Aumasson, Bernstein): a keyed hash whose collisions nobody finds who does not know
+ * the key. The key comes from the caller (engine/io makes random), so that a run can be repeated. */
 #ifndef ENGINE_BASE_SIPHASH_H
 #define ENGINE_BASE_SIPHASH_H
 

@@ -16,7 +16,8 @@ enum result slab_init(struct slab *slab, size_t object_bytes, size_t count)
 	CHECK(object_bytes > 0 && object_bytes < SIZE_MAX / 2);
 	CHECK(count > 0 && count < SLAB_IN_USE);
 	*slab = (struct slab){ .count = (uint32_t)count, .first_free = SLAB_NONE };
-	slab->object_bytes = (object_bytes + CACHE_LINE_BYTES - 1) & ~(size_t)(CACHE_LINE_BYTES - 1);
+	slab->object_bytes =
+		(object_bytes + CACHE_LINE_BYTES - 1) & ~(size_t)(CACHE_LINE_BYTES - 1);
 	if (__builtin_mul_overflow(slab->object_bytes, count, &slab->memory_bytes))
 		return RESULT_MEMORY;
 	/* The kernel gives zeroed pages on first touch; calloc of this size does the same. */

@@ -12,15 +12,15 @@
 #include "engine/base/result.h"
 
 struct slab {
-	uint8_t *memory;       /* count * object_bytes, from mmap */
-	uint32_t *next_free;   /* per object: the next free one, or that it is in use */
-	size_t object_bytes;   /* rounded up to a cache line */
+	uint8_t *memory;     /* count * object_bytes, from mmap */
+	uint32_t *next_free; /* per object: the next free one, or that it is in use */
+	size_t object_bytes; /* rounded up to a cache line */
 	size_t memory_bytes;
 	uint32_t count;
 	uint32_t in_use;
-	uint32_t first_free;   /* last released, first used again: its memory is warm */
-	uint32_t touched;      /* objects from here on were never used */
-	uint64_t empty_count;  /* how often acquire found nothing */
+	uint32_t first_free;  /* last released, first used again: its memory is warm */
+	uint32_t touched;     /* objects from here on were never used */
+	uint64_t empty_count; /* how often acquire found nothing */
 };
 
 /* RESULT_MEMORY if the memory cannot be had. */
@@ -34,7 +34,8 @@ void slab_release(struct slab *slab, void *object);
 
 static inline uint32_t slab_in_use(const struct slab *slab) { return slab->in_use; }
 uint32_t slab_index(const struct slab *slab, const void *object);
-/* The object at the index, or NULL if it is not in use. To walk: for (i = 0; i < slab->touched; i++) */
+/* The object at the index, or NULL if it is not in use. To walk: for (i = 0; i < slab->touched;
+ * i++) */
 void *slab_at(const struct slab *slab, uint32_t index);
 
 #endif

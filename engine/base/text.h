@@ -16,7 +16,10 @@ struct text {
 
 /* A text of a string literal; TEXT_INIT is the same for static tables. */
 #define TEXT(literal) ((struct text){ "" literal, sizeof(literal) - 1 })
-#define TEXT_INIT(literal) { "" literal, sizeof(literal) - 1 }
+#define TEXT_INIT(literal)                                                                         \
+	{                                                                                          \
+		"" literal, sizeof(literal) - 1                                                    \
+	}
 #define TEXT_EMPTY ((struct text){ NULL, 0 })
 /* printf("%.*s", TEXT_ARG(t)) */
 #define TEXT_ARG(t) (int)(t).len, ((t).data != NULL ? (t).data : "")

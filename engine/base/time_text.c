@@ -1,7 +1,7 @@
 #include "engine/base/time_text.h"
 #include <string.h>
 
-#define US_PER_S INT64_C(1000000)
+#define US_PER_S  INT64_C(1000000)
 #define S_PER_DAY INT64_C(86400)
 /* 0001-01-01 and the last second of 9999-12-31: what four digits can write. */
 #define UNIX_S_MIN INT64_C(-62135596800)
@@ -18,9 +18,10 @@ static void civil_of_days(int64_t days, struct civil *out)
 	int64_t shifted = days + 719468; /* since 0000-03-01 */
 	int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
 	unsigned day_of_era = (unsigned)(shifted - era * 146097);
-	unsigned year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
-		day_of_era / 146096) / 365;
-	unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	unsigned year_of_era =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	unsigned day_of_year =
+		day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	unsigned month_from_march = (5 * day_of_year + 2) / 153;
 	out->day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
 	out->month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
@@ -191,7 +192,7 @@ enum result time_text_parse_rfc3339(struct text text, int64_t *out_unix_us)
 	if (c.second == 60)
 		c.second = 59;
 	int64_t seconds = days_of_civil(&c) * S_PER_DAY +
-		(int64_t)(c.hour * 3600 + c.minute * 60 + c.second) - offset_s;
+			  (int64_t)(c.hour * 3600 + c.minute * 60 + c.second) - offset_s;
 	if (seconds < UNIX_S_MIN || seconds > UNIX_S_MAX)
 		return RESULT_INVALID;
 	*out_unix_us = seconds * US_PER_S + us;
@@ -200,8 +201,15 @@ enum result time_text_parse_rfc3339(struct text text, int64_t *out_unix_us)
 
 /* ---- durations ---- */
 
-static const struct { const char *text; uint64_t ms; } units[] = {
-	{ "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 },
+static const struct {
+	const char *text;
+	uint64_t ms;
+} units[] = {
+	{ "d", 86400000 },
+	{ "h", 3600000 },
+	{ "m", 60000 },
+	{ "s", 1000 },
+	{ "ms", 1 },
 };
 
 void time_text_put_duration(struct buf *buf, uint64_t duration_ms)

@@ -1,5 +1,5 @@
-/* Points in time as text, and back. UTC only, no locale, no time zone data, no clock: times come in as
- * microseconds or seconds since 1970 (leap seconds do not exist). Years 0001 to 9999. */
+/* Points in time as text, and back. UTC only, no locale, no time zone data, no clock: times come in
+ * as microseconds or seconds since 1970 (leap seconds do not exist). Years 0001 to 9999. */
 #ifndef ENGINE_BASE_TIME_TEXT_H
 #define ENGINE_BASE_TIME_TEXT_H
 

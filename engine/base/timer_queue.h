@@ -1,6 +1,6 @@
-/* A priority queue by a 64-bit key (a time, mostly): the smallest key first. For millions of waiting
- * things: insert, remove and pop take O(log n) in the worst case, no operation ever stalls. Nodes are
- * embedded, nothing is allocated. Among equal keys the order is not defined. One thread. */
+/* A priority queue by a 64-bit key (a time, mostly): the smallest key first. For millions of
+ * waiting things: insert, remove and pop take O(log n) in the worst case, no operation ever stalls.
+ * Nodes are embedded, nothing is allocated. Among equal keys the order is not defined. One thread. */
 #ifndef ENGINE_BASE_TIMER_QUEUE_H
 #define ENGINE_BASE_TIMER_QUEUE_H
 
@@ -26,7 +26,10 @@ void timer_queue_insert(struct timer_queue *queue, struct timer_queue_node *node
 void timer_queue_remove(struct timer_queue *queue, struct timer_queue_node *node);
 /* Changes the key of a queued node. */
 void timer_queue_update(struct timer_queue *queue, struct timer_queue_node *node, uint64_t key);
-static inline bool timer_queue_is_queued(const struct timer_queue_node *node) { return node->queued; }
+static inline bool timer_queue_is_queued(const struct timer_queue_node *node)
+{
+	return node->queued;
+}
 /* NULL when empty. */
 static inline struct timer_queue_node *timer_queue_first(const struct timer_queue *queue)
 {

@@ -1,8 +1,8 @@
 /* A timer stands in the level of the highest digit (6 bits) in which its deadline differs from the
  * wheel's step, in the slot of that digit. So a timer in level 0 fires when the wheel comes to its
  * slot; one in a higher level moves down when the wheel comes to the start of its slot, and its
- * deadline then differs in a lower digit only. No slot is ever shared by two rounds of the wheel: when
- * the wheel stands at digit d of a level, all timers of that level are in slots above d. */
+ * deadline then differs in a lower digit only. No slot is ever shared by two rounds of the wheel:
+ * when the wheel stands at digit d of a level, all timers of that level are in slots above d. */
 #include "engine/base/timer_wheel.h"
 
 static_assert(TIMER_WHEEL_SLOTS == 64, "a level's slots are the bits of one uint64_t");
@@ -77,8 +77,8 @@ void timer_stop(struct timer_wheel *wheel, struct timer *timer)
 }
 
 /* The next slot to be worked on; false if there is none. Lower levels come first in time. */
-static bool next_slot(
-	const struct timer_wheel *wheel, unsigned *out_level, unsigned *out_slot, uint64_t *out_step)
+static bool next_slot(const struct timer_wheel *wheel, unsigned *out_level, unsigned *out_slot,
+	uint64_t *out_step)
 {
 	for (unsigned level = 0; level < TIMER_WHEEL_LEVELS; level++) {
 		if (wheel->occupied[level] == 0)

@@ -1,8 +1,8 @@
 /* Timers by the thousand, in constant time each: a hierarchical wheel of 1 ms steps.
  *
- * A timer never fires before its deadline and at most one step (and the lateness of the caller) after
- * it. The wheel knows no clock: the owner tells it the monotonic time. Timers are embedded in their
- * owners and must be stopped before the owner goes; a zeroed timer is "not running".
+ * A timer never fires before its deadline and at most one step (and the lateness of the caller)
+ * after it. The wheel knows no clock: the owner tells it the monotonic time. Timers are embedded in
+ * their owners and must be stopped before the owner goes; a zeroed timer is "not running".
  * Callbacks run inside timer_wheel_advance() and may start and stop any timer, also their own, and
  * may free the object that holds it. One thread. */
 #ifndef ENGINE_BASE_TIMER_WHEEL_H
@@ -19,7 +19,7 @@ enum {
 	TIMER_WHEEL_LEVELS = 8,
 };
 #define TIMER_WHEEL_STEP_NS 1000000u
-#define TIMER_NEVER_NS UINT64_MAX
+#define TIMER_NEVER_NS      UINT64_MAX
 
 struct timer;
 typedef void timer_fn(struct timer *timer);
@@ -28,12 +28,12 @@ struct timer {
 	struct list_node node;  /* linked while running */
 	uint64_t deadline_step; /* in steps, rounded up */
 	timer_fn *fn;
-	uint8_t level, slot;    /* where it is linked; level TIMER_WHEEL_LEVELS: about to fire */
+	uint8_t level, slot; /* where it is linked; level TIMER_WHEEL_LEVELS: about to fire */
 };
 
 struct timer_wheel {
-	uint64_t step;  /* all timers up to here have fired */
-	uint64_t count; /* running timers */
+	uint64_t step;                         /* all timers up to here have fired */
+	uint64_t count;                        /* running timers */
 	uint64_t occupied[TIMER_WHEEL_LEVELS]; /* bit per slot that has timers */
 	struct list slots[TIMER_WHEEL_LEVELS][TIMER_WHEEL_SLOTS];
 	struct list due; /* taken out of their slot by advance, not yet called */
@@ -42,9 +42,10 @@ struct timer_wheel {
 /* The wheel must not move in memory afterwards. */
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ns);
 
-/* Starts, or starts anew if it runs. A deadline that has passed fires at the next advance that is at
- * least one step on. TIMER_NEVER_NS is allowed: it runs and never fires. */
-void timer_start(struct timer_wheel *wheel, struct timer *timer, uint64_t deadline_ns, timer_fn *fn);
+/* Starts, or starts anew if it runs. A deadline that has passed fires at the next advance that is
+ * at least one step on. TIMER_NEVER_NS is allowed: it runs and never fires. */
+void timer_start(
+	struct timer_wheel *wheel, struct timer *timer, uint64_t deadline_ns, timer_fn *fn);
 /* Does nothing if it is not running. */
 void timer_stop(struct timer_wheel *wheel, struct timer *timer);
 static inline bool timer_is_running(const struct timer *timer)

@@ -6,7 +6,8 @@ enum { TLSA_HEADER_BYTES = 3 }; /* RFC 6698 2.1: usage, selector, matching type 
 struct tlsa_record tlsa_record_of_rdata(const struct dns_rdata *rdata)
 {
 	struct tlsa_record record = { .malformed = rdata->len <= TLSA_HEADER_BYTES ||
-		rdata->len - TLSA_HEADER_BYTES > TLSA_DATA_BYTES_MAX };
+						   rdata->len - TLSA_HEADER_BYTES >
+							   TLSA_DATA_BYTES_MAX };
 	if (rdata->len >= 1)
 		record.usage = rdata->data[0];
 	if (rdata->len >= 2)

@@ -26,18 +26,18 @@ enum {
 
 struct tlsa_record {
 	uint8_t usage, selector, matching;
-	/* (DNS-28, TLSA-02) Rdata under 4 bytes or data over TLSA_DATA_BYTES_MAX: kept, since a set of
-	 * which all records are unusable still demands TLS, but never usable. */
+	/* (DNS-28, TLSA-02) Rdata under 4 bytes or data over TLSA_DATA_BYTES_MAX: kept, since a set
+	 * of which all records are unusable still demands TLS, but never usable. */
 	bool malformed;
 	struct text data; /* the certificate association data */
 };
 
 struct tlsa_set {
-	enum dns_class class;     /* of the look-up; DNS_SECURE_DENIAL etc. have no records */
-	struct text base_domain;  /* the host whose _PORT._tcp name had them (RFC 7672 2.2.2) */
+	enum dns_class class;    /* of the look-up; DNS_SECURE_DENIAL etc. have no records */
+	struct text base_domain; /* the host whose _PORT._tcp name had them (RFC 7672 2.2.2) */
 	const struct tlsa_record *records;
-	size_t count;             /* at most TLSA_RECORDS_MAX */
-	bool truncated;           /* there were more than that */
+	size_t count;   /* at most TLSA_RECORDS_MAX */
+	bool truncated; /* there were more than that */
 };
 
 /* Any rdata gives a record; it borrows the bytes. */
@@ -45,7 +45,6 @@ struct tlsa_record tlsa_record_of_rdata(const struct dns_rdata *rdata);
 /* The order of a canonical set: usage, selector, matching, data. Negative, 0, positive. */
 int tlsa_record_compare(const struct tlsa_record *a, const struct tlsa_record *b);
 /* A copy in the arena, sorted, without doubles; false if the arena is exhausted. */
-bool tlsa_set_copy(
-	struct tlsa_set *out_set, const struct tlsa_set *from, struct arena *arena);
+bool tlsa_set_copy(struct tlsa_set *out_set, const struct tlsa_set *from, struct arena *arena);
 
 #endif

@@ -1,7 +1,8 @@
-/* The journal's reader. The first octet chooses: the rest is (0) a segment as it is, (1) a segment whose
- * checksums are made right, so that what stands behind them is reached, (2) the payload of a record,
- * its type in the second octet, (3) records that are written and then changed in one place.
- * Targets: journal_frame_get_header, journal_scan_next, journal_scan_is_damaged, journal_record_get. */
+/* The journal's reader. The first octet chooses: the rest is (0) a segment as it is, (1) a segment
+ * whose checksums are made right, so that what stands behind them is reached, (2) the payload of a
+ * record, its type in the second octet, (3) records that are written and then changed in one place.
+ * Targets: journal_frame_get_header, journal_scan_next, journal_scan_is_damaged,
+ * journal_record_get. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

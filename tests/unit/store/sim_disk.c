@@ -428,7 +428,8 @@ enum result disk_read_at(
 	const struct bytes *bytes = &file_of(fd)->visible;
 	if (offset < bytes->len)
 		*out_len = len < bytes->len - offset ? len : bytes->len - offset;
-	memcpy(data, bytes->data + offset, *out_len);
+	if (*out_len > 0)
+		memcpy(data, bytes->data + offset, *out_len);
 	return RESULT_OK;
 }
 

@@ -1,7 +1,7 @@
 /* A disk in memory that is linked in place of store/disk.c: one folder of files. It knows what is
  * visible and what would be left after a loss of power, and loses it as real disks do: of what was
- * written since the last sync any of the 512-byte sectors may be there, and a block may be garbage; of
- * the changes to the folder since its last sync any, but those of one file in their order. */
+ * written since the last sync any of the 512-byte sectors may be there, and a block may be garbage;
+ * of the changes to the folder since its last sync any, but those of one file in their order. */
 #ifndef TESTS_UNIT_STORE_SIM_DISK_H
 #define TESTS_UNIT_STORE_SIM_DISK_H
 
@@ -11,7 +11,8 @@
 
 /* An empty folder; frees what was there. */
 void sim_disk_reset(uint64_t seed);
-/* Power fails within the n-th call from now on: nothing happens any more, every call says RESULT_IO. */
+/* Power fails within the n-th call from now on: nothing happens any more, every call says
+ * RESULT_IO. */
 void sim_disk_fail_after(uint64_t calls);
 /* Power is back: what is visible is what has lasted. All descriptors are closed. */
 void sim_disk_lose_power(void);

@@ -106,8 +106,8 @@ static void run_seed(uint64_t seed)
 	}
 	struct journal *journal;
 	assert_int_equal(reopen(&w, &journal), RESULT_OK);
-	/* No crash leaves files behind that nobody ever takes away: a spare or two, the segments, and
-	 * one to come. */
+	/* No crash leaves files behind that nobody ever takes away: a spare or two, the segments,
+	 * and one to come. */
 	assert_true(sim_disk_files_count() <= journal_segments_count(journal) + 2);
 	journal_close(&journal);
 	assert_int_equal(sim_disk_open_count(), 0);

@@ -1,5 +1,5 @@
-/* Every byte of a journal changed, every length cut: what comes back is exactly the intact prefix, or
- * the damage is told. (SEC-32) The content of records never matters. */
+/* Every byte of a journal changed, every length cut: what comes back is exactly the intact prefix,
+ * or the damage is told. (SEC-32) The content of records never matters. */
 #include <stdio.h>
 #include "tests/unit/store/journal_fixture.h"
 #include "tests/unit/store/sim_disk.h"
@@ -99,8 +99,8 @@ static void expect_damage(const struct image *image, size_t at)
 	assert_memory_not_equal(bytes, image->bytes, len);
 }
 
-/* Every byte near where a record starts or ends and of the small records; of the long payload and of the
- * zeros between commits, which are all alike, one in 61. */
+/* Every byte near where a record starts or ends and of the small records; of the long payload and
+ * of the zeros between commits, which are all alike, one in 61. */
 static bool is_worth_it(const struct image *image, size_t at)
 {
 	for (size_t i = 0; i < RECORDS; i++) {

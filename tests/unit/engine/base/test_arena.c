@@ -107,8 +107,8 @@ static void copies_and_printed_texts_are_terminated(void **state)
 
 static void write_behind_the_chunk(void)
 {
-	/* Not arena_alloc's memory, but the red zone behind the caller's: the sanitizers see nothing
-	 * wrong in it, the arena must. */
+	/* Not arena_alloc's memory, but the red zone behind the caller's: the sanitizers see
+	 * nothing wrong in it, the arena must. */
 	_Alignas(16) uint8_t memory[512];
 	struct arena arena;
 	arena_init_fixed(&arena, memory, sizeof memory);

@@ -27,7 +27,8 @@ static void random_use_agrees_with_a_model(void **state)
 		(void)snprintf(entries[i].name, sizeof entries[i].name, "host%u.example", i);
 	assert_int_equal(hash_map_init(&map, 0, &key, entry_key), RESULT_OK);
 	for (int turn = 0; turn < 200000; turn++) {
-		/* First more and more, later the same number in and out: the table grows and is used. */
+		/* First more and more, later the same number in and out: the table grows and is
+		 * used. */
 		struct entry *entry = &entries[seeded_below(&seed, ENTRIES)];
 		struct hash_node *found = hash_map_find(&map, text_of(entry->name));
 		assert_ptr_equal(found, hash_node_is_inside(&entry->node) ? &entry->node : NULL);
