@@ -123,8 +123,8 @@ static bool is_complete(struct files *f, int fd, const char *name, const struct 
 
 static void consider_new(struct files *f, const char *name)
 {
-	if (f->credits == 0) {
-		f->rescan = true;
+	if (f->credits == 0 || !f->begun) {
+		f->rescan = f->begun;
 		return;
 	}
 	int fd;
@@ -225,7 +225,7 @@ static void scan_slice(struct files *f)
 static void look_again_due(struct timer *timer)
 {
 	struct files *f = CONTAINER_OF(timer, struct files, look_again);
-	if (!f->scanning && (f->files_open > 0 || !f->watching))
+	if (f->begun && !f->scanning && (f->files_open > 0 || !f->watching))
 		start_scan(f);
 	loop_timer_start(&f->loop, &f->look_again, LOOK_AGAIN_NS, look_again_due);
 }
@@ -291,7 +291,7 @@ static void tell_gone(struct files *f)
 
 static void tell_idle(struct files *f)
 {
-	if (f->scanning || f->rescan || !list_is_empty(&f->gone))
+	if (!f->begun || f->scanning || f->rescan || !list_is_empty(&f->gone))
 		return;
 	if (f->told_idle && f->told_open == f->files_open)
 		return;
@@ -319,6 +319,10 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 {
 	struct files *f = loop->owner;
 	switch (message->kind) {
+	case POST_BEGIN:
+		f->begun = true;
+		f->rescan = true;
+		break;
 	case POST_CREDIT:
 		f->credits += message->number;
 		f->gone_credits += (uint32_t)message->a;
@@ -346,7 +350,6 @@ void *files_run(void *files)
 	if (loop_init(&f->loop, &options, f->hub->files, &handlers, f, &f->fail) != RESULT_OK)
 		return f;
 	start_watching(f);
-	f->rescan = true;
 	loop_timer_start(&f->loop, &f->look_again, LOOK_AGAIN_NS, look_again_due);
 	loop_run(&f->loop);
 	files_leave_all(f);

@@ -47,6 +47,7 @@ struct files {
 	int spool_fd, new_fd, bad_fd;
 
 	/* coming */
+	bool begun;                  /* POST_BEGIN was heard: until then nothing is taken */
 	struct watch watch;
 	bool watching;
 	struct file_scan scan;

@@ -261,6 +261,7 @@ static enum result watch(struct run *run)
 				log_cstr("helo", run->config.sources[0].helo),
 				log_number("workers", run->hub.workers_count)));
 		status_start(&run->status, &run->hub, &run->loop);
+		hub_post(run->hub.files, POST_BEGIN, NULL, 0, 0);
 		loop_run(&run->loop);
 		status_stop(&run->status);
 	} else {
