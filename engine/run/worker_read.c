@@ -119,16 +119,17 @@ static void without_body(struct worker *w, struct attempt *attempt, enum attempt
 static void wait_for_room(struct worker *w, struct attempt *attempt);
 
 /* The wait for the body is over: its lease need not keep a slot for it any more. */
-static struct attempt *body_settled(struct attempt *attempt)
+static struct attempt *body_settled(struct worker *w, struct attempt *attempt)
 {
 	CHECK(attempt->lease->bodies_awaited > 0);
 	attempt->lease->bodies_awaited--;
+	lease_touch(w, attempt->lease);
 	return attempt;
 }
 
 static void body_read(struct worker *w, struct reading *reading, enum result r)
 {
-	struct attempt *attempt = body_settled(reading->attempt);
+	struct attempt *attempt = body_settled(w, reading->attempt);
 	struct fail fail = reading->read.fail;
 	if (r == RESULT_NOT_FOUND ||
 		(r == RESULT_OK &&
@@ -210,7 +211,7 @@ static void bodyless_due(struct timer *timer)
 	list_splice_back(&again, &w->bodyless);
 	struct list_node *node;
 	while ((node = list_pop_front(&again)) != NULL)
-		read_body(w, body_settled(CONTAINER_OF(node, struct attempt, node)));
+		read_body(w, body_settled(w, CONTAINER_OF(node, struct attempt, node)));
 }
 
 static void wait_for_room(struct worker *w, struct attempt *attempt)
@@ -231,5 +232,5 @@ void reads_drain(struct worker *w)
 {
 	struct list_node *node;
 	while ((node = list_pop_front(&w->bodyless)) != NULL)
-		lease_return(w, body_settled(CONTAINER_OF(node, struct attempt, node)));
+		lease_return(w, body_settled(w, CONTAINER_OF(node, struct attempt, node)));
 }

@@ -180,6 +180,11 @@ static void an_old_session_takes_no_new_message(void **state)
 	while (now_ms() < end_ms) { /* kept from idling */
 		attempt = work_send_slots(&w, work_route_to(&peers[0]),
 			&(struct test_mail){ .rcpts = "ann@a.example" }, w.slots == 0);
+		WORK_WAIT(&w, !list_is_empty(&w.outcomes) || !list_is_empty(&w.returned));
+		if (!list_is_empty(&w.returned)) { /* the slot was on its way back */
+			work_done(&w, work_returned(&w));
+			continue;
+		}
 		assert_ptr_equal(work_outcome(&w), attempt);
 		assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
 		work_done(&w, attempt);

@@ -1,0 +1,413 @@
+/* A worker beside its sessions: files it reads, slots it gives back, its end. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "engine/io/clock.h"
+#include "engine/io/file.h"
+#include "tests/unit/engine/run/work_test.h"
+
+#define MAIL                                                                                       \
+	"X-Sender: <news@list.example>\r\nX-Receiver: <ann@a.example>\r\n"                         \
+	"X-Receiver: <bob@b.example>\r\nSubject: hello\r\n\r\nhello\r\n"
+
+static struct work w;
+static struct peer peers[2];
+
+static void set_up(const char *flag)
+{
+	const char *const flags[] = { "--idle-timeout=1m", "--retry-first=4ms", flag, NULL };
+	work_init(&w, flags);
+	peer_init(&peers[0], "127.0.0.1");
+	peer_init(&peers[1], "127.0.0.2");
+}
+
+static void tear_down(void)
+{
+	work_end(&w);
+	peer_deinit(&peers[0]);
+	peer_deinit(&peers[1]);
+}
+
+static void read_it(struct message *message)
+{
+	w.read = NULL;
+	hub_post(w.base.hub.workers[0], POST_READ, message, 0, 0);
+	WORK_WAIT(&w, w.read != NULL);
+	assert_ptr_equal(w.read, message);
+}
+
+/* ---- reading ---- */
+
+static void a_file_is_read_into_envelope_and_body(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	struct message *message = work_file(&w, "m1", MAIL);
+	read_it(message);
+	assert_int_equal(message->read_result, RESULT_OK);
+	assert_int_equal(message->envelope->rcpts_count, 2);
+	assert_text_equal(message->envelope->sender.text, "news@list.example");
+	assert_text_equal(message->envelope->rcpts[1].address.text, "bob@b.example");
+	assert_non_null(message->body);
+	assert_int_equal(message->envelope->message_bytes, message->body->data_bytes);
+	message_destroy(message);
+	tear_down();
+}
+
+static void what_is_no_mail_is_told_with_its_line(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		enum result result;
+	} table[] = {
+		{ "", RESULT_INVALID }, { "Subject: no sender\r\n\r\nhello\r\n", RESULT_INVALID },
+		{ "X-Sender: <a@b.example>\r\n\r\nno receiver\r\n", RESULT_INVALID },
+		{ "X-Sender: <a@b.example>\r\nX-Receiver: <no at>\r\n\r\nx\r\n", RESULT_INVALID },
+		{ "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nx\r\n.\r\n",
+			RESULT_UNAVAILABLE }, /* batch SMTP: not by this version */
+	};
+	char name[8];
+	set_up(NULL);
+	for (size_t i = 0; i < COUNT_OF(table); i++) {
+		snprintf(name, sizeof name, "m%zu", i);
+		struct message *message = work_file(&w, name, table[i].text);
+		read_it(message);
+		assert_int_equal(message->read_result, table[i].result);
+		assert_int_not_equal(message->reason[0], '\0');
+		assert_null(message->envelope);
+		assert_null(message->body);
+		message_destroy(message);
+	}
+	tear_down();
+}
+
+static void a_file_that_is_gone_or_another_is_not_read_as_the_one_that_was_found(void **state)
+{
+	(void)state; /* DESIGN 1: identity */
+	set_up(NULL);
+	struct message *gone = work_file(&w, "gone", MAIL);
+	struct message *other = work_file(&w, "other", MAIL);
+	assert_int_equal(unlinkat(w.new_fd, "gone", 0), 0);
+	assert_int_equal(renameat(w.new_fd, "other", w.new_fd, "kept"), 0);
+	struct message *second = work_file(&w, "other", MAIL);
+	read_it(gone);
+	assert_int_equal(gone->read_result, RESULT_NOT_FOUND);
+	read_it(other);
+	assert_int_equal(other->read_result, RESULT_CHANGED);
+	assert_null(other->envelope);
+	message_destroy(gone);
+	message_destroy(other);
+	message_destroy(second);
+	tear_down();
+}
+
+static void when_memory_is_used_up_only_the_envelope_is_kept(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	struct body *large = test_body(&w.base.hub.bodies, "x");
+	w.base.hub.bodies.max_bytes = 1; /* the worker sleeps */
+	struct message *message = work_file(&w, "m1", MAIL);
+	read_it(message);
+	assert_int_equal(message->read_result, RESULT_OK);
+	assert_non_null(message->envelope);
+	assert_null(message->body);
+	body_unref(large);
+	message_destroy(message);
+	tear_down();
+}
+
+/* ---- bodies that are read again ---- */
+
+static void a_body_that_is_not_there_is_read_again(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	struct message *message = work_file(&w, "m1", MAIL);
+	read_it(message);
+	body_unref(message->body);
+	message->body = NULL;
+	struct attempt *attempt = work_send_bodyless(&w, work_route_to(&peers[0]), message);
+	assert_ptr_equal(work_outcome(&w), attempt);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
+	assert_true(peer_said(&peers[0], 0, "Subject: hello\r\n"));
+	assert_true(peer_said(&peers[0], 0, "\r\n\r\nhello\r\n.\r\n"));
+	assert_false(peer_said(&peers[0], 0, "X-Sender"));
+	work_done(&w, attempt);
+	tear_down();
+}
+
+static void a_file_that_changed_since_is_withdrawn(void **state) /* DESIGN 1 */
+{
+	(void)state;
+	static const char *const texts[] = { NULL, /* removed */
+		"X-Sender: <news@list.example>\r\nX-Receiver: <eve@c.example>\r\n\r\nanother\r\n",
+		"no mail" };
+	char name[8];
+	set_up(NULL);
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		snprintf(name, sizeof name, "m%zu", i);
+		struct message *message = work_file(&w, name, MAIL);
+		read_it(message);
+		body_unref(message->body);
+		message->body = NULL;
+		if (texts[i] == NULL) {
+			assert_int_equal(unlinkat(w.new_fd, name, 0), 0);
+		} else { /* written over in place: the same inode, birth time and name */
+			int fd = openat(w.new_fd, name, O_WRONLY | O_TRUNC);
+			assert_int_equal(
+				file_write_all(fd, texts[i], strlen(texts[i]), NULL), RESULT_OK);
+			file_close(fd);
+		}
+		struct attempt *attempt = work_send_bodyless(&w, work_route_to(&peers[0]), message);
+		assert_ptr_equal(work_outcome(&w), attempt);
+		for (int j = 0; j < 2; j++)
+			assert_int_equal(attempt->rcpts[j].fate, ATTEMPT_WITHDRAWN);
+		assert_int_not_equal(work_reason(attempt)[0], '\0');
+		work_done(&w, attempt);
+	}
+	assert_int_equal(peers[0].conns_count, 0);
+	tear_down();
+}
+
+static void a_body_that_finds_no_room_waits_until_there_is_some(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	struct message *message = work_file(&w, "m1", MAIL);
+	read_it(message);
+	body_unref(message->body);
+	message->body = NULL;
+	struct body *large = test_body(&w.base.hub.bodies, "x");
+	w.base.hub.bodies.max_bytes = 1;
+	struct attempt *attempt = work_send_bodyless(&w, work_route_to(&peers[0]), message);
+	WORK_WAIT(&w, w.bodies_wanted > 0); /* the scheduler is asked to let go of some */
+	assert_int_equal(w.slots, 1);       /* and the slot is kept meanwhile */
+	assert_true(list_is_empty(&w.outcomes));
+	body_unref(large);
+	assert_ptr_equal(work_outcome(&w), attempt);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
+	work_done(&w, attempt);
+	tear_down();
+}
+
+/* ---- slots ---- */
+
+static struct attempt *deliver(uint32_t slots)
+{
+	struct attempt *attempt = work_send_slots(&w, work_route_to(&peers[0]),
+		&(struct test_mail){ .rcpts = "ann@a.example" }, slots);
+	assert_ptr_equal(work_outcome(&w), attempt);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
+	return attempt;
+}
+
+static void a_call_back_ends_an_idle_session(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	work_done(&w, deliver(1));
+	clock_wait_ms(20);
+	(void)work_play(&w);
+	assert_int_equal(w.slots, 1); /* kept for more mail */
+	hub_post(w.base.hub.workers[0], POST_CALL_BACK, w.lease, 0, 0);
+	WORK_WAIT(&w, w.slots == 0);
+	assert_int_equal(peers[0].quits, 1); /* in good order */
+	tear_down();
+}
+
+static void a_call_back_ends_a_busy_session_after_what_it_does(void **state)
+{
+	(void)state;
+	set_up("--command-timeout=400ms");
+	peers[0].rules[0] = (struct peer_rules){ .silent_at = PEER_RCPT };
+	peers[0].rules_count = 1;
+	struct attempt *first = work_send_slots(
+		&w, work_route_to(&peers[0]), &(struct test_mail){ .rcpts = "ann@a.example" }, 1);
+	WORK_WAIT(&w, peers[0].mails == 1);
+	struct attempt *second = work_send_slots(
+		&w, work_route_to(&peers[0]), &(struct test_mail){ .rcpts = "ann@a.example" }, 0);
+	hub_post(w.base.hub.workers[0], POST_CALL_BACK, w.lease, 0, 0);
+	assert_ptr_equal(work_outcome(&w), first);
+	WORK_WAIT(&w, w.slots == 0);
+	/* Nobody is left here who could send the second. */
+	assert_ptr_equal(work_returned(&w), second);
+	assert_int_equal(second->rcpts[0].fate, ATTEMPT_OPEN);
+	work_done(&w, first);
+	work_done(&w, second);
+	tear_down();
+}
+
+static void mail_that_comes_without_a_slot_goes_back(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	struct attempt *attempt = work_send_slots(
+		&w, work_route_to(&peers[0]), &(struct test_mail){ .rcpts = "ann@a.example" }, 0);
+	assert_ptr_equal(work_returned(&w), attempt);
+	assert_non_null(attempt->body);
+	work_done(&w, attempt);
+	tear_down();
+}
+
+static void as_many_sessions_are_open_as_there_are_slots_and_mail(void **state)
+{
+	(void)state;
+	enum { COUNT = 12 };
+	set_up(NULL);
+	struct attempt *attempts[COUNT];
+	for (int i = 0; i < COUNT; i++)
+		attempts[i] = work_send_slots(&w, work_route_to(&peers[0]),
+			&(struct test_mail){ .rcpts = "ann@a.example" }, i < 3);
+	for (int i = 0; i < COUNT; i++) {
+		struct attempt *attempt = work_outcome(&w);
+		assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
+	}
+	assert_true(peers[0].conns_count <= 3);
+	assert_int_equal(peers[0].taken, COUNT);
+	for (int i = 0; i < COUNT; i++)
+		work_done(&w, attempts[i]);
+	tear_down();
+}
+
+static void a_worse_host_has_two_sessions_at_most_while_the_best_one_fails(void **state) /* 0.4 */
+{
+	(void)state;
+	enum { COUNT = 8 };
+	set_up(NULL);
+	const struct test_host hosts[] = {
+		{ "mx0.test", 10, peer_refusing_port("127.0.0.7"), "127.0.0.7", 0, NULL, 0 },
+		{ "mx1.test", 20, peers[0].port, "127.0.0.1", 0, NULL, 0 },
+		{ NULL, 0, 0, NULL, 0, NULL, 0 },
+	};
+	struct attempt *attempts[COUNT];
+	for (int i = 0; i < COUNT; i++)
+		attempts[i] = work_send_slots(&w, test_route("a.example", hosts, UINT64_MAX),
+			&(struct test_mail){ .rcpts = "ann@a.example" }, 1);
+	for (int i = 0; i < COUNT; i++)
+		assert_int_equal(work_outcome(&w)->rcpts[0].fate, ATTEMPT_DELIVERED);
+	assert_in_range(peers[0].conns_count, 1, 2);
+	for (int i = 0; i < COUNT; i++)
+		work_done(&w, attempts[i]);
+	tear_down();
+}
+
+/* ---- the end ---- */
+
+static void drain(bool at_once)
+{
+	hub_post(w.base.hub.workers[0], POST_WORKER_DRAIN, NULL, at_once, 0);
+}
+
+static void a_drain_lets_a_transaction_end_and_returns_what_waits(void **state)
+{
+	(void)state;
+	set_up("--command-timeout=400ms");
+	peers[0].rules[0] = (struct peer_rules){ .silent_at = PEER_RCPT };
+	peers[0].rules_count = 1;
+	struct attempt *attempts[3];
+	for (int i = 0; i < 3; i++) {
+		attempts[i] = work_send_slots(&w, work_route_to(&peers[0]),
+			&(struct test_mail){ .rcpts = "ann@a.example" }, i == 0);
+		if (i == 0)
+			WORK_WAIT(&w, peers[0].mails == 1);
+	}
+	drain(false);
+	assert_ptr_equal(work_returned(&w), attempts[1]);
+	assert_ptr_equal(work_returned(&w), attempts[2]);
+	assert_int_equal(w.drained, 0); /* one is still at work */
+	assert_ptr_equal(work_outcome(&w), attempts[0]);
+	WORK_WAIT(&w, w.drained == 1);
+	assert_int_equal(w.slots, 0);
+	for (int i = 0; i < 3; i++)
+		work_done(&w, attempts[i]);
+	tear_down();
+}
+
+static void a_drain_at_once_ends_transactions_as_they_stand(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	peers[0].rules[0] = (struct peer_rules){ .silent_at = PEER_RCPT };
+	peers[0].rules_count = 1;
+	uint64_t start_ns = clock_now_ns();
+	struct attempt *attempt = work_send(
+		&w, work_route_to(&peers[0]), &(struct test_mail){ .rcpts = "ann@a.example" });
+	WORK_WAIT(&w, peers[0].mails == 1);
+	drain(false);
+	drain(true);
+	WORK_WAIT(&w, w.drained == 1);
+	assert_true(clock_now_ns() - start_ns < 10000 * TEST_MS_NS);
+	if (!list_is_empty(&w.outcomes))
+		assert_int_equal(work_outcome(&w)->rcpts[0].fate, ATTEMPT_DEFERRED);
+	else
+		assert_ptr_equal(work_returned(&w), attempt);
+	work_done(&w, attempt);
+	tear_down();
+}
+
+static void a_drain_ends_idle_sessions_and_at_once_those_that_wait_for_a_greeting(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	peers[1].rules[0] = (struct peer_rules){ .silent_at = PEER_GREETING };
+	peers[1].rules_count = 1;
+	work_done(&w, deliver(1));
+	struct attempt *waits = work_send_slots(
+		&w, work_route_to(&peers[1]), &(struct test_mail){ .rcpts = "ann@a.example" }, 1);
+	WORK_WAIT(&w, peers[1].conns_count == 1);
+	drain(false);
+	WORK_WAIT(&w, peers[0].quits == 1);
+	drain(true);
+	assert_ptr_equal(work_returned(&w), waits); /* nobody was asked about it */
+	work_done(&w, waits);
+	WORK_WAIT(&w, w.drained == 1);
+	tear_down();
+}
+
+static void what_was_waiting_for_memory_is_returned_by_a_drain(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	struct message *message = work_file(&w, "m1", MAIL);
+	read_it(message);
+	body_unref(message->body);
+	message->body = NULL;
+	struct body *large = test_body(&w.base.hub.bodies, "x");
+	w.base.hub.bodies.max_bytes = 1;
+	struct attempt *attempt = work_send_bodyless(&w, work_route_to(&peers[0]), message);
+	WORK_WAIT(&w, w.bodies_wanted > 0);
+	drain(false);
+	assert_ptr_equal(work_returned(&w), attempt);
+	WORK_WAIT(&w, w.drained == 1);
+	assert_int_equal(w.slots, 0);
+	work_done(&w, attempt);
+	body_unref(large);
+	tear_down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_file_is_read_into_envelope_and_body),
+		cmocka_unit_test(what_is_no_mail_is_told_with_its_line),
+		cmocka_unit_test(
+			a_file_that_is_gone_or_another_is_not_read_as_the_one_that_was_found),
+		cmocka_unit_test(when_memory_is_used_up_only_the_envelope_is_kept),
+		cmocka_unit_test(a_body_that_is_not_there_is_read_again),
+		cmocka_unit_test(a_file_that_changed_since_is_withdrawn),
+		cmocka_unit_test(a_body_that_finds_no_room_waits_until_there_is_some),
+		cmocka_unit_test(a_call_back_ends_an_idle_session),
+		cmocka_unit_test(a_call_back_ends_a_busy_session_after_what_it_does),
+		cmocka_unit_test(mail_that_comes_without_a_slot_goes_back),
+		cmocka_unit_test(as_many_sessions_are_open_as_there_are_slots_and_mail),
+		cmocka_unit_test(a_worse_host_has_two_sessions_at_most_while_the_best_one_fails),
+		cmocka_unit_test(a_drain_lets_a_transaction_end_and_returns_what_waits),
+		cmocka_unit_test(a_drain_at_once_ends_transactions_as_they_stand),
+		cmocka_unit_test(
+			a_drain_ends_idle_sessions_and_at_once_those_that_wait_for_a_greeting),
+		cmocka_unit_test(what_was_waiting_for_memory_is_returned_by_a_drain),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
