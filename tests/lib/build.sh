@@ -17,6 +17,21 @@ build_dir() {
 	esac
 }
 
+# The word fuzz_targets stands for all programs of tests/fuzz; other targets stand for themselves.
+ninja_targets() {
+	local dir=$1 target
+	shift
+	for target in "$@"; do
+		case $target in
+		fuzz_targets)
+			ninja -C "$dir" -t targets all |
+				sed -n 's,^\(tests/fuzz/fuzz_[a-z_0-9]*\): .*,\1,p'
+			;;
+		*) echo "$target" ;;
+		esac
+	done
+}
+
 # build KIND [TARGET…]: configures once, compiles; on failure shows what the compiler said.
 build() {
 	local kind=$1 dir log options=()
@@ -38,7 +53,7 @@ build() {
 			fuzz) CC=clang meson setup "$dir" "$root" "${options[@]}" ;;
 			*) meson setup "$dir" "$root" "${options[@]}" ;;
 			esac
-		fi && ninja -C "$dir" "$@"
+		fi && ninja -C "$dir" $(ninja_targets "$dir" "$@")
 	} >"$log" 2>&1 && return 0
 	tail -n 60 "$log" >&2
 	say "the build in ${dir#"$root"/} failed: see ${log#"$root"/}"
