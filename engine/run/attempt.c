@@ -58,6 +58,8 @@ bool attempt_begin_work(struct attempt *attempt)
 
 void attempt_end_work(struct attempt *attempt)
 {
+	for (uint8_t i = 0; attempt->work != NULL && i < attempt->work->facts_count; i++)
+		route_unref(attempt->work->facts[i].route);
 	free(attempt->work);
 	attempt->work = NULL;
 }

@@ -50,9 +50,9 @@ enum attempt_fate {
 	ATTEMPT_WITHDRAWN,
 };
 
-/* On which channel something was heard; for the event. */
-struct attempt_facts {
-	const char *mx;             /* name of the host, in the route */
+struct attempt_facts { /* on which channel something was heard; for the event */
+	struct route *route;        /* a reference: `mx`, the host's name, lives in it; NULL in [0] */
+	const char *mx;
 	struct ip_address ip, source;
 	const char *helo;           /* static for the run */
 	const char *tls;            /* "TLSv1.3" (static), "" in cleartext */
@@ -89,6 +89,7 @@ struct attempt_work {
 	uint8_t fresh_tries;                /* sessions that came to nothing before its turn */
 	uint8_t hosts_refused;              /* hosts that said 521: all of them make a bounce */
 	uint8_t hosts_lacking;              /* hosts that lacked what the message needs */
+	bool trouble_backs_off;             /* `trouble` is one that the site backs off for */
 	uint8_t hosts_tried;                /* sessions that it was offered to, or that failed for it */
 	struct attempt_rcpt trouble;        /* what open recipients get if the pass ends so */
 	struct heard heard;                 /* for the throttle */
@@ -102,6 +103,7 @@ struct attempt {
 	uint32_t magic;
 	uint8_t state;                 /* enum attempt_state */
 	bool transactional;
+	uint64_t route_until_ns;       /* when the names are looked up anew */
 	struct message *message;
 	struct list_node message_node; /* message->attempts; scheduler */
 	struct list_node node;         /* of whoever owns it */
@@ -127,7 +129,7 @@ MUST_USE struct attempt *attempt_create(struct message *message, uint32_t rcpts_
 /* Gives back route, body and work. */
 void attempt_destroy(struct attempt *attempt);
 
-/* Makes the work area if there is none; false: out of memory. */
+/* If there is none; false: out of memory. */
 MUST_USE bool attempt_begin_work(struct attempt *attempt);
 void attempt_end_work(struct attempt *attempt);
 
@@ -139,12 +141,10 @@ void attempt_settle(struct attempt *attempt, enum attempt_fate fate, enum bounce
 	const char *status);
 
 struct text attempt_reply_text(const struct attempt *attempt, const struct attempt_rcpt *rcpt);
-/* True while a recipient has no fate. */
-bool attempt_has_open(const struct attempt *attempt);
+bool attempt_has_open(const struct attempt *attempt); /* a recipient has no fate */
 struct smtp_status attempt_status_of(const char *status);
 /* The status of a reply that has the code: its own if it has one, else the class alone ("5.0.0"). */
 struct smtp_status attempt_status_for(uint16_t code, struct smtp_status status);
-/* Notes what was heard last, for the time in which the attempt waits. */
-void attempt_keep_last(struct attempt *attempt);
+void attempt_keep_last(struct attempt *attempt); /* what was heard, for while it waits */
 
 #endif

@@ -54,6 +54,14 @@ struct smtp_channel delivery_channel(const struct delivery *d)
 	};
 }
 
+static bool is_referred_to(const struct attempt *attempt, uint8_t facts)
+{
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
+		if (attempt->rcpts[i].fate != ATTEMPT_OPEN && attempt->rcpts[i].facts == facts)
+			return true;
+	return false;
+}
+
 uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt)
 {
 	struct attempt_work *work = attempt->work;
@@ -62,8 +70,12 @@ uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt)
 		return last;
 	if (work->facts_count < ATTEMPT_FACTS_MAX)
 		last = work->facts_count++;
+	else if (is_referred_to(attempt, last))
+		return 0; /* no place left: better no facts than those of another session */
 	struct attempt_facts *facts = &work->facts[last];
+	route_unref(facts->route);
 	*facts = (struct attempt_facts){
+		.route = route_ref(d->route),
 		.mx = d->host->name,
 		.ip = d->ip,
 		.source = d->source->address,
@@ -166,6 +178,13 @@ static void report_session(struct delivery *d, const char *reason)
 
 /* ---- the attempt that waited in it ---- */
 
+/* Trouble of ours (no descriptor, no such source) says nothing about the host. */
+static bool is_ours(const struct delivery *d)
+{
+	enum result result = d->conn.fail.result;
+	return result == RESULT_LIMIT || result == RESULT_UNAVAILABLE || result == RESULT_MEMORY;
+}
+
 /* DSN-12: what we say where the host said nothing that counts. */
 static const char *our_status(const struct delivery *d)
 {
@@ -193,6 +212,7 @@ static void note_trouble(struct delivery *d, struct attempt *attempt, const stru
 		.counts_as_attempt = action->counts_as_attempt,
 		.text_at = work->texts_used,
 	};
+	work->trouble_backs_off = action->throttle == SMTP_THROTTLE_BACK_OFF && !is_ours(d);
 	size_t room = work->texts_size - work->texts_used;
 	struct text kept = text_cut_utf8(reply.text, room < 200 ? room : 200);
 	memcpy(work->texts + work->texts_used, kept.data != NULL ? kept.data : "", kept.len);
@@ -224,6 +244,8 @@ static bool try_lower_rung(struct delivery *d)
 {
 	if (d->smtp.end != SMTP_END_TLS_FAILED || security_demand_needs_tls(&d->host->demand))
 		return false;
+	if (conn_tls(&d->conn) == NULL)
+		return false; /* it was we who could not begin: no reason to send in clear */
 	host_memory_tls_failed(&d->worker->hosts, &d->ip, d->host->port, d->rung, worker_now(d->worker));
 	return true;
 }
@@ -265,9 +287,7 @@ void delivery_ended(struct delivery *d)
 	char why[DELIVERY_WHY_MAX];
 	describe_end(d, why);
 	uint64_t now_ns = worker_now(w);
-	/* Trouble of ours (no descriptor, no such source) says nothing about the host. */
-	bool ours = d->conn.fail.result == RESULT_LIMIT || d->conn.fail.result == RESULT_UNAVAILABLE;
-	if (!d->was_open && !ours && d->smtp.end != SMTP_END_STOPPED)
+	if (!d->was_open && !is_ours(d) && d->smtp.end != SMTP_END_STOPPED)
 		host_memory_down(&w->hosts, &d->ip, d->host->port, now_ns);
 	unsigned learned = smtp_session_learned(&d->smtp);
 	if (learned != 0)

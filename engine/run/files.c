@@ -355,8 +355,7 @@ void *files_run(void *files)
 	files_leave_all(f);
 	loop_timer_stop(&f->loop, &f->look_again);
 	loop_timer_stop(&f->loop, &f->sync_timer);
-	if (f->watching)
-		watch_close(&f->watch);
+	watch_close(&f->watch);
 	while (f->watch.op.in_flight)
 		ring_run_once(f->loop.ring, RING_FOREVER);
 	file_scan_close(&f->scan);
@@ -397,7 +396,7 @@ enum result files_create(struct hub *hub, struct files **out_files, struct fail 
 	f->hub = hub;
 	f->config = hub->config;
 	f->log = run_config_logger(hub->config, "files");
-	f->spool_fd = f->new_fd = f->bad_fd = f->scan.fd = -1;
+	f->spool_fd = f->new_fd = f->bad_fd = f->scan.fd = f->watch.fd = -1;
 	f->credits = HUB_FILES_MAX;
 	f->gone_credits = FILES_GONE_MAX;
 	list_init(&f->gone);

@@ -141,6 +141,13 @@ void host_memory_tls_failed(struct host_memory *memory, const struct ip_address 
 	host->rung_until_ns = now_ns + RUNG_NS;
 }
 
+void host_memory_tls_works(struct host_memory *memory, const struct ip_address *ip, uint16_t port)
+{
+	struct host *host = find(memory, ip, port);
+	if (host != NULL)
+		host->rung_until_ns = 0;
+}
+
 void host_memory_avoid(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
 	unsigned learned, uint64_t now_ns)
 {

@@ -46,6 +46,8 @@ void host_memory_up(struct host_memory *memory, const struct ip_address *ip, uin
 /* TLS failed at a rung: the next one is tried, and remembered for an hour. */
 void host_memory_tls_failed(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
 	enum tls_rung rung, uint64_t now_ns);
+/* It must be tried in full again. */
+void host_memory_tls_works(struct host_memory *memory, const struct ip_address *ip, uint16_t port);
 /* `learned`: set of enum smtp_cap that failed there; remembered for a day. */
 void host_memory_avoid(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
 	unsigned learned, uint64_t now_ns);

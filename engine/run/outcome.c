@@ -38,6 +38,7 @@ void outcome_prepare(struct attempt *attempt)
 
 struct verdicts {
 	bool again, next_host; /* some recipients want this */
+	bool lacks;            /* this host lacks what some need */
 };
 
 static void settle_rcpt(struct attempt_rcpt *rcpt, const struct smtp_rcpt_result *result,
@@ -63,12 +64,23 @@ static void hear_action(struct delivery *d, struct heard *heard, const struct sm
 	heard->suspend |= action->throttle == SMTP_THROTTLE_SUSPEND;
 }
 
+/* "Must issue STARTTLS first", said to a session in clear that we chose after a failed handshake: the host is
+ * well again, and no address is at fault. The next try begins with TLS. */
+static bool wants_tls_back(struct delivery *d, const struct smtp_action *action)
+{
+	if (d->rung != TLS_RUNG_CLEAR || d->smtp.tls_active || action->bounce_class != BOUNCE_CLASS_TLS)
+		return false;
+	host_memory_tls_works(&d->worker->hosts, &d->ip, d->host->port);
+	return true;
+}
+
 static void judge(struct delivery *d, struct attempt *attempt, struct attempt_rcpt *rcpt,
 	const struct smtp_rcpt_result *result, struct verdicts *verdicts)
 {
 	struct attempt_work *work = attempt->work;
 	if (result->verdict == SMTP_VERDICT_OTHER_HOST) {
 		rcpt->lacks = result->cause;
+		verdicts->lacks = true;
 		verdicts->next_host = true;
 		return;
 	}
@@ -82,7 +94,7 @@ static void judge(struct delivery *d, struct attempt *attempt, struct attempt_rc
 	enum attempt_fate fate = ATTEMPT_DEFERRED;
 	if (action.fate == SMTP_FATE_DELIVERED)
 		fate = ATTEMPT_DELIVERED;
-	else if (action.fate == SMTP_FATE_BOUNCE)
+	else if (action.fate == SMTP_FATE_BOUNCE && !wants_tls_back(d, &action))
 		fate = ATTEMPT_BOUNCED;
 	hear_action(d, &work->heard, &action, fate);
 	settle_rcpt(rcpt, result, &action, fate);
@@ -152,10 +164,8 @@ void outcome_of_transaction(struct delivery *d, struct attempt *attempt)
 	if (verdicts.again) {
 		work->fresh_tries++;
 	} else {
-		bool lacks = false;
-		for (uint32_t i = 0; i < attempt->rcpts_count; i++)
-			lacks |= attempt->rcpts[i].fate == ATTEMPT_OPEN && attempt->rcpts[i].lacks != 0;
-		work->hosts_lacking += lacks;
+		work->hosts_lacking += verdicts.lacks;
+		work->fresh_tries = 0;
 		work->hosts_tried++;
 		walk_next_host(attempt);
 	}
@@ -180,6 +190,7 @@ static bool second_pass_as_is(struct worker *w, struct attempt *attempt)
 		return false;
 	work->eightbit_as_is = true;
 	work->hosts_lacking = 0;
+	work->hosts_refused = 0;
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
 		attempt->rcpts[i].lacks = SMTP_CAUSE_NONE;
 	walk_begin(w, attempt);
@@ -214,10 +225,13 @@ static void settle_open(struct worker *w, struct attempt *attempt)
 	struct attempt_work *work = attempt->work;
 	/* RFC 7504: 521 from all hosts is a final answer, where nothing forbids to believe it (POL-14). */
 	bool none_accepts = work->hosts_refused > 0 && work->hosts_refused >= attempt->route->hosts_count;
+	/* Without any trouble of its own: all addresses are known to be down. */
+	bool none_tried = work->hosts_tried == 0;
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
 		struct attempt_rcpt *rcpt = &attempt->rcpts[i];
 		if (rcpt->fate != ATTEMPT_OPEN)
 			continue;
+		work->heard.back_off |= none_tried || work->trouble_backs_off;
 		if (rcpt->lacks != SMTP_CAUSE_NONE) {
 			settle_lacking(attempt, rcpt);
 			continue;
@@ -227,11 +241,12 @@ static void settle_open(struct worker *w, struct attempt *attempt)
 		rcpt->rcpt = index;
 		if (rcpt->fate == ATTEMPT_OPEN)
 			rcpt->fate = none_accepts ? ATTEMPT_BOUNCED : ATTEMPT_DEFERRED;
+		if (rcpt->fate == ATTEMPT_DEFERRED && rcpt->status.class == 5)
+			rcpt->status.class = 4; /* a 5yz that is about us, not about the address */
 		if (rcpt->status.class == 0) { /* no host could be tried at all */
 			rcpt->status = attempt_status_of("4.4.1");
 			rcpt->bounce_class = BOUNCE_CLASS_NETWORK;
 		}
-		work->heard.back_off |= rcpt->code == 0 || rcpt->code / 100 == 4;
 	}
 	(void)w;
 }

@@ -49,20 +49,26 @@ static void give_credits(struct recorder *r)
 	r->site_credits = 0;
 }
 
+/* The journal still takes everything, so nothing is sent twice; the lines that are missing are written by
+ * the next run, out of the journal. This one ends in order (exit status 74). */
+static void lose_events(struct recorder *r, const struct fail *fail)
+{
+	r->events_failed = true;
+	log_write(&r->log, LOG_EVENTS_FAILED, LOG_FIELDS(log_fail("why", fail)));
+	hub_post(r->hub->scheduler, POST_RECORD_FAILED, NULL, 0, 0);
+}
+
 /* The lines follow the journal: what is not durable there is told to nobody. */
-static bool write_lines(struct recorder *r)
+static void write_lines(struct recorder *r)
 {
 	struct fail fail = { 0 };
 	CHECK(!r->lines.overflow);
 	enum result result = RESULT_OK;
-	if (r->events != NULL && r->lines.len > 0)
+	if (r->events != NULL && r->lines.len > 0 && !r->events_failed)
 		result = event_file_write(r->events, buf_text(&r->lines), &fail);
-	if (result != RESULT_OK) {
-		give_up(r, LOG_EVENTS_FAILED, &fail);
-		return false;
-	}
+	if (result != RESULT_OK)
+		lose_events(r, &fail);
 	buf_reset(&r->lines);
-	return true;
 }
 
 /* The segment there is takes what is in flight; nothing new may be begun. */
@@ -80,14 +86,15 @@ static bool commit(struct recorder *r)
 {
 	struct fail fail = { 0 };
 	loop_timer_stop(&r->loop, &r->commit_timer);
-	if (r->failed)
+	if (r->failed) {
+		give_credits(r); /* workers that drain wait for them */
 		return false;
+	}
 	if (journal_commit(r->journal, &fail) != RESULT_OK) {
 		give_up(r, LOG_JOURNAL_FAILED, &fail);
 		return false;
 	}
-	if (!write_lines(r))
-		return false;
+	write_lines(r);
 	hub_count(&r->hub->counters.commits, 1);
 	tell_if_full(r);
 	tell_recorded(r);
@@ -237,7 +244,7 @@ static void record_site(struct recorder *r, struct site_report *report)
 /* Segments go when every file with an outcome in them is unlinked for good and their lines are durable. */
 static void retire(struct recorder *r)
 {
-	if (r->failed || r->recovered_left > 0 || journal_segments_count(r->journal) < 2)
+	if (r->failed || r->events_failed || r->recovered_left > 0 || journal_segments_count(r->journal) < 2)
 		return;
 	uint64_t keep_seq = journal_committed_seq(r->journal) + 1;
 	struct list_node *oldest = list_first(&r->live);
@@ -278,7 +285,7 @@ static void reopen(struct recorder *r)
 	if (r->events == NULL || r->failed)
 		return;
 	if (event_file_reopen(r->events, &fail) != RESULT_OK)
-		give_up(r, LOG_EVENTS_FAILED, &fail);
+		lose_events(r, &fail);
 	else
 		log_write(&r->log, LOG_EVENTS_REOPENED, LOG_NO_FIELDS);
 }
@@ -334,7 +341,7 @@ void *recorder_run(void *recorder)
 	/* The last word after a failure: a disk that has room again takes what is in memory. */
 	struct fail fail = { 0 };
 	if (r->failed && !journal_is_dead(r->journal) && journal_commit(r->journal, &fail) == RESULT_OK)
-		r->failed = !write_lines(r);
+		write_lines(r);
 	loop_timer_stop(&r->loop, &r->commit_timer);
 	loop_deinit(&r->loop);
 	return NULL;

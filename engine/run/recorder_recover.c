@@ -77,6 +77,10 @@ enum result recorder_open_state(struct recorder *r, int new_fd, struct fail *fai
 	enum result result = open_state(r, fail);
 	if (result != RESULT_OK)
 		return result;
+	/* An unlink that a crash kept from being durable must be so before its tombstone goes. */
+	result = file_sync(new_fd, false, fail);
+	if (result != RESULT_OK)
+		return result;
 	struct still_there there = { .recorder = r, .new_fd = new_fd };
 	uint64_t outcomes = r->recovery->outcomes_count;
 	hash_map_for_each(&r->recovery->files, check_file, &there);

@@ -42,6 +42,7 @@ struct recorder {
 	uint32_t *report_credits;        /* owed to each worker, given with the commit */
 	uint32_t site_credits;
 	bool failed;                     /* nothing is recorded any more; the scheduler knows */
+	bool events_failed;              /* no line is written any more; the scheduler knows */
 	bool told_full;                  /* the disk is nearly full; the scheduler knows */
 
 	struct list live;                /* messages with records, oldest first_seq first */

@@ -22,20 +22,6 @@ static void drain_due(struct timer *timer)
 		post_workers(s, POST_WORKER_DRAIN, 1);
 }
 
-static void drain(struct scheduler *s, bool at_once)
-{
-	if (s->phase == PHASE_RUNNING) {
-		s->phase = PHASE_DRAINING;
-		log_write(&s->log, LOG_STOPPING, LOG_NO_FIELDS);
-		uint64_t wait_ns = (uint64_t)s->config->options->drain_ms * MS_NS;
-		if (!at_once)
-			loop_timer_start(&s->loop, &s->drain_timer, wait_ns, drain_due);
-		post_workers(s, POST_WORKER_DRAIN, at_once);
-	} else if (s->phase == PHASE_DRAINING && at_once) {
-		post_workers(s, POST_WORKER_DRAIN, 1);
-	}
-}
-
 static void stop_everybody(struct scheduler *s)
 {
 	s->phase = PHASE_OVER;
@@ -48,6 +34,22 @@ static void stop_everybody(struct scheduler *s)
 	hub_post(s->hub->recorder, POST_STOP, NULL, 0, 0);
 	hub_post(s->hub->main, POST_STOP, NULL, 0, 0);
 	loop_stop(&s->loop);
+}
+
+static void drain(struct scheduler *s, bool at_once)
+{
+	if (s->phase == PHASE_RUNNING) {
+		s->phase = PHASE_DRAINING;
+		log_write(&s->log, LOG_STOPPING, LOG_NO_FIELDS);
+		uint64_t wait_ns = (uint64_t)s->config->options->drain_ms * MS_NS;
+		if (!at_once)
+			loop_timer_start(&s->loop, &s->drain_timer, wait_ns, drain_due);
+		post_workers(s, POST_WORKER_DRAIN, at_once);
+	} else if (s->phase == PHASE_DRAINING && at_once) {
+		post_workers(s, POST_WORKER_DRAIN, 1);
+	} else if (at_once && s->phase != PHASE_OVER) {
+		stop_everybody(s); /* only the books are open: the journal has what it has */
+	}
 }
 
 /* With a journal that cannot be written nothing more becomes durable: what is in flight stays in memory
@@ -155,7 +157,7 @@ static void hear_of_work(struct scheduler *s, const struct mailbox_message *mess
 		lease_returned(s, message->object);
 		break;
 	case POST_SLOTS:
-		lease_slots_returned(s, message->object, message->number);
+		lease_slots_returned(s, message->object, message->number, message->a);
 		break;
 	case POST_BODIES_WANTED:
 		intake_drop_bodies(s);

@@ -285,6 +285,10 @@ static void use_route(struct scheduler *s, struct attempt *attempt)
 	}
 	route_unref(attempt->route);
 	attempt->route = route_ref(route);
+	/* CONFORMANCE 0.4, DNS-14: an answer serves the mail that waited for it, for a second at least,
+	 * even if its time was up when it came. */
+	uint64_t second_ns = scheduler_now(s) + 1000000000;
+	attempt->route_until_ns = route->expires_ns > second_ns ? route->expires_ns : second_ns;
 	lease_queue(s, site, attempt);
 }
 

@@ -45,6 +45,7 @@ static void leave(struct scheduler *s, struct message *message, enum post_kind k
 static void reject(struct scheduler *s, struct message *message)
 {
 	hub_count(&s->hub->counters.files_bad, 1);
+	message->state = MESSAGE_LEAVING; /* whatever happens to its file meanwhile */
 	const struct recovered_file *recovered =
 		recovery_find(s->recovery, message->name, &message->identity);
 	message->recovered = recovered != NULL;

@@ -67,7 +67,7 @@ bool site_is_idle(const struct site *site)
 {
 	const struct scheduler *s = site->scheduler;
 	for (uint32_t i = 0; i < s->hub->workers_count; i++)
-		if (site->leases[i].outstanding > 0)
+		if (site->leases[i].outstanding > 0 || site->leases[i].unanswered > 0)
 			return false;
 	return site->slots == 0 && site->queue.count == 0 && !list_node_is_linked(&site->pump_node);
 }
@@ -166,6 +166,7 @@ static uint32_t least_loaded_worker(const struct scheduler *s)
 static void call_back(struct scheduler *s, struct lease *lease)
 {
 	lease->called_back++;
+	lease->unanswered++;
 	s->slots_called_back++;
 	hub_post(s->hub->workers[lease->worker], POST_CALL_BACK, lease, 0, 0);
 }
@@ -224,8 +225,10 @@ static struct lease *choose_lease(struct scheduler *s, struct site *site, uint32
 			(ahead == NULL || lease->outstanding < ahead->outstanding))
 			ahead = lease;
 	}
+	/* While a site still grows, mail waits for the next session and is not bound to a busy one. */
+	bool grows = site->throttle.is_starting && site->throttle.sessions_now < site->throttle.sessions_max;
 	if (site->slots >= site->throttle.sessions_now)
-		return ahead;
+		return grows ? NULL : ahead;
 	if (s->slots < (uint64_t)s->config->options->sessions) {
 		*out_slots = 1;
 		return &site->leases[least_loaded_worker(s)];
@@ -244,10 +247,15 @@ static void grant(struct scheduler *s, struct lease *lease, uint32_t slots)
 	hold(s, lease);
 }
 
-void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t count)
+void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t count, uint64_t answers)
 {
 	CHECK_OBJ(lease, LEASE_MAGIC);
 	CHECK(lease->slots >= count);
+	CHECK(lease->unanswered >= answers);
+	lease->unanswered -= (uint32_t)answers;
+	dirty(s, lease->site);
+	if (count == 0)
+		return;
 	lease->slots -= count;
 	lease->site->slots -= count;
 	s->slots -= count;
@@ -257,7 +265,6 @@ void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t cou
 	s->slots_called_back -= asked;
 	if (lease->slots == 0)
 		list_remove(&lease->holder_node);
-	dirty(s, lease->site);
 	/* Whoever waited longest looks first. */
 	struct list_node *node = list_pop_front(&s->hungry_sites);
 	if (node != NULL)
@@ -268,7 +275,7 @@ void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t cou
 
 static bool route_ran_out(const struct scheduler *s, const struct attempt *attempt)
 {
-	return scheduler_now(s) >= attempt->route->expires_ns;
+	return scheduler_now(s) >= attempt->route_until_ns;
 }
 
 static void lease_out(struct scheduler *s, struct lease *lease, struct attempt *attempt, uint32_t slots)
@@ -413,6 +420,9 @@ void leases_turn_end(struct scheduler *s)
 		provider_collect(s, site->provider);
 	}
 	feed_hungry(s);
+	/* A site that became dirty while others were pumped has its turn at once. */
+	if (!list_is_empty(&s->dirty_sites) && mailbox_credits_left(&s->unrecorded) > 0)
+		mailbox_wake(s->hub->scheduler);
 }
 
 static void look_for_work(struct hash_node *node, void *context)

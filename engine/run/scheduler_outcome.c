@@ -149,6 +149,8 @@ static void count_final(struct scheduler *s, struct message *message, enum attem
 		hub_count(&counters->expired, 1);
 		break;
 	case ATTEMPT_WITHDRAWN:
+		/* What stands there now was not sent by us, and is not ours to unlink. */
+		message->withdrawn = true;
 		hub_count(&counters->withdrawn, 1);
 		break;
 	case ATTEMPT_OPEN:

@@ -44,7 +44,8 @@ void site_destroy(struct scheduler *s, struct site *site);
 void lease_queue(struct scheduler *s, struct site *site, struct attempt *attempt);
 /* Takes a QUEUED attempt out. */
 void lease_unqueue(struct scheduler *s, struct attempt *attempt);
-void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t count);
+/* `answers`: so many call-backs were seen. */
+void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t count, uint64_t answers);
 void lease_session_up(struct scheduler *s, struct lease *lease);
 void lease_heard(struct scheduler *s, struct lease *lease, uint64_t packed_heard);
 void leases_turn_end(struct scheduler *s);

@@ -35,6 +35,7 @@ struct lease {
 	uint32_t slots;                /* granted and not returned */
 	uint32_t outstanding;          /* attempts leased and not heard of */
 	uint32_t called_back;          /* slots asked back and not returned */
+	uint32_t unanswered;           /* call-backs that the worker has not seen yet */
 	uint64_t granted_ns;           /* when the last slot was granted */
 	struct list_node holder_node;  /* of all leases with slots, the oldest grant first */
 
@@ -47,6 +48,7 @@ struct lease {
 	uint32_t quitting_sessions;    /* of these, saying goodbye */
 	uint32_t worker_slots;         /* how many sessions it may have */
 	uint32_t worker_called_back;   /* of these, to be returned as sessions get free */
+	uint32_t answers_owed;         /* call-backs to be answered with the next POST_SLOTS */
 	uint32_t fallback_sessions;    /* at hosts of a worse preference (CONFORMANCE 0.4: at most 2) */
 	struct list_node pump_node;    /* has something to do at the end of this turn */
 };

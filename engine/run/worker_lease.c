@@ -21,10 +21,7 @@ static void put(struct worker *w, struct attempt *attempt, bool first)
 {
 	struct lease *lease = attempt->lease;
 	CHECK_OBJ(lease, LEASE_MAGIC);
-	if (w->draining || lease->worker_slots == 0) {
-		lease_return(w, attempt);
-		return;
-	}
+	/* Without a slot, or while draining, it is given back at the end of the turn. */
 	if (first)
 		list_push_front(&lease->fifo, &attempt->node);
 	else
@@ -61,26 +58,34 @@ void lease_return(struct worker *w, struct attempt *attempt)
 	hub_post(w->hub->scheduler, POST_RETURNED, attempt, 0, 0);
 }
 
+/* The scheduler may let go of the lease when the last of them has come back: it is not looked at after. */
 static void return_all(struct worker *w, struct lease *lease)
 {
-	while (!list_is_empty(&lease->fifo)) {
-		struct attempt *attempt = CONTAINER_OF(list_first(&lease->fifo), struct attempt, node);
-		take_out(lease, attempt);
-		lease_return(w, attempt);
-	}
+	struct list all;
+	list_init(&all);
+	list_splice_back(&all, &lease->fifo);
+	lease->fifo_count = 0;
+	struct list_node *node;
+	while ((node = list_pop_front(&all)) != NULL)
+		lease_return(w, CONTAINER_OF(node, struct attempt, node));
 }
 
 /* ---- slots ---- */
 
 static void give_slots(struct worker *w, struct lease *lease, uint32_t count)
 {
-	if (count == 0)
-		return;
+	uint32_t answers = lease->answers_owed;
+	lease->answers_owed = 0;
 	lease->worker_slots -= count;
 	lease->worker_called_back -= lease->worker_called_back < count ? lease->worker_called_back : count;
-	hub_post(w->hub->scheduler, POST_SLOTS, lease, count, 0);
-	if (lease->worker_slots == 0)
+	/* What waits here is outstanding, or slots are: until the last message the lease stays. */
+	if (count > 0 || answers > 0) {
+		if (lease->worker_slots == 0)
+			return_all(w, lease);
+		hub_post(w->hub->scheduler, POST_SLOTS, lease, count, answers);
+	} else if (lease->worker_slots == 0) {
 		return_all(w, lease);
+	}
 }
 
 void lease_call_back(struct worker *w, struct lease *lease)
@@ -88,6 +93,9 @@ void lease_call_back(struct worker *w, struct lease *lease)
 	CHECK_OBJ(lease, LEASE_MAGIC);
 	if (lease->worker_called_back < lease->worker_slots)
 		lease->worker_called_back++;
+	/* Answered at the end of the turn, when nothing here looks at the lease any more: only then may the
+	 * scheduler let go of its site. */
+	lease->answers_owed++;
 	lease_touch(w, lease);
 }
 

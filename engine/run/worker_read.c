@@ -167,6 +167,7 @@ static void read_done(struct file_read *read, enum result r)
 	struct worker *w = reading->worker;
 	struct message *message = reading->message;
 	if (reading->attempt != NULL) {
+		w->body_reads--;
 		body_read(w, reading, r);
 	} else {
 		message->read_result = result_of_first(w, reading, r);
@@ -197,6 +198,11 @@ void read_message(struct worker *w, struct message *message)
 
 void read_body(struct worker *w, struct attempt *attempt)
 {
+	if (w->body_reads >= LEASE_AHEAD * (uint32_t)w->config->options->sessions) {
+		wait_for_room(w, attempt); /* the disk stands still: not more than there is memory for */
+		return;
+	}
+	w->body_reads++;
 	attempt->lease->bodies_awaited++;
 	start(w, attempt->message, attempt);
 }

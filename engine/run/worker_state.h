@@ -60,6 +60,7 @@ struct worker {
 	/* reading */
 	int new_fd;
 	struct slab reads;
+	uint32_t body_reads;             /* of them, bodies of attempts */
 	struct arena scratch;            /* of the parser */
 	struct siphash_key hash_key;
 	int64_t date_unix_s;             /* of `date` */

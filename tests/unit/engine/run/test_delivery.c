@@ -184,7 +184,7 @@ struct refusal {
 
 /* Where the first host says this, the second one is asked or not; what follows if none is left. */
 static const struct refusal refusals[] = {
-	{ { .banner = "554 5.7.1 no" }, ATTEMPT_DEFERRED, "5.0.0", true, true, SUSPEND },
+	{ { .banner = "554 5.7.1 no" }, ATTEMPT_DEFERRED, "4.0.0", true, true, SUSPEND },
 	{ { .banner = "421 busy" }, ATTEMPT_DEFERRED, "4.0.0", true, false, BACK_OFF },
 	{ { .banner = "450 4.3.2 later" }, ATTEMPT_DEFERRED, "4.0.0", true, false, BACK_OFF },
 	{ { .mail = "421 4.3.2 closing" }, ATTEMPT_DEFERRED, "4.3.2", false, false, SLOW_DOWN },

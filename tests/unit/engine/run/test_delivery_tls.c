@@ -192,7 +192,7 @@ static void demanded_tls_is_never_given_up(void **state) /* POL-12, STLS-11, STL
 		{ { .tls = PEER_TLS_GOOD, .starttls = "454 4.7.0 not now" },
 			TLS_RESULT_STARTTLS_NOT_SUPPORTED, "4.7.0" },
 		{ { .tls = PEER_TLS_GOOD, .starttls = "502 what" },
-			TLS_RESULT_STARTTLS_NOT_SUPPORTED, "5.0.0" },
+			TLS_RESULT_STARTTLS_NOT_SUPPORTED, "4.0.0" },
 		{ { .tls = PEER_TLS_GARBAGE }, TLS_RESULT_VALIDATION_FAILURE, "4.7.5" },
 		{ { .tls = PEER_TLS_CLOSE }, TLS_RESULT_VALIDATION_FAILURE, "4.7.5" },
 		{ { .tls = PEER_TLS_1_0 }, TLS_RESULT_VALIDATION_FAILURE, "4.7.5" },

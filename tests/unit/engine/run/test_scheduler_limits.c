@@ -28,13 +28,13 @@ static void a_site_begins_with_few_sessions_and_gets_more_as_they_come_up(void *
 	s.sessions_stay_down = true;
 	fill("1@a.example", 60);
 	assert_int_equal(s.slots, 2);
-	assert_int_equal(s.leased_count, 2 * LEASE_AHEAD);
+	assert_int_equal(s.leased_count, 2); /* nothing is bound ahead while it grows */
 	for (uint32_t slots = 3; slots <= 6; slots++) {
 		hub_post(
 			s.base.hub.scheduler, POST_SESSION_UP, sched_leased(&s, NULL)->lease, 0, 0);
 		sched_settle(&s);
 		assert_int_equal(s.slots, slots);
-		assert_int_equal(s.leased_count, slots * LEASE_AHEAD);
+		assert_int_equal(s.leased_count, slots < 6 ? slots : slots * LEASE_AHEAD);
 	}
 	hub_post(s.base.hub.scheduler, POST_SESSION_UP, sched_leased(&s, NULL)->lease, 0, 0);
 	sched_answer_all(&s, ATTEMPT_DELIVERED);
