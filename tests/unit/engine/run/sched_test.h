@@ -47,6 +47,7 @@ struct fake_lease {
 	struct lease *lease;
 	char provider[PROVIDER_KEY_MAX];
 	uint32_t slots, outstanding, called_back;
+	uint32_t answers_owed;  /* call-backs that no POST_SLOTS has told of */
 	uint64_t slots_granted; /* ever */
 };
 

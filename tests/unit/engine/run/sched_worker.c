@@ -19,7 +19,8 @@ static void give_slot(struct sched *s, struct fake_lease *fake)
 	fake->slots--;
 	s->slots--;
 	fake->called_back -= fake->called_back > 0;
-	hub_post(s->base.hub.scheduler, POST_SLOTS, fake->lease, 1, 0);
+	hub_post(s->base.hub.scheduler, POST_SLOTS, fake->lease, 1, fake->answers_owed);
+	fake->answers_owed = 0;
 	if (fake->slots > 0)
 		return;
 	LIST_FOR_EACH_SAFE(node, &s->leased)
@@ -39,6 +40,26 @@ static void answer_call_back(struct sched *s, struct fake_lease *fake)
 		return;
 	while (fake->called_back > 0 && fake->slots > fake->outstanding)
 		give_slot(s, fake);
+}
+
+/* Answered at once, with a slot or without; a lease that gave back all it had is not known any more. */
+static void take_call_back(struct sched *s, struct lease *lease)
+{
+	s->call_backs++;
+	for (size_t i = 0; i < s->leases_count; i++) {
+		struct fake_lease *fake = &s->leases[i];
+		if (fake->lease != lease)
+			continue;
+		fake->called_back++;
+		fake->answers_owed++;
+		answer_call_back(s, fake);
+		if (fake->lease == lease && fake->answers_owed > 0)
+			hub_post(s->base.hub.scheduler, POST_SLOTS, lease, 0, fake->answers_owed);
+		if (fake->lease == lease)
+			fake->answers_owed = 0;
+		return;
+	}
+	hub_post(s->base.hub.scheduler, POST_SLOTS, lease, 0, 1);
 }
 
 static uint32_t slots_of_site(struct sched *s, const struct site *site)
@@ -123,7 +144,6 @@ static void drain_worker(struct sched *s, uint32_t worker)
 
 void sched_hear_as_worker(struct sched *s, uint32_t worker, const struct mailbox_message *message)
 {
-	struct fake_lease *fake;
 	switch (message->kind) {
 	case POST_READ:
 		if (!s->hold_reads) {
@@ -135,17 +155,7 @@ void sched_hear_as_worker(struct sched *s, uint32_t worker, const struct mailbox
 		s->unread[s->unread_count++] = message->object;
 		break;
 	case POST_WORK: take_work(s, worker, message->object, message->number); break;
-	case POST_CALL_BACK:
-		s->call_backs++;
-		for (size_t i = 0; i < s->leases_count; i++) {
-			fake = &s->leases[i];
-			if (fake->lease != message->object)
-				continue;
-			fake->called_back++;
-			answer_call_back(s, fake);
-			break;
-		}
-		break;
+	case POST_CALL_BACK: take_call_back(s, message->object); break;
 	case POST_WORKER_DRAIN:
 		s->drains++;
 		s->drains_at_once += message->number != 0;

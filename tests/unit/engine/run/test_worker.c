@@ -213,6 +213,7 @@ static void a_call_back_ends_an_idle_session(void **state)
 	assert_int_equal(w.slots, 1); /* kept for more mail */
 	hub_post(w.base.hub.workers[0], POST_CALL_BACK, w.lease, 0, 0);
 	WORK_WAIT(&w, w.slots == 0);
+	assert_int_equal(w.call_backs_answered, 1);
 	assert_int_equal(peers[0].quits, 1); /* in good order */
 	tear_down();
 }
@@ -236,6 +237,16 @@ static void a_call_back_ends_a_busy_session_after_what_it_does(void **state)
 	assert_int_equal(second->rcpts[0].fate, ATTEMPT_OPEN);
 	work_done(&w, first);
 	work_done(&w, second);
+	tear_down();
+}
+
+static void a_call_back_that_comes_when_nothing_is_left_is_answered(void **state)
+{
+	(void)state; /* the scheduler keeps the site until then */
+	set_up(NULL);
+	hub_post(w.base.hub.workers[0], POST_CALL_BACK, w.lease, 0, 0);
+	WORK_WAIT(&w, w.call_backs_answered == 1);
+	assert_int_equal(w.slots, 0);
 	tear_down();
 }
 
@@ -400,6 +411,7 @@ int main(void)
 		cmocka_unit_test(a_body_that_finds_no_room_waits_until_there_is_some),
 		cmocka_unit_test(a_call_back_ends_an_idle_session),
 		cmocka_unit_test(a_call_back_ends_a_busy_session_after_what_it_does),
+		cmocka_unit_test(a_call_back_that_comes_when_nothing_is_left_is_answered),
 		cmocka_unit_test(mail_that_comes_without_a_slot_goes_back),
 		cmocka_unit_test(as_many_sessions_are_open_as_there_are_slots_and_mail),
 		cmocka_unit_test(a_worse_host_has_two_sessions_at_most_while_the_best_one_fails),

@@ -70,6 +70,7 @@ static void hear_as_scheduler(struct work *w, const struct mailbox_message *mess
 		assert_ptr_equal(message->object, w->lease);
 		assert_true(message->number <= w->slots);
 		w->slots -= message->number;
+		w->call_backs_answered += (uint32_t)message->a;
 		break;
 	case POST_SESSION_UP: w->sessions_up++; break;
 	case POST_BODIES_WANTED: w->bodies_wanted++; break;

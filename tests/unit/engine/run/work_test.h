@@ -38,6 +38,7 @@ struct work {
 	struct lease *lease;
 
 	uint32_t slots; /* that the worker has */
+	uint32_t call_backs_answered;
 	uint32_t slots_given, sessions_up, bodies_wanted, drained;
 	struct list outcomes, returned;
 	uint32_t outcomes_count, returned_count;
