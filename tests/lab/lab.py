@@ -7,6 +7,7 @@ is stopped. Nothing here waits by sleeping: a service is ready when it answers.
 
 import itertools
 import os
+import resource
 import select
 import signal
 import socket
@@ -119,6 +120,9 @@ class Lab:
             sys.exit("lab: run this through tests/lab/enter")
         if not os.path.exists(os.path.join(SERVERS, ".unpacked")):
             sys.exit("lab: the servers are missing: run tests/lib/setup lab test server")
+        # A thousand sessions end in this process: the usual soft limit of 1,024 is too low.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self.directory = os.environ["LAB_DIR"]
         self.single_user = os.environ["LAB_USERNS"] == "1" and not _maps_user("postfix")
         self.processes = []

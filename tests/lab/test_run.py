@@ -5,6 +5,7 @@ import collections
 import datetime
 import json
 import os
+import resource
 import signal
 import subprocess
 
@@ -150,8 +151,6 @@ def _as_nobody(t, sender, prepare):
 
 @case("")
 def too_little_locked_memory_is_told_in_one_line_or_does_no_harm(t):
-    import resource
-
     domain, receiver = t.domain_with_receiver()
     sender = t.sender()
     sender.put(f"you@{domain}")
@@ -392,6 +391,8 @@ def a_thousand_sessions_are_open_at_once(t):
                     event.set()
                 await asyncio.wait_for(event.wait(), 200)
 
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4096:
+        raise Skipped("needs 4,096 open files: ulimit -Hn is lower")
     receiver = t.receiver([t.lab.address() for _ in range(100)], dialogue=Holds, backlog=4096)
     domains = [t.domain(address) for address in receiver.addresses]
     sender = t.sender("--sessions=1000", "--site-sessions=10", "--tls-timeout=90s",
