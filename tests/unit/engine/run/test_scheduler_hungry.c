@@ -56,10 +56,10 @@ static void every_one_of_many_sites_has_its_turn(void **state)
 	char rcpts[8][32];
 	for (int i = 0; i < 8; i++) {
 		snprintf(rcpts[i], sizeof rcpts[i], "1@d%d.example", i);
-		fill(rcpts[i], 400);
+		fill(rcpts[i], 2000);
 	}
 	bool seen[8] = { false };
-	uint64_t end_ns = clock_now_ns() + 9000 * TEST_MS_NS;
+	uint64_t end_ns = clock_now_ns() + 25000 * TEST_MS_NS;
 	for (int count = 0; count < 8 && clock_now_ns() < end_ns;) {
 		struct attempt *attempt = sched_leased(&s, NULL);
 		int site = attempt->route->domain[1] - '0';
