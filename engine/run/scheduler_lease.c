@@ -36,54 +36,6 @@ void leases_deinit(struct scheduler *s)
 	}
 }
 
-/* ---- sites ---- */
-
-struct site *site_create(struct scheduler *s, struct provider *provider, const struct source *source)
-{
-	struct site *site = calloc(1, sizeof *site + s->hub->workers_count * sizeof site->leases[0]);
-	if (site == NULL)
-		return NULL;
-	site->magic = SITE_MAGIC;
-	site->provider = provider;
-	site->source = source;
-	site->scheduler = s;
-	throttle_init(&site->throttle, (uint32_t)s->config->options->site_sessions,
-		run_config_first_wait_ns(s->config));
-	fair_queue_init(&site->queue);
-	for (uint32_t i = 0; i < s->hub->workers_count; i++) {
-		struct lease *lease = &site->leases[i];
-		lease->magic = LEASE_MAGIC;
-		lease->site = site;
-		lease->worker = i;
-		list_init(&lease->fifo);
-		list_init(&lease->sessions);
-		list_init(&lease->idle);
-	}
-	return site;
-}
-
-/* An attempt may be on its way back after the last slot has come. */
-bool site_is_idle(const struct site *site)
-{
-	const struct scheduler *s = site->scheduler;
-	for (uint32_t i = 0; i < s->hub->workers_count; i++)
-		if (site->leases[i].outstanding > 0 || site->leases[i].unanswered > 0)
-			return false;
-	return site->slots == 0 && site->queue.count == 0 && !list_node_is_linked(&site->pump_node);
-}
-
-void site_destroy(struct scheduler *s, struct site *site)
-{
-	CHECK(site_is_idle(site));
-	for (uint32_t i = 0; i < s->hub->workers_count; i++)
-		CHECK(site->leases[i].outstanding == 0);
-	if (list_node_is_linked(&site->hungry_node))
-		list_remove(&site->hungry_node);
-	loop_timer_stop(&s->loop, &site->wake);
-	site->magic = 0;
-	free(site);
-}
-
 /* ---- the queue of a site ---- */
 
 static struct fair_flow *take_flow(struct scheduler *s)
@@ -229,11 +181,17 @@ static struct lease *choose_lease(struct scheduler *s, struct site *site, uint32
 	bool grows = site->throttle.is_starting && site->throttle.sessions_now < site->throttle.sessions_max;
 	if (site->slots >= site->throttle.sessions_now)
 		return grows ? NULL : ahead;
-	if (s->slots < (uint64_t)s->config->options->sessions) {
+	/* While others wait for their first one, nobody takes one before them. */
+	bool gives_way = !list_is_empty(&s->hungry_sites) && !list_node_is_linked(&site->hungry_node);
+	if (s->slots < (uint64_t)s->config->options->sessions && !gives_way) {
+		if (list_node_is_linked(&site->hungry_node))
+			list_remove(&site->hungry_node);
 		*out_slots = 1;
 		return &site->leases[least_loaded_worker(s)];
 	}
-	if (ahead == NULL && !list_node_is_linked(&site->hungry_node))
+	/* Only who has none is fed: to ask a session back from one that works gains a site nothing that it
+	 * would get back itself. */
+	if (site->slots == 0 && !list_node_is_linked(&site->hungry_node))
 		list_push_back(&s->hungry_sites, &site->hungry_node);
 	return ahead;
 }
@@ -265,10 +223,6 @@ void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t cou
 	s->slots_called_back -= asked;
 	if (lease->slots == 0)
 		list_remove(&lease->holder_node);
-	/* Whoever waited longest looks first. */
-	struct list_node *node = list_pop_front(&s->hungry_sites);
-	if (node != NULL)
-		dirty(s, CONTAINER_OF(node, struct site, hungry_node));
 }
 
 /* ---- pumping ---- */
@@ -406,10 +360,28 @@ static void site_woke(struct timer *timer)
 	dirty(site->scheduler, site);
 }
 
+/* Slots that are free are for those who wait for their first one, the longest first. */
+static void offer_free_slots(struct scheduler *s)
+{
+	uint64_t free_count = (uint64_t)s->config->options->sessions - s->slots;
+	LIST_FOR_EACH_SAFE (node, &s->hungry_sites) {
+		struct site *site = CONTAINER_OF(node, struct site, hungry_node);
+		bool wants = site->queue.count > 0 &&
+			throttle_state_at(&site->throttle, scheduler_now(s)) == THROTTLE_OPEN;
+		if (!wants)
+			list_remove(node);
+		else if (free_count-- > 0)
+			dirty(s, site);
+		else
+			break;
+	}
+}
+
 void leases_turn_end(struct scheduler *s)
 {
 	if (s->phase != PHASE_RUNNING)
 		return;
+	offer_free_slots(s);
 	struct list now;
 	list_init(&now);
 	list_splice_back(&now, &s->dirty_sites);

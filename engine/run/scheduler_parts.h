@@ -37,9 +37,6 @@ const struct job *domain_job(struct scheduler *s, struct text name);
 /* ---- scheduler_lease.c ---- */
 void leases_init(struct scheduler *s);
 void leases_deinit(struct scheduler *s);
-struct site *site_create(struct scheduler *s, struct provider *provider, const struct source *source);
-bool site_is_idle(const struct site *site);
-void site_destroy(struct scheduler *s, struct site *site);
 /* The attempt has a fresh route: it waits for its turn. */
 void lease_queue(struct scheduler *s, struct site *site, struct attempt *attempt);
 /* Takes a QUEUED attempt out. */
@@ -53,6 +50,11 @@ void leases_turn_end(struct scheduler *s);
 bool leases_have_work_now(struct scheduler *s);
 /* The worker had no session for it: back to the queue, as if it had not been leased. */
 void lease_returned(struct scheduler *s, struct attempt *attempt);
+
+/* ---- scheduler_site.c ---- */
+struct site *site_create(struct scheduler *s, struct provider *provider, const struct source *source);
+bool site_is_idle(const struct site *site);
+void site_destroy(struct scheduler *s, struct site *site);
 
 /* ---- scheduler_outcome.c ---- */
 void outcomes_init(struct scheduler *s);

@@ -3,6 +3,7 @@
  *   scheduler_intake.c   files: found, read, split into attempts; rejected, withdrawn, gone
  *   scheduler_domain.c   domains and their routes, providers and sites
  *   scheduler_lease.c    what is leased to which worker: slots, fairness, call-backs
+ *   scheduler_site.c     the life of a site
  *   scheduler_outcome.c  fates: recorded, deferred until when, expired; a message's end */
 #ifndef ENGINE_RUN_SCHEDULER_STATE_H
 #define ENGINE_RUN_SCHEDULER_STATE_H
