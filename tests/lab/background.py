@@ -16,5 +16,13 @@ class Background:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout)
 
     def stop(self):
+        """Ends what still runs (answers that are late on purpose, receivers that wait)."""
+        async def end():
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        self.call(end())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)

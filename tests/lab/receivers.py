@@ -310,7 +310,7 @@ class Aiosmtpd:
 
 
 class Sink:
-    """longship-sink, our own receiver on the engine's ring: offers CHUNKING, and checks its client."""
+    """longship-sink, our own receiver on the engine's ring: offers CHUNKING, checks its client."""
 
     name = "longship-sink"
     needs_users = False

@@ -43,8 +43,8 @@ def a_zone_whose_server_has_no_data_defers(t):
 
 
 @case("DNS-02 DNS-23 DNS-03")
-def bogus_and_expired_signatures_and_wrong_ds_defer_without_a_connection(t):
-    broken = ("bogus.lab", "expired.lab", "badds.lab")
+def bogus_expired_and_future_signatures_and_wrong_ds_defer_without_a_connection(t):
+    broken = ("bogus.lab", "expired.lab", "future.lab", "badds.lab")
     hosts = [t.receiver(zones.MX_ADDRESS[name]) for name in broken]
     sender = t.sender(*IMPATIENT)
     for name in broken:
@@ -56,9 +56,10 @@ def bogus_and_expired_signatures_and_wrong_ds_defer_without_a_connection(t):
         equal(len(host.connections), 0, name)
 
 
-@case("DNS-02 DNS-04 DNS-05 DNS-20 DNS-30")
+@case("DNS-02 DNS-04 DNS-05 DNS-20 DNS-22 DNS-30")
 def signed_unsigned_island_and_opt_out_zones_are_all_delivered(t):
-    names = ("signed.lab", "nsec3.lab", "unsigned.lab", "island.lab", "child.nsec3.lab")
+    names = ("signed.lab", "nsec3.lab", "unsigned.lab", "island.lab", "child.nsec3.lab",
+             "algorithm.lab")
     hosts = [t.receiver(zones.MX_ADDRESS[name]) for name in names]
     sender = t.sender()
     for name in names:
@@ -66,6 +67,20 @@ def signed_unsigned_island_and_opt_out_zones_are_all_delivered(t):
     sender.run()
     for name, host in zip(names, hosts):
         delivered_to(sender, f"you@{name}", host)
+
+
+@case("DNS-09")
+def signed_wildcards_aliases_and_renamed_trees_are_delivered(t):
+    domains = ("any.wild.nsec3.lab", "alias.nsec3.lab", "alias.dname.signed.lab")
+    # On another port, since port 25 of these hosts belongs to the test above.
+    host = t.receiver(zones.MX_ADDRESS["nsec3.lab"], port=2525)
+    other = t.receiver(zones.MX_ADDRESS["signed.lab"], port=2525)
+    sender = t.sender("--port=2525")
+    for domain in domains:
+        sender.put(f"you@{domain}")
+    sender.run()
+    for domain in domains:
+        delivered_to(sender, f"you@{domain}", other if "signed" in domain else host)
 
 
 @case("DNS-01")

@@ -13,6 +13,8 @@ both longship's own recursion and `--resolver 127.0.0.53@53` work.
     island.lab.     signed, but without DS at the parent
     bogus.lab.      signed, then its MX and address records changed (CONFORMANCE 0.3: corrupted)
     expired.lab.    signed sixty days ago for fourteen days
+    future.lab.     signed for fourteen days that begin in thirty
+    algorithm.lab.  signed with an algorithm that nobody knows
     badds.lab.      the parent's DS is of a key that the zone does not have
     servfail.lab.   delegated and configured, but without data: SERVFAIL
     play.lab.       not signed; not here: names.py answers it, as the tests wish
@@ -33,6 +35,9 @@ ROOT_SERVERS = (
 NS_ADDRESS = "192.0.2.53"
 KNOT_ADDRESS = "127.0.0.53"
 DAY = 86400
+# When broken zones are signed, in days from now.
+SIGNED_AT_DAYS = {"expired": -60, "future": 30}
+ALGORITHM, UNKNOWN_ALGORITHM = 13, 200
 
 # Where the mail of each fixed zone is received; the receiver is the test's business.
 MX_ADDRESS = {
@@ -44,6 +49,8 @@ MX_ADDRESS = {
     "badds.lab": "127.10.0.6",
     "island.lab": "127.10.0.7",
     "child.nsec3.lab": "127.10.0.8",
+    "future.lab": "127.10.0.10",
+    "algorithm.lab": "127.10.0.11",
 }
 
 
@@ -52,7 +59,8 @@ class Zone:
 
     def __init__(self, name, lines=(), signed=None, damage=None, ds_at_parent=True):
         assert signed in (None, "nsec", "nsec3")
-        assert damage in (None, "bogus", "expired", "badds", "servfail")
+        assert damage in (
+            None, "bogus", "expired", "future", "algorithm", "badds", "servfail")
         self.name = name
         self.lines = list(lines)
         self.signed = signed
@@ -75,7 +83,13 @@ class Zone:
 
 def mail_domain(address):
     """The records of a zone that is a mail domain of one receiver."""
-    return ["@ MX 10 mx", f"mx A {address}", "alias CNAME @", "outside CNAME mx.unsigned.lab."]
+    return [
+        "@ MX 10 mx",
+        f"mx A {address}",
+        "alias CNAME @",
+        "outside CNAME mx.unsigned.lab.",
+        "*.wild MX 10 mx",
+    ]
 
 
 def bulk_lines(domains, addresses):
@@ -110,7 +124,11 @@ def bulk_domain(number):
 def standard_zones(bulk_domains=0, bulk_addresses=()):
     """The zones of the docstring above, children before their parents."""
     zones = [
-        Zone("signed.lab", mail_domain(MX_ADDRESS["signed.lab"]), signed="nsec"),
+        Zone(
+            "signed.lab",
+            mail_domain(MX_ADDRESS["signed.lab"]) + ["dname DNAME signed.lab."],
+            signed="nsec",
+        ),
         Zone(
             "nsec3.lab",
             mail_domain(MX_ADDRESS["nsec3.lab"]) + ["child NS ns.lab."],
@@ -121,6 +139,8 @@ def standard_zones(bulk_domains=0, bulk_addresses=()):
         Zone("island.lab", mail_domain(MX_ADDRESS["island.lab"]), "nsec", ds_at_parent=False),
         Zone("bogus.lab", mail_domain(MX_ADDRESS["bogus.lab"]), "nsec", "bogus"),
         Zone("expired.lab", mail_domain(MX_ADDRESS["expired.lab"]), "nsec", "expired"),
+        Zone("future.lab", mail_domain(MX_ADDRESS["future.lab"]), "nsec", "future"),
+        Zone("algorithm.lab", mail_domain(MX_ADDRESS["algorithm.lab"]), "nsec", "algorithm"),
         Zone("badds.lab", mail_domain(MX_ADDRESS["badds.lab"]), "nsec", "badds"),
         Zone("servfail.lab", damage="servfail"),
     ]
@@ -188,8 +208,8 @@ class ZoneBuilder:
         with open(config, "w") as file:
             file.write(_signing_config(work, zone))
         command = [self.kzonesign, "-c", config, "-o", os.path.join(work, "signed")]
-        if zone.damage == "expired":
-            command += ["-t", str(int(time.time()) - 60 * DAY)]
+        if zone.damage in SIGNED_AT_DAYS:
+            command += ["-t", str(int(time.time()) + SIGNED_AT_DAYS[zone.damage] * DAY)]
         self._run(command + [zone.origin()])
         keys = self._run([self.keymgr, "-c", config, zone.origin(), "ds"])
         # SHA-256 digests only: type 2.
@@ -208,6 +228,14 @@ class ZoneBuilder:
             text, changes = re.subn(r"\tMX\t10 ", "\tMX\t11 ", text)
             text, more = re.subn(r"\tA\t127\.10\.", "\tA\t127.11.", text)
             assert changes and more, "nothing to corrupt"
+        if zone.damage == "algorithm":
+            # RFC 4035 5.2: a zone whose every DS has an unknown algorithm is an unsigned one.
+            text = re.sub(rf"(\tDNSKEY\t257 3 ){ALGORITHM} ", rf"\g<1>{UNKNOWN_ALGORITHM} ", text)
+            text = re.sub(rf"(\tRRSIG\t\w+ ){ALGORITHM} ", rf"\g<1>{UNKNOWN_ALGORITHM} ", text)
+            zone.ds = [
+                re.sub(rf" DS (\d+) {ALGORITHM} ", rf" DS \1 {UNKNOWN_ALGORITHM} ", line)
+                for line in zone.ds
+            ]
         with open(self._file(zone), "w") as file:
             file.write(text)
 
