@@ -62,3 +62,10 @@ uint64_t random_below(struct random_state *random, uint64_t bound)
 	while (number < first_fair);
 	return number % bound;
 }
+
+struct siphash_key random_siphash_key(void)
+{
+	uint8_t secret[16];
+	random_secret(secret, sizeof secret);
+	return siphash_key_of(secret);
+}

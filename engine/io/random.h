@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include "engine/base/siphash.h"
 
 struct random_state {
 	uint64_t s[4];
@@ -21,5 +22,7 @@ uint64_t random_below(struct random_state *random, uint64_t bound);
 
 /* Bytes from the kernel that nobody can predict, for the keys of hash tables; cannot fail. */
 void random_secret(void *out, size_t len);
+/* A new key for a hash table. */
+struct siphash_key random_siphash_key(void);
 
 #endif

@@ -1,10 +1,10 @@
 #include "engine/plan/retry.h"
 #include "engine/base/check.h"
+#include "engine/base/nanoseconds.h"
 
 #define MINUTE_MS (60ull * 1000)
 #define HOUR_MS   (60 * MINUTE_MS)
 #define DAY_MS    (24 * HOUR_MS)
-#define MS_NS     1000000ull
 /* The last attempt begins so long before the end at most: enough for one slow session. */
 #define LAST_TRY_MAX_NS (5 * MINUTE_MS * MS_NS)
 

@@ -1,8 +1,8 @@
 #include "engine/plan/throttle.h"
 #include <string.h>
 #include "engine/base/check.h"
+#include "engine/base/nanoseconds.h"
 
-#define SECOND_NS 1000000000ull
 /* A 421 often means "too many at once": the next try needs only a moment and fewer sessions. */
 #define PAUSE_NS (5 * SECOND_NS)
 #define BACK_OFF_FIRST_NS (15 * SECOND_NS)

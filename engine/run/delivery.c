@@ -1,8 +1,7 @@
 #include "engine/run/delivery.h"
 #include "engine/base/check.h"
+#include "engine/base/nanoseconds.h"
 #include "tls/tls_conn.h"
-
-#define MS_NS 1000000ull
 
 static void step(struct delivery *d);
 static void timer_due(struct timer *timer);
@@ -404,11 +403,6 @@ void delivery_report(const struct delivery *d)
 	check_report_text(d->state <= DELIVERY_CLOSING ? states[d->state] : " ?");
 	check_report_text(" to ");
 	check_report_text(ip_address_text(&d->ip, ip));
-	check_report_text(" step ");
-	check_report_text(d->smtp.step < SMTP_STEP_COUNT ? smtp_step_name(d->smtp.step) : "?");
-	check_report_text(" tls ");
-	check_report_text(d->tls);
-	check_report_text(" transactions ");
-	check_report_number(d->begun_count);
-	check_report_text("\n");
+	check_report_text(" ");
+	smtp_session_report(&d->smtp);
 }

@@ -402,9 +402,7 @@ enum result files_create(struct hub *hub, struct files **out_files, struct fail 
 	list_init(&f->gone);
 	list_init(&f->leaving);
 	list_init(&f->unsynced);
-	uint8_t secret[16];
-	random_secret(secret, sizeof secret);
-	struct siphash_key key = siphash_key_of(secret);
+	struct siphash_key key = random_siphash_key();
 	enum result r = hash_map_init(&f->known, 4096, &key, known_key);
 	if (r == RESULT_OK)
 		r = hash_map_init(&f->left, 64, &key, left_key);

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "engine/base/check.h"
+#include "engine/base/nanoseconds.h"
 #include "engine/io/random.h"
 
-#define SECOND_NS 1000000000ull
 #define DOWN_MAX_NS (600 * SECOND_NS)
 #define RUNG_NS (3600 * SECOND_NS)
 #define AVOID_NS (24 * 3600 * SECOND_NS)
@@ -40,9 +40,7 @@ static void make_key(const struct ip_address *ip, uint16_t port, char out_key[HO
 
 enum result host_memory_init(struct host_memory *memory, uint64_t down_first_ns)
 {
-	uint8_t secret[16];
-	random_secret(secret, sizeof secret);
-	struct siphash_key key = siphash_key_of(secret);
+	struct siphash_key key = random_siphash_key();
 	memory->down_first_ns = down_first_ns;
 	list_init(&memory->by_use);
 	return hash_map_init(&memory->hosts, 256, &key, key_of);

@@ -1,6 +1,7 @@
 #include "engine/run/recorder.h"
 #include <stdlib.h>
 #include "engine/base/event.h"
+#include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
 #include "engine/run/record_event.h"
 #include "engine/run/recorder_state.h"
@@ -10,8 +11,6 @@
  * ─▶ lines to the event file ─▶ RECORDED.
  * Failure modes: the commit or the event file fails ─▶ RECORD_FAILED once; what is not recorded stays in
  * memory, nobody is told that it is done, so its file stays and is sent again by the next run. */
-
-#define MS_NS 1000000ull
 
 /* ---- failing ---- */
 

@@ -13,9 +13,7 @@ static struct text key_of(const struct hash_node *node)
 
 enum result recovery_init(struct recovery *recovery)
 {
-	uint8_t secret[16];
-	random_secret(secret, sizeof secret);
-	struct siphash_key key = siphash_key_of(secret);
+	struct siphash_key key = random_siphash_key();
 	recovery->outcomes_count = 0;
 	return hash_map_init(&recovery->files, 64, &key, key_of);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "dns/dns_resolver.h"
 #include "engine/base/check.h"
+#include "engine/base/nanoseconds.h"
 #include "engine/io/loop.h"
 #include "engine/io/random.h"
 #include "engine/route/route_builder.h"
@@ -11,7 +12,6 @@
 #include "engine/run/domain.h"
 #include "engine/run/hub.h"
 
-#define MS_NS 1000000ull
 #define RESOLVER_MAGIC 0x4e501ee4u
 
 struct resolver {

@@ -1,8 +1,7 @@
 #include "engine/run/scheduler.h"
 #include <stdlib.h>
+#include "engine/base/nanoseconds.h"
 #include "engine/run/scheduler_parts.h"
-
-#define MS_NS 1000000ull
 
 /* ---- the end of a run ----
  *

@@ -21,9 +21,7 @@ static struct text job_key(const struct hash_node *node)
 
 enum result domains_init(struct scheduler *s)
 {
-	uint8_t secret[16];
-	random_secret(secret, sizeof secret);
-	struct siphash_key key = siphash_key_of(secret);
+	struct siphash_key key = random_siphash_key();
 	list_init(&s->ask);
 	list_init(&s->idle_domains);
 	mailbox_credits_init(&s->routes, HUB_ROUTES_MAX);

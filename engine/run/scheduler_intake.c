@@ -1,9 +1,9 @@
 #include <stdlib.h>
 #include <string.h>
+#include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
 #include "engine/run/scheduler_parts.h"
 
-#define SECOND_NS 1000000000ull
 /* A file that cannot be read for reasons of the system is tried again after this. */
 #define READ_LATER_NS (5 * SECOND_NS)
 
@@ -11,7 +11,6 @@ static void read_later_due(struct timer *timer)
 {
 	struct scheduler *s = CONTAINER_OF(timer, struct scheduler, read_later_timer);
 	list_splice_back(&s->to_read, &s->read_later);
-	s->unreadable_count = 0;
 }
 
 void intake_init(struct scheduler *s)
@@ -214,7 +213,6 @@ static void start(struct scheduler *s, struct attempt *attempt)
 		return;
 	}
 	attempt->state = ATTEMPT_WAITING;
-	s->waiting_count++;
 	hub_count(&s->hub->counters.waiting, 1);
 	outcome_set_time(s, attempt, (uint64_t)begins_ns);
 }
@@ -251,8 +249,8 @@ static void read_later(struct scheduler *s, struct message *message)
 	message->state = MESSAGE_FOUND;
 	list_remove(&message->node);
 	list_push_back(&s->read_later, &message->node);
-	if (s->unreadable_count++ > 0)
-		return;
+	if (timer_is_running(&s->read_later_timer))
+		return; /* one line tells of all that wait for it */
 	log_write(&s->log, LOG_SPOOL_FILE_UNREADABLE,
 		LOG_FIELDS(log_cstr("file", message->name), log_cstr("why", message->reason)));
 	loop_timer_start(&s->loop, &s->read_later_timer, READ_LATER_NS, read_later_due);

@@ -1,11 +1,11 @@
 #include <stdlib.h>
 #include <string.h>
+#include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
 #include "engine/run/heard.h"
 #include "engine/run/report.h"
 #include "engine/run/scheduler_parts.h"
 
-#define MS_NS 1000000ull
 /* When the total of sessions is used up, a lease keeps its slots at least this long before one is asked
  * back for another site: a session made for a single message would cost more than it gives. */
 #define HOLD_NS (2000 * MS_NS)

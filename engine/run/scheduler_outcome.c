@@ -73,7 +73,6 @@ static bool take_out(struct scheduler *s, struct attempt *attempt)
 		lease_unqueue(s, attempt);
 		return true;
 	case ATTEMPT_WAITING:
-		s->waiting_count--;
 		hub_uncount(&s->hub->counters.waiting, 1);
 		outcome_clear_time(s, attempt);
 		return true;
@@ -193,7 +192,6 @@ static void wait_for_retry(struct scheduler *s, struct attempt *attempt, bool co
 	uint64_t due_ns = retry_due_ns(
 		retry, attempt->expires_ns, scheduler_now(s), attempt->waits, random_u64(&s->random));
 	attempt->state = ATTEMPT_WAITING;
-	s->waiting_count++;
 	hub_count(&s->hub->counters.waiting, 1);
 	outcome_set_time(s, attempt, due_ns);
 }

@@ -63,7 +63,6 @@ struct scheduler {
 	struct timer read_later_timer;
 	uint32_t *reads;                 /* outstanding, by worker */
 	uint64_t messages_count;         /* known, until MESSAGE_OVER */
-	uint64_t unreadable_count;       /* put into read_later since its last turn */
 	uint64_t leaving_count;          /* being unlinked or moved */
 	uint64_t rejecting_count;        /* rejections that are not durable yet */
 	struct list to_depart, to_reject; /* wait for a credit */
@@ -98,7 +97,6 @@ struct scheduler {
 	/* time */
 	struct timer_queue times;        /* attempts: due, or the end of their lifetime */
 	struct timer times_timer;
-	uint64_t waiting_count;          /* attempts, WAITING */
 	uint64_t queued_count;           /* attempts, QUEUED */
 	uint64_t routing_count;          /* attempts, ROUTING */
 

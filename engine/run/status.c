@@ -1,11 +1,11 @@
 #include "engine/run/status.h"
 #include <stdio.h>
 #include <unistd.h>
+#include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
 #include "engine/run/config.h"
 #include "engine/run/hub.h"
 
-#define SECOND_NS 1000000000ull
 /* Often enough to look alive; a log has no use for more than a line in ten seconds. */
 #define TERMINAL_NS (SECOND_NS / 2)
 #define LOG_NS (10 * SECOND_NS)

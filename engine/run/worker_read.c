@@ -1,13 +1,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "engine/base/limits.h"
+#include "engine/base/nanoseconds.h"
 #include "engine/base/time_text.h"
 #include "engine/io/clock.h"
 #include "engine/run/worker_state.h"
 #include "engine/spool/message_file.h"
 #include "engine/spool/spool_format.h"
 
-#define MS_NS 1000000ull
 /* A body that found no room is tried again: sessions that end make room all the time. */
 #define BODYLESS_NS (10 * MS_NS)
 
@@ -26,9 +26,7 @@ enum result reads_init(struct worker *w, struct fail *fail)
 {
 	list_init(&w->bodyless);
 	arena_init(&w->scratch, SCRATCH_CHUNK_BYTES, MESSAGE_FILE_SCRATCH_BYTES_MAX);
-	uint8_t secret[16];
-	random_secret(secret, sizeof secret);
-	w->hash_key = siphash_key_of(secret);
+	w->hash_key = random_siphash_key();
 	/* First readings have their credits; each session may need a body. */
 	size_t count = HUB_READS_MAX + LEASE_AHEAD * (size_t)w->config->options->sessions;
 	if (slab_init(&w->reads, sizeof(struct reading), count) != RESULT_OK)
