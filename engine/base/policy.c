@@ -111,6 +111,9 @@ void security_demand_put_key(const struct security_demand *demand, struct buf *b
 	buf_put_u16(buf, (uint16_t)demand->names_count);
 	for (size_t i = 0; i < demand->names_count; i++)
 		buf_put_text16(buf, demand->names[i]);
+	buf_put_u16(buf, (uint16_t)demand->root_names_count);
+	for (size_t i = 0; i < demand->root_names_count; i++)
+		buf_put_text16(buf, demand->root_names[i]);
 	buf_put_u16(buf, (uint16_t)demand->tlsa_count);
 	for (size_t i = 0; i < demand->tlsa_count; i++) {
 		const struct tlsa_record *record = &demand->tlsa[i];
@@ -121,17 +124,28 @@ void security_demand_put_key(const struct security_demand *demand, struct buf *b
 	}
 }
 
+static bool names_equal(
+	const struct text *a, size_t a_count, const struct text *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++) {
+		if (!text_equal(a[i], b[i]))
+			return false;
+	}
+	return true;
+}
+
 bool security_demand_equal(const struct security_demand *a, const struct security_demand *b)
 {
 	if (a->need != b->need || a->cleartext_allowed != b->cleartext_allowed ||
 		a->tls_version_min != b->tls_version_min ||
 		a->trust_generation != b->trust_generation || !text_equal(a->sni, b->sni) ||
-		a->names_count != b->names_count || a->tlsa_count != b->tlsa_count)
+		a->tlsa_count != b->tlsa_count ||
+		!names_equal(a->names, a->names_count, b->names, b->names_count) ||
+		!names_equal(a->root_names, a->root_names_count, b->root_names,
+			b->root_names_count))
 		return false;
-	for (size_t i = 0; i < a->names_count; i++) {
-		if (!text_equal(a->names[i], b->names[i]))
-			return false;
-	}
 	for (size_t i = 0; i < a->tlsa_count; i++) {
 		if (tlsa_record_compare(&a->tlsa[i], &b->tlsa[i]) != 0)
 			return false;
@@ -139,27 +153,35 @@ bool security_demand_equal(const struct security_demand *a, const struct securit
 	return true;
 }
 
+/* NULL if the arena is exhausted. */
+static const struct text *copy_names(const struct text *from, size_t count, struct arena *arena)
+{
+	struct text *names = arena_alloc_array(arena, count, sizeof *names);
+	for (size_t i = 0; names != NULL && i < count; i++) {
+		names[i] = arena_text_copy(arena, from[i]);
+		if (names[i].data == NULL)
+			return NULL;
+	}
+	return names;
+}
+
 bool security_demand_copy(
 	struct security_demand *out_demand, const struct security_demand *from, struct arena *arena)
 {
 	*out_demand = *from;
-	struct text *names = arena_alloc_array(arena, from->names_count, sizeof *names);
+	out_demand->names = copy_names(from->names, from->names_count, arena);
+	out_demand->root_names = copy_names(from->root_names, from->root_names_count, arena);
 	struct tlsa_record *tlsa = arena_alloc_array(arena, from->tlsa_count, sizeof *tlsa);
 	out_demand->sni = arena_text_copy(arena, from->sni);
-	if (names == NULL || tlsa == NULL || out_demand->sni.data == NULL)
+	if (out_demand->names == NULL || out_demand->root_names == NULL || tlsa == NULL ||
+		out_demand->sni.data == NULL)
 		return false;
-	for (size_t i = 0; i < from->names_count; i++) {
-		names[i] = arena_text_copy(arena, from->names[i]);
-		if (names[i].data == NULL)
-			return false;
-	}
 	for (size_t i = 0; i < from->tlsa_count; i++) {
 		tlsa[i] = from->tlsa[i];
 		tlsa[i].data = arena_text_copy(arena, from->tlsa[i].data);
 		if (tlsa[i].data.data == NULL)
 			return false;
 	}
-	out_demand->names = names;
 	out_demand->tlsa = tlsa;
 	return true;
 }

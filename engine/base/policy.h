@@ -61,9 +61,14 @@ struct security_demand {
 	bool cleartext_allowed;   /* (POL-12) only with SECURITY_NEED_MAY and NONE */
 	uint16_t tls_version_min; /* TLS_VERSION_1_2 or more */
 	struct text sni;          /* the name sent in the handshake; empty: none */
-	/* Names of which the certificate must carry one. Empty unless PKIX or usage 2 decides. */
+	/* Names of which the certificate must carry one. Empty unless PKIX or usage 2 decides. Where
+	 * DANE and a public authority are both demanded these are for usage 2 alone, and the public
+	 * chain must carry one of root_names; else root_names is a second set for that chain (one
+	 * of each), or empty. */
 	const struct text *names;
 	size_t names_count;
+	const struct text *root_names;
+	size_t root_names_count;
 	const struct tlsa_record *tlsa; /* the usable ones, in canonical order */
 	size_t tlsa_count;
 	uint32_t trust_generation; /* of the store of roots; 0 when no root decides */
