@@ -16,6 +16,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/policy.h"
 #include "engine/base/refcount.h"
+#include "engine/base/tlsa.h"
 
 enum { /* ROUTE_HOSTS_MAX stands in limits.h */
 	ROUTE_ADDRESSES_MAX = 10, /* MX-22: of one host, both families together */
@@ -72,6 +73,9 @@ struct route_host {
 	bool is_alias;           /* `canonical` differs */
 	bool address_secure;     /* the addresses and the whole chain of aliases are (DANE-04) */
 	bool first_alias_secure; /* is_alias, and the alias itself is in a signed zone (DNS-07) */
+	/* Of the class DNS_SECURE_DATA, with its base domain; DNS_FAILURE: it could not be looked up;
+	 * any other class: there is none that counts. */
+	struct tlsa_set tlsa;
 	struct security_demand demand; /* what it must prove before it gets this mail, and the SNI;
 	                                * without SNI for an address (MX-19) */
 };

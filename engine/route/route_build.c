@@ -103,6 +103,8 @@ static void stop_lookups(struct route_build *build)
 		lookup_stop(build, &build->hosts[i].a);
 		lookup_stop(build, &build->hosts[i].aaaa);
 		lookup_stop(build, &build->hosts[i].alias);
+		for (size_t j = 0; j < ROUTE_TLSA_CANDIDATES_MAX; j++)
+			lookup_stop(build, &build->hosts[i].tlsa[j]);
 	}
 	build->open_count = 0;
 }
@@ -129,22 +131,13 @@ static void start_host(struct route_build *build, size_t index)
 	lookup_start(build, &work->aaaa, name, DNS_TYPE_AAAA);
 }
 
-/* All answers are there: each host gets its state, and the route its end. */
+/* All answers are there: each host gets its demand, and the route its end. */
 static void finish_with_hosts(struct route_build *build)
 {
 	struct route_draft *draft = &build->draft;
 	const struct route_rules *rules = build->env->rules;
-	for (size_t i = 0; i < draft->route->hosts_count; i++) {
-		struct route_build_host *work = &build->hosts[i];
-		struct route_address_answers answers = {
-			.a = answer_of(&work->a),
-			.aaaa = answer_of(&work->aaaa),
-			.alias = work->alias.build != NULL ? answer_of(&work->alias) : NULL,
-		};
-		if (work->a.build != NULL)
-			route_address_fill(draft, &draft->hosts[i], &answers, rules->allow_private);
+	for (size_t i = 0; i < draft->route->hosts_count; i++)
 		route_rules_set_demand(rules, draft, &draft->hosts[i]);
-	}
 	enum route_cause unusable = ROUTE_CAUSE_NO_ADDRESS;
 	if (draft->route->origin == ROUTE_FROM_OPTION)
 		unusable = ROUTE_CAUSE_ROUTE_UNUSABLE; /* a mistake of ours bounces nothing */
@@ -154,14 +147,65 @@ static void finish_with_hosts(struct route_build *build)
 		route_draft_end_hosts(draft, ROUTE_CAUSE_HOSTS_FAILED, unusable, now_ns(build)));
 }
 
-static void on_host_answer(struct route_build *build, struct route_lookup *lookup)
+static void search_tlsa(struct route_build *build, uint8_t index)
+{
+	struct route_build_host *work = &build->hosts[index];
+	const char *owner =
+		route_tlsa_next(&work->search, &build->draft, &build->draft.hosts[index]);
+	if (owner == NULL)
+		return;
+	/* A name that the arena had no room for is not asked: the draft ends as a failure. */
+	if (arena_is_exhausted(&build->draft.route->arena))
+		return;
+	struct route_lookup *lookup = &work->tlsa[work->search.next - 1];
+	lookup->host = index;
+	lookup_start(build, lookup, owner, DNS_TYPE_TLSA);
+}
+
+/* DANE-01: only now, with the addresses known, may TLSA records be asked for. */
+static void on_all_addresses(struct route_build *build, uint8_t index)
+{
+	struct route_build_host *work = &build->hosts[index];
+	struct route_host *host = &build->draft.hosts[index];
+	struct route_address_answers answers = {
+		.a = answer_of(&work->a),
+		.aaaa = answer_of(&work->aaaa),
+		.alias = work->alias.build != NULL ? answer_of(&work->alias) : NULL,
+	};
+	route_address_fill(&build->draft, host, &answers, build->env->rules->allow_private);
+	if (!build->wants_dane)
+		return;
+	route_tlsa_begin(&work->search, host);
+	search_tlsa(build, index);
+}
+
+static void on_address(struct route_build *build, const struct route_lookup *lookup)
 {
 	struct route_build_host *work = &build->hosts[lookup->host];
-	bool both = !work->a.query.pending && !work->aaaa.query.pending;
+	if (work->a.query.pending || work->aaaa.query.pending)
+		return;
 	/* DNS-07: is the alias itself signed? */
-	if (both && lookup->type != DNS_TYPE_CNAME && build->wants_dane &&
+	if (build->wants_dane &&
 		route_address_wants_alias(answer_of(&work->a), answer_of(&work->aaaa)))
 		lookup_start(build, &work->alias, lookup->query.name, DNS_TYPE_CNAME);
+	else
+		on_all_addresses(build, lookup->host);
+}
+
+static void on_host_answer(struct route_build *build, struct route_lookup *lookup)
+{
+	switch (lookup->type) {
+	case DNS_TYPE_A:
+	case DNS_TYPE_AAAA: on_address(build, lookup); break;
+	case DNS_TYPE_CNAME: on_all_addresses(build, lookup->host); break;
+	case DNS_TYPE_TLSA:
+		route_tlsa_take(&build->hosts[lookup->host].search, &build->draft,
+			&build->draft.hosts[lookup->host], answer_of(lookup), build->audited);
+		search_tlsa(build, lookup->host);
+		break;
+	case DNS_TYPE_MX:
+	case DNS_TYPE_TXT: UNREACHABLE("a look-up that no host makes");
+	}
 	if (build->open_count == 0)
 		finish_with_hosts(build);
 }
@@ -255,6 +299,7 @@ bool route_build_start(struct route_build *build, struct route_build_env *env, s
 		return false;
 	struct route *route = build->draft.route;
 	build->wants_dane = route_rules_wants_dane(env->rules, domain);
+	build->audited = route_rules_audits(env->rules, domain);
 	route->sts_domain = route->domain;
 	if (option == NULL) {
 		lookup_start(build, &build->mx, route->domain, DNS_TYPE_MX);

@@ -1,9 +1,10 @@
 /* One domain being looked up: a small machine driven by answers and deadlines.
  *
- *   start ──▶ MX ──▶ A and AAAA of every host ──▶ CNAME where they ask for it ──▶ done
+ *   start ──▶ MX ──▶ per host: A and AAAA ──▶ CNAME where wanted ──▶ TLSA ──▶ done
  *     └─ --route to a name: starts at A and AAAA          └─ any look-up: deadline = failure
  *
- * What the answers mean is decided in route_mx.c and route_address.c. Embedded in its owner's object;
+ * What the answers mean is decided in route_mx.c, route_address.c and route_tlsa.c. Embedded in its
+ * owner's object;
  * `done` is the last thing that happens, from inside a callback of the resolver or a timer, and
  * the owner may release the object in it. */
 #ifndef ENGINE_ROUTE_ROUTE_BUILD_H
@@ -19,6 +20,7 @@
 #include "engine/base/timer_wheel.h"
 #include "engine/route/route_draft.h"
 #include "engine/route/route_option.h"
+#include "engine/route/route_tlsa.h"
 
 struct route_build;
 struct route_rules;
@@ -48,6 +50,8 @@ struct route_lookup {
 
 struct route_build_host {
 	struct route_lookup a, aaaa, alias;
+	struct route_lookup tlsa[ROUTE_TLSA_CANDIDATES_MAX]; /* one after the other */
+	struct route_tlsa search;
 };
 
 struct route_build {
@@ -59,7 +63,8 @@ struct route_build {
 	struct route_build_host hosts[ROUTE_HOSTS_MAX];
 	size_t open_count;    /* look-ups under way */
 	bool own_dropped;     /* MX-15: nothing left means a loop */
-	bool wants_dane;      /* the security of aliases matters */
+	bool wants_dane;      /* TLSA records are searched, the security of aliases matters */
+	bool audited;         /* they are only looked at: failing to find them stops nothing */
 };
 
 /* Starts the look-ups of `domain` (A-labels); `option` is a --route to a name, or NULL. False: no

@@ -113,8 +113,10 @@ bool route_draft_add_hosts(struct route_draft *draft, size_t count)
 	draft->hosts = arena_alloc_array(&draft->route->arena, count, sizeof *draft->hosts);
 	if (draft->hosts == NULL)
 		return false;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		draft->hosts[i].reason = "";
+		draft->hosts[i].tlsa.class = DNS_INSECURE_DENIAL; /* until records are found */
+	}
 	draft->route->hosts = draft->hosts;
 	draft->route->hosts_count = count;
 	return true;

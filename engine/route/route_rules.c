@@ -48,6 +48,12 @@ bool route_rules_wants_dane(const struct route_rules *rules, struct text domain)
 	       (option->level != TLS_LEVEL_NONE && option->level != TLS_LEVEL_MAY);
 }
 
+bool route_rules_audits(const struct route_rules *rules, struct text domain)
+{
+	const struct route_tls_option *option = route_rules_tls_option(rules, domain);
+	return option != NULL && option->level == TLS_LEVEL_AUDIT;
+}
+
 void route_rules_set_demand(
 	const struct route_rules *rules, struct route_draft *draft, struct route_host *host)
 {

@@ -43,6 +43,9 @@ const struct route_tls_option *route_rules_tls_option(
  * not under the ceilings `none` and `may` (CONFORMANCE 0.4 P1; `audit` looks and reports). */
 bool route_rules_wants_dane(const struct route_rules *rules, struct text domain);
 
+/* True under the ceiling `audit`: what is published is looked at and stops nothing (POL-11). */
+bool route_rules_audits(const struct route_rules *rules, struct text domain);
+
 /* Sets the demand on a host whose name and state are set; one whose demand cannot be met waits. */
 void route_rules_set_demand(
 	const struct route_rules *rules, struct route_draft *draft, struct route_host *host);

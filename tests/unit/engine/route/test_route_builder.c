@@ -71,6 +71,7 @@ static void mx_hosts_come_in_order_and_the_domains_address_is_not_asked_for(void
 	SCRIPT({ "a.lab", DNS_TYPE_MX, FAKE_SECURE, 300, "20 mx2.lab, 10 mx1.lab", NULL },
 		{ "mx1.lab", DNS_TYPE_A, FAKE_SECURE, 300, "9.9.9.1", NULL },
 		{ "mx1.lab", DNS_TYPE_AAAA, FAKE_SECURE, 300, "2620:fe::1", NULL },
+		{ "_25._tcp.mx1.lab", DNS_TYPE_TLSA, FAKE_SECURE, 300, "", NULL },
 		HOST("mx2.lab", "9.9.9.2"), HOST("a.lab", "9.9.9.3"));
 	struct route *route = bench_get("a.lab");
 	assert_int_equal(route->kind, ROUTE_HOSTS);
@@ -84,7 +85,8 @@ static void mx_hosts_come_in_order_and_the_domains_address_is_not_asked_for(void
 	assert_string_equal(route->sts_domain, "a.lab");
 	assert_string_equal(route->status, "");
 	assert_string_equal(fake_dns_log(),
-		"MX a.lab, A mx1.lab, AAAA mx1.lab, A mx2.lab, AAAA mx2.lab");
+		"MX a.lab, A mx1.lab, AAAA mx1.lab, A mx2.lab, AAAA mx2.lab, "
+		"TLSA _25._tcp.mx1.lab");
 }
 
 /* MX-05: a dead list does not bring the domain's own address back. */
@@ -262,10 +264,11 @@ static void an_insecure_alias_is_asked_for_by_its_own_name(void **state)
 	SCRIPT({ "a.lab", DNS_TYPE_MX, FAKE_SECURE, 300, "10 mx1.lab", NULL },
 		{ "mx1.lab", DNS_TYPE_A, FAKE_INSECURE, 300, "9.9.9.1", "real.unsigned.lab" },
 		{ "mx1.lab", DNS_TYPE_AAAA, FAKE_INSECURE, 300, "", "real.unsigned.lab" },
-		{ "mx1.lab", DNS_TYPE_CNAME, FAKE_SECURE, 300, "real.unsigned.lab", NULL });
+		{ "mx1.lab", DNS_TYPE_CNAME, FAKE_SECURE, 300, "real.unsigned.lab", NULL },
+		{ "_25._tcp.mx1.lab", DNS_TYPE_TLSA, FAKE_SECURE, 300, "", NULL });
 	struct route *route = bench_get("a.lab");
-	assert_string_equal(
-		fake_dns_log(), "MX a.lab, A mx1.lab, AAAA mx1.lab, CNAME mx1.lab");
+	assert_string_equal(fake_dns_log(), "MX a.lab, A mx1.lab, AAAA mx1.lab, CNAME mx1.lab, "
+					    "TLSA _25._tcp.mx1.lab");
 	assert_string_equal(route->hosts[0].name, "mx1.lab");
 	assert_string_equal(route->hosts[0].canonical, "real.unsigned.lab");
 	assert_true(route->hosts[0].first_alias_secure);

@@ -46,9 +46,11 @@ static void silence_about_one_family_only_costs_time(void **state)
 	bench_start(NULL);
 	SCRIPT({ "a.lab", DNS_TYPE_MX, FAKE_SECURE, 300, "10 mx1.lab", NULL },
 		{ "mx1.lab", DNS_TYPE_A, FAKE_SECURE, 300, "9.9.9.1", NULL },
-		{ "mx1.lab", DNS_TYPE_AAAA, FAKE_SILENT, 0, "", NULL });
+		{ "mx1.lab", DNS_TYPE_AAAA, FAKE_SILENT, 0, "", NULL },
+		{ "_25._tcp.mx1.lab", DNS_TYPE_TLSA, FAKE_SECURE, 300, "", NULL });
 	assert_null(bench_get("a.lab"));
 	bench_pass(31 * SECOND_NS);
+	fake_dns_deliver(); /* DNS-31: the secure family has the TLSA search begin */
 	assert_non_null(bench.route);
 	assert_string_equal(bench_hosts(bench.route), "10 mx1.lab [9.9.9.1]");
 	assert_true(bench.route->hosts[0].address_secure);
