@@ -136,12 +136,125 @@ static void a_message_may_lower_what_is_published_and_no_floor(void **state)
 	assert_int_equal(out.demand.need, SECURITY_NEED_DANE);
 }
 
+/* DANE-34: the name before its aliases is the second one; DANE-29: a relay has no other domain. */
+static void a_host_without_mx_is_known_by_both_its_names(void **state)
+{
+	(void)state;
+	struct policy_input in = input_of(USABLE, MX_SECURE);
+	struct policy_decision out;
+	in.origin = POLICY_WITHOUT_MX;
+	in.host = in.domain;
+	policy_decide(&in, &out);
+	assert_int_equal(out.demand.names_count, 2);
+	assert_true(text_equal(out.demand.names[0], TEXT("end.lab")));
+	assert_true(text_equal(out.demand.names[1], TEXT("a.lab")));
+	in.origin = POLICY_FROM_ROUTE;
+	in.host = TEXT("relay.lab");
+	policy_decide(&in, &out);
+	assert_int_equal(out.demand.names_count, 2);
+	assert_true(text_equal(out.demand.names[1], TEXT("relay.lab")));
+}
+
+/* P0, DANE-23, POL-10: nothing is published for an address; what the operator demands stays. */
+static void an_address_has_the_local_level_only(void **state)
+{
+	(void)state;
+	struct policy_input in = input_of(NONE, MX_SECURE);
+	struct policy_decision out;
+	in.is_address = true;
+	in.domain = TEXT("[192.0.2.1]");
+	in.sts = POLICY_STS_ENFORCE;
+	policy_decide(&in, &out);
+	assert_int_equal(out.demand.need, SECURITY_NEED_MAY);
+	assert_int_equal(out.demand.sni.len, 0);
+	assert_null(out.unmet);
+	in.level = TLS_LEVEL_ENCRYPT;
+	policy_decide(&in, &out);
+	assert_int_equal(out.demand.need, SECURITY_NEED_ENCRYPT);
+	assert_null(out.unmet);
+	in.level = TLS_LEVEL_DANE_ONLY;
+	policy_decide(&in, &out);
+	assert_non_null(out.unmet);
+	in.level = TLS_LEVEL_SECURE;
+	policy_decide(&in, &out);
+	assert_non_null(out.unmet);
+}
+
+/* POL-03, the switch: the public chain is asked for the MX name beside the TLSA record. */
+static void both_can_be_demanded_where_dane_alone_would_do(void **state)
+{
+	(void)state;
+	struct policy_input in = input_of(USABLE, MX_SECURE);
+	struct policy_decision out;
+	in.sts = POLICY_STS_ENFORCE;
+	in.sts_matches = true;
+	in.dane_and_sts = true;
+	policy_decide(&in, &out);
+	assert_int_equal(out.demand.need, SECURITY_NEED_DANE_STS);
+	assert_int_equal(out.success, SECURITY_DANE_STS);
+	assert_int_equal(out.demand.tlsa_count, 1);
+	assert_int_equal(out.demand.root_names_count, 1);
+	assert_true(text_equal(out.demand.root_names[0], TEXT("mx.lab")));
+	in.sts_matches = false;
+	policy_decide(&in, &out);
+	assert_non_null(out.unmet);
+}
+
+/* POL-11: what would hold is there to be judged and logged, under the same SNI. */
+static void an_audit_holds_what_would_be_enforced(void **state)
+{
+	(void)state;
+	struct policy_input in = input_of(USABLE, MX_SECURE);
+	struct policy_decision out;
+	in.level = TLS_LEVEL_AUDIT;
+	policy_decide(&in, &out);
+	assert_int_equal(out.audited.need, SECURITY_NEED_DANE);
+	assert_int_equal(out.audited.tlsa_count, 1);
+	assert_null(out.audit_unmet);
+	assert_true(text_equal(out.demand.sni, TEXT("end.lab")));
+	assert_true(out.demand.cleartext_allowed);
+	in.tlsa_state = POLICY_TLSA_FAILED;
+	in.usable_count = 0;
+	policy_decide(&in, &out);
+	assert_non_null(out.audit_unmet);
+	assert_null(out.unmet);
+}
+
+/* RTLS-01: without DANE a public authority must answer for the name, which DNSSEC or a policy in force
+ * must have given us. */
+static void requiretls_wants_a_proven_name_and_certificate(void **state)
+{
+	(void)state;
+	struct policy_input in = input_of(NONE, MX_SECURE);
+	struct policy_decision out;
+	in.requiretls = true;
+	policy_decide(&in, &out);
+	assert_int_equal(out.demand.need, SECURITY_NEED_STS);
+	assert_false(out.demand.cleartext_allowed);
+	assert_null(out.unmet);
+	in.mx_secure = false;
+	policy_decide(&in, &out);
+	assert_non_null(out.unmet);
+	in.sts = POLICY_STS_TESTING;
+	in.sts_matches = true;
+	policy_decide(&in, &out);
+	assert_non_null(out.unmet);
+	in.sts = POLICY_STS_ENFORCE;
+	policy_decide(&in, &out);
+	assert_null(out.unmet);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row_of_the_table_makes_its_demand),
 		cmocka_unit_test(names_and_sni_follow_who_decides),
 		cmocka_unit_test(a_message_may_lower_what_is_published_and_no_floor),
+		cmocka_unit_test(a_host_without_mx_is_known_by_both_its_names),
+		cmocka_unit_test(an_address_has_the_local_level_only),
+		cmocka_unit_test(both_can_be_demanded_where_dane_alone_would_do),
+		cmocka_unit_test(an_audit_holds_what_would_be_enforced),
+		cmocka_unit_test(requiretls_wants_a_proven_name_and_certificate),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

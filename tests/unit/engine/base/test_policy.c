@@ -81,7 +81,7 @@ static void every_field_counts_for_equality_and_key(void **state)
 {
 	(void)state;
 	const struct security_demand base = demand_dane();
-	struct security_demand changed[9];
+	struct security_demand changed[11];
 	for (size_t i = 0; i < COUNT_OF(changed); i++)
 		changed[i] = base;
 	changed[0].need = SECURITY_NEED_DANE_STS;
@@ -93,6 +93,10 @@ static void every_field_counts_for_equality_and_key(void **state)
 	changed[6].tlsa = &tlsa_b;
 	changed[7].tlsa_count = 0;
 	changed[8].trust_generation = 8;
+	changed[9].root_names = &name_a;
+	changed[9].root_names_count = 1;
+	changed[10] = changed[9]; /* the same name, asked of another chain */
+	changed[10].names_count = 0;
 	uint8_t memory[2][256];
 	struct buf keys[2];
 	buf_init(&keys[0], memory[0], sizeof memory[0]);
@@ -104,6 +108,9 @@ static void every_field_counts_for_equality_and_key(void **state)
 		security_demand_put_key(&changed[i], &keys[1]);
 		assert_false(text_equal(buf_text(&keys[0]), buf_text(&keys[1])));
 	}
+	struct security_demand other_root = changed[9];
+	other_root.root_names = &name_b;
+	assert_false(security_demand_equal(&changed[9], &other_root));
 }
 
 static void a_copy_is_equal_and_stands_alone(void **state)
@@ -114,15 +121,19 @@ static void a_copy_is_equal_and_stands_alone(void **state)
 	struct security_demand from = demand_dane(), copy;
 	from.names = names;
 	from.names_count = 2;
+	struct text root_names[] = { TEXT_INIT("mx.example") };
+	from.root_names = root_names;
+	from.root_names_count = 1;
 	from.tlsa = tlsa;
 	from.tlsa_count = 2;
 	struct arena arena;
 	arena_init(&arena, 1024, 65536);
 	assert_true(security_demand_copy(&copy, &from, &arena));
 	assert_true(security_demand_equal(&copy, &from));
-	names[0] = TEXT("c.example");
+	names[0] = root_names[0] = TEXT("c.example");
 	tlsa[0] = tlsa_b;
 	assert_text_equal(copy.names[0], "a.example");
+	assert_text_equal(copy.root_names[0], "mx.example");
 	assert_text_equal(copy.tlsa[0].data, "aaaa");
 	arena_deinit(&arena);
 	arena_init(&arena, 64, 64);
