@@ -1,8 +1,6 @@
 #include "engine/base/tlsa.h"
 #include "engine/base/limits.h"
 
-enum { TLSA_HEADER_BYTES = 3 }; /* RFC 6698 2.1: usage, selector, matching type */
-
 struct tlsa_record tlsa_record_of_rdata(const struct dns_rdata *rdata)
 {
 	struct tlsa_record record = { .malformed = rdata->len <= TLSA_HEADER_BYTES ||

@@ -11,6 +11,8 @@
 #include "engine/base/dns_answer.h"
 #include "engine/base/text.h"
 
+enum { TLSA_HEADER_BYTES = 3 }; /* RFC 6698 2.1: usage, selector, matching type */
+
 /* RFC 6698 7.2, 7.3, 7.4. */
 enum {
 	TLSA_USAGE_PKIX_TA = 0,

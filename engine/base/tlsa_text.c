@@ -1,5 +1,4 @@
 #include "engine/base/tlsa_text.h"
-#include "engine/base/limits.h"
 
 /* Takes the next word off; empty when nothing is left. */
 static struct text take_word(struct text *rest)
@@ -33,12 +32,10 @@ static int hex_digit(char c)
 	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
+/* All that is left of `rest`, two digits an octet, to `out`, which has room for it. */
 static enum result take_hex(
-	struct text *rest, struct arena *arena, struct text *out_data, struct fail *fail)
+	struct text *rest, uint8_t *out, size_t *out_len, struct fail *fail)
 {
-	uint8_t *data = arena_alloc_array(arena, rest->len / 2 + 1, 1);
-	if (data == NULL)
-		return fail_set(fail, RESULT_MEMORY, "the record is larger than any real one");
 	size_t digits = 0;
 	struct text word;
 	while ((word = take_word(rest)).len > 0) {
@@ -47,35 +44,36 @@ static enum result take_hex(
 			if (digit < 0)
 				return fail_set(fail, RESULT_INVALID,
 					"\"%.*s\" is not made of hex digits alone", TEXT_ARG(word));
-			uint8_t high = digits % 2 == 0 ? 0 : data[digits / 2];
-			data[digits / 2] = (uint8_t)(high << 4 | digit);
+			uint8_t high = digits % 2 == 0 ? 0 : out[digits / 2];
+			out[digits / 2] = (uint8_t)(high << 4 | digit);
 		}
 	}
 	if (digits % 2 != 0)
 		return fail_set(fail, RESULT_INVALID, "an odd number of hex digits");
-	*out_data = text_of_bytes(data, digits / 2);
+	*out_len = digits / 2;
 	return RESULT_OK;
 }
 
 enum result tlsa_text_parse(
 	struct text text, struct arena *arena, struct tlsa_record *out_record, struct fail *fail)
 {
-	struct tlsa_record record = { 0 };
+	/* As it stands on the wire, so that a record means the same from wherever it comes. */
+	uint8_t *rdata = arena_alloc_array(arena, TLSA_HEADER_BYTES + text.len / 2 + 1, 1);
+	if (rdata == NULL)
+		return fail_set(fail, RESULT_MEMORY, "the record is larger than any real one");
 	struct text rest = text;
-	enum result r = take_number(&rest, "usage", &record.usage, fail);
+	size_t data_len = 0;
+	enum result r = take_number(&rest, "usage", &rdata[0], fail);
 	if (r == RESULT_OK)
-		r = take_number(&rest, "selector", &record.selector, fail);
+		r = take_number(&rest, "selector", &rdata[1], fail);
 	if (r == RESULT_OK)
-		r = take_number(&rest, "matching type", &record.matching, fail);
+		r = take_number(&rest, "matching type", &rdata[2], fail);
 	if (r == RESULT_OK)
-		r = take_hex(&rest, arena, &record.data, fail);
+		r = take_hex(&rest, rdata + TLSA_HEADER_BYTES, &data_len, fail);
 	if (r != RESULT_OK)
 		return fail_prefix(fail, "TLSA record \"%.*s\"", TEXT_ARG(text_cut(text, 40)));
-	/* The same two borders as tlsa_record_of_rdata(). */
-	record.malformed = record.data.len == 0 || record.data.len > TLSA_DATA_BYTES_MAX;
-	if (record.malformed)
-		record.data = TEXT_EMPTY;
-	*out_record = record;
+	*out_record = tlsa_record_of_rdata(
+		&(struct dns_rdata){ rdata, TLSA_HEADER_BYTES + data_len });
 	return RESULT_OK;
 }
 

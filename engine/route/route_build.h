@@ -4,9 +4,8 @@
  *     └─ --route to a name: starts at A and AAAA          └─ any look-up: deadline = failure
  *
  * What the answers mean is decided in route_mx.c, route_address.c and route_tlsa.c. Embedded in its
- * owner's object;
- * `done` is the last thing that happens, from inside a callback of the resolver or a timer, and
- * the owner may release the object in it. */
+ * owner's object; `done` is the last thing that happens, from inside a callback of the resolver or a
+ * timer, and the owner may release the object in it. */
 #ifndef ENGINE_ROUTE_ROUTE_BUILD_H
 #define ENGINE_ROUTE_ROUTE_BUILD_H
 

@@ -17,8 +17,10 @@ const char *route_tlsa_next(
 {
 	while (search->next < search->count) {
 		char owner[DOMAIN_NAME_SIZE];
-		if (dns_name_of_tlsa(search->bases[search->next++], host->port, owner))
-			return route_draft_text(draft, text_of(owner));
+		if (dns_name_of_tlsa(search->bases[search->next++], host->port, owner)) {
+			search->owner = route_draft_text(draft, text_of(owner));
+			return search->owner;
+		}
 	}
 	return NULL;
 }
@@ -42,17 +44,15 @@ static void keep_records(struct route_tlsa *search, struct route_draft *draft,
 		host->tlsa.class = DNS_FAILURE; /* the end of the draft sees that the arena is full */
 }
 
-static void keep_failure(struct route_tlsa *search, struct route_draft *draft,
+static void wait_for_answer(const struct route_tlsa *search, struct route_draft *draft,
 	struct route_host *host, const struct dns_answer *answer)
 {
-	char memory[ROUTE_DRAFT_TEXT_MAX], owner[DOMAIN_NAME_SIZE];
+	char memory[ROUTE_DRAFT_TEXT_MAX];
 	struct buf reason;
 	buf_init(&reason, memory, sizeof memory);
-	bool exists = dns_name_of_tlsa(search->bases[search->next - 1], host->port, owner);
-	CHECK(exists);
-	buf_printf(&reason, "has no TLSA answer now: %s: ", owner);
+	buf_printf(&reason, "has no TLSA answer now: %s: ", search->owner);
 	buf_put_text(&reason, text_cut(answer->why, buf_room(&reason)));
-	host->tlsa.class = DNS_FAILURE;
+	host->state = ROUTE_HOST_WAITS;
 	host->reason = route_draft_text(draft, buf_text(&reason));
 }
 
@@ -66,10 +66,10 @@ void route_tlsa_take(struct route_tlsa *search, struct route_draft *draft,
 		search->next = search->count;
 		return;
 	case DNS_FAILURE:
-		keep_failure(search, draft, host, answer);
+		host->tlsa.class = DNS_FAILURE;
 		search->next = search->count;
 		if (!audited)
-			host->state = ROUTE_HOST_WAITS;
+			wait_for_answer(search, draft, host, answer);
 		return;
 	case DNS_SECURE_DENIAL:
 	case DNS_INSECURE_DENIAL: /* DNS-20: an opt-out span proves nothing, and is no failure */

@@ -19,6 +19,7 @@ enum { ROUTE_TLSA_CANDIDATES_MAX = 2 }; /* the fully expanded name, the original
 struct route_tlsa {
 	const char *bases[ROUTE_TLSA_CANDIDATES_MAX];
 	size_t count, next;
+	const char *owner; /* asked for now, under the last of `bases` that was taken */
 };
 
 /* Finds the candidates of a host whose addresses are filled in; none when it is not ready. */
@@ -30,7 +31,7 @@ const char *route_tlsa_next(
 	struct route_tlsa *search, struct route_draft *draft, const struct route_host *host);
 
 /* What the answer for the last name says. Fills host->tlsa, and makes the host wait after a failure;
- * one that is `audited` goes on without, its set being of class DNS_FAILURE. */
+ * one that is `audited` stays ready, its set being of class DNS_FAILURE. */
 void route_tlsa_take(struct route_tlsa *search, struct route_draft *draft,
 	struct route_host *host, const struct dns_answer *answer, bool audited);
 

@@ -174,6 +174,7 @@ static void ceilings_search_nothing_and_audit_only_looks(void **state)
 		assert_int_equal(route->kind, ROUTE_HOSTS);
 		assert_int_equal(fake_dns_asked("_25._tcp.mx.lab", DNS_TYPE_TLSA), i == 2);
 		assert_int_equal(route->hosts[0].tlsa.class == DNS_FAILURE, i == 2);
+		assert_string_equal(route->hosts[0].reason, ""); /* it is ready */
 		assert_int_equal(bench_stop(state), 0);
 	}
 }
