@@ -216,7 +216,7 @@ static void on_command(struct smtp_peer *peer)
 		say(peer, "221 bye\r\n");
 		hang_up(peer);
 	} else {
-		CHECK(!"a command that the session never sends");
+		UNREACHABLE("a command that the session never sends");
 	}
 }
 
