@@ -3,8 +3,10 @@
 #include "tls/tls_der.h"
 #include "tls/tls_verify.h"
 
+/* GeneralName, RFC 5280 4.2.1.6. Tags of BoringSSL do not fit an enum. */
+static const unsigned tag_dns_name = CBS_ASN1_CONTEXT_SPECIFIC | 2;
+
 enum {
-	TAG_DNS_NAME = CBS_ASN1_CONTEXT_SPECIFIC | 2, /* GeneralName, RFC 5280 4.2.1.6 */
 	SHOWN_NAMES = 2,
 	SHOWN_NAME_BYTES = 40,
 };
@@ -25,7 +27,7 @@ static bool next_alternative(CBS *names, struct text *out_name)
 		unsigned tag;
 		if (!CBS_get_any_asn1(names, &name, &tag))
 			return false;
-		if (tag == TAG_DNS_NAME) {
+		if (tag == tag_dns_name) {
 			*out_name = text_of_bytes(CBS_data(&name), CBS_len(&name));
 			return true;
 		}

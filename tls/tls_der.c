@@ -2,12 +2,11 @@
 #include <stdbool.h>
 #include "tls/boringssl.h"
 
-enum {
-	TAG_VERSION = CBS_ASN1_CONTEXT_SPECIFIC | CBS_ASN1_CONSTRUCTED | 0,
-	TAG_ISSUER_UNIQUE_ID = CBS_ASN1_CONTEXT_SPECIFIC | 1,
-	TAG_SUBJECT_UNIQUE_ID = CBS_ASN1_CONTEXT_SPECIFIC | 2,
-	TAG_EXTENSIONS = CBS_ASN1_CONTEXT_SPECIFIC | CBS_ASN1_CONSTRUCTED | 3,
-};
+/* Tags of BoringSSL do not fit an enum. */
+static const unsigned tag_version = CBS_ASN1_CONTEXT_SPECIFIC | CBS_ASN1_CONSTRUCTED | 0;
+static const unsigned tag_issuer_unique_id = CBS_ASN1_CONTEXT_SPECIFIC | 1;
+static const unsigned tag_subject_unique_id = CBS_ASN1_CONTEXT_SPECIFIC | 2;
+static const unsigned tag_extensions = CBS_ASN1_CONTEXT_SPECIFIC | CBS_ASN1_CONSTRUCTED | 3;
 
 /* The TBSCertificate of a Certificate that is nothing but it. */
 static bool open_certificate(const uint8_t *der, size_t der_len, CBS *out_tbs)
@@ -23,7 +22,7 @@ static bool open_certificate(const uint8_t *der, size_t der_len, CBS *out_tbs)
  *     validity SEQUENCE, subject SEQUENCE, subjectPublicKeyInfo SEQUENCE, ... } */
 static bool skip_to_subject(CBS *tbs)
 {
-	return CBS_get_optional_asn1(tbs, NULL, NULL, TAG_VERSION) &&
+	return CBS_get_optional_asn1(tbs, NULL, NULL, tag_version) &&
 	       CBS_get_asn1(tbs, NULL, CBS_ASN1_INTEGER) &&
 	       CBS_get_asn1(tbs, NULL, CBS_ASN1_SEQUENCE) &&
 	       CBS_get_asn1(tbs, NULL, CBS_ASN1_SEQUENCE) &&
@@ -51,9 +50,9 @@ static bool skip_to_extensions(CBS *tbs, CBS *out_extensions)
 	int present;
 	CBS_init(out_extensions, NULL, 0);
 	if (!CBS_get_asn1(tbs, NULL, CBS_ASN1_SEQUENCE) ||
-		!CBS_get_optional_asn1(tbs, NULL, NULL, TAG_ISSUER_UNIQUE_ID) ||
-		!CBS_get_optional_asn1(tbs, NULL, NULL, TAG_SUBJECT_UNIQUE_ID) ||
-		!CBS_get_optional_asn1(tbs, &wrapped, &present, TAG_EXTENSIONS))
+		!CBS_get_optional_asn1(tbs, NULL, NULL, tag_issuer_unique_id) ||
+		!CBS_get_optional_asn1(tbs, NULL, NULL, tag_subject_unique_id) ||
+		!CBS_get_optional_asn1(tbs, &wrapped, &present, tag_extensions))
 		return false;
 	return CBS_len(tbs) == 0 &&
 	       (!present || (CBS_get_asn1(&wrapped, out_extensions, CBS_ASN1_SEQUENCE) &&
