@@ -18,7 +18,7 @@
 struct tls_cert;
 
 enum cert_name_rule {
-	CERT_NAME_ALTERNATIVE_ONLY,    /* RFC 8461 4.2, RFC 9525 */
+	CERT_NAME_ALTERNATIVE_ONLY,      /* RFC 8461 4.2, RFC 9525 */
 	CERT_NAME_ALTERNATIVE_OR_COMMON, /* RFC 7672 3.2.3 */
 };
 

@@ -323,7 +323,10 @@ static void verify_anchored(struct work *work)
 
 void dane_verify(const struct dane_question *question, struct dane_verdict *out_verdict)
 {
-	CHECK(question->records_count > 0);
+	if (question->records_count == 0) {
+		reject(out_verdict, TLS_FAILURE_UNTRUSTED, "has no TLSA record that can be used");
+		return;
+	}
 	if (question->chain->certs_count == 0) {
 		reject(out_verdict, TLS_FAILURE_CERTIFICATE, "presents no certificate");
 		return;

@@ -24,7 +24,7 @@
 
 struct dane_question {
 	const struct tls_chain *chain;
-	const struct tlsa_record *records; /* usable ones: tlsa_usable() */
+	const struct tlsa_record *records; /* usable ones: tlsa_usable(); none: no match */
 	size_t records_count;
 	const struct text *names; /* lower-case A-labels without a dot at the end; for usage 2 */
 	size_t names_count;
