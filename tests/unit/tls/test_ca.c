@@ -135,6 +135,19 @@ struct test_node test_node_host(const char *alternatives, const struct test_node
 	return test_node_make(&spec);
 }
 
+void test_node_write(const struct test_node *node, const struct test_node *issuer,
+	const char *chain_path, const char *key_path)
+{
+	BIO *file = BIO_new_file(chain_path, "w");
+	CHECK(file != NULL && PEM_write_bio_X509(file, node->cert));
+	CHECK(issuer == NULL || PEM_write_bio_X509(file, issuer->cert));
+	BIO_free(file);
+	file = BIO_new_file(key_path, "w");
+	CHECK(file != NULL &&
+		PEM_write_bio_PrivateKey(file, node->key, NULL, NULL, 0, NULL, NULL));
+	BIO_free(file);
+}
+
 struct tlsa_record test_node_record(const struct test_node *node, uint8_t usage, uint8_t selector,
 	uint8_t matching, uint8_t storage[64])
 {

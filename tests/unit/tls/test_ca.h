@@ -43,6 +43,10 @@ void test_node_free(struct test_node *node);
 struct test_node test_node_authority(const char *name, const struct test_node *issuer);
 struct test_node test_node_host(const char *alternatives, const struct test_node *issuer);
 
+/* The node and what follows it as a server shows them: files at paths that the caller removes. */
+void test_node_write(const struct test_node *node, const struct test_node *issuer,
+	const char *chain_path, const char *key_path);
+
 /* The record that stands for the node. Its digest is written into `storage`, which it borrows. */
 struct tlsa_record test_node_record(const struct test_node *node, uint8_t usage, uint8_t selector,
 	uint8_t matching, uint8_t storage[64]);
