@@ -139,7 +139,9 @@ static void report(void *context)
 static enum result open_tools(struct worker *w)
 {
 	uint32_t sessions = (uint32_t)w->config->options->sessions;
-	const struct tls_client_config tls = { .pool = w->hub->tls_pool, .conns_max = sessions };
+	const struct tls_client_config tls = { .pool = w->hub->tls_pool,
+		.conns_max = sessions,
+		.tickets_bytes_max = WORKER_TICKETS_BYTES };
 	enum result r = conn_pool_init(&w->conns, w->loop.ring, sessions, 0, &w->fail);
 	if (r != RESULT_OK)
 		return r;
