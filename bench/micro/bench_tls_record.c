@@ -1,5 +1,5 @@
-/* What TLS costs by itself, without sockets: CPU of the client per handshake, full and resumed, CPU per message
- * written and read, heap of a session that idles.
+/* What TLS costs by itself, without sockets: CPU of the client per handshake, full and resumed, CPU per
+ * message written and read, heap of a session that idles and of tickets.
  *
  *   bench_tls_record CHAIN.pem KEY.pem
  *
@@ -209,6 +209,23 @@ static void bench_idle(struct bench *b)
 		tls_conn_destroy(clients[i]);
 }
 
+/* Each lies under a key of its own, and all share one certificate. */
+static void bench_tickets(struct bench *b)
+{
+	uint32_t kept_before = tls_context_tickets(b->client_ctx);
+	size_t before = mallinfo2().uordblks;
+	for (int i = 0; i < IDLE_SESSIONS; i++) {
+		struct tls_conn *server, *client = connect_client(b, PLACES_NEW, &server);
+		greet(b, client, server);
+		tls_conn_destroy(client);
+		tls_conn_destroy(server);
+	}
+	size_t bytes = mallinfo2().uordblks - before;
+	printf("%u tickets of %d places: %zu bytes of heap a place\n",
+		tls_context_tickets(b->client_ctx) - kept_before, IDLE_SESSIONS,
+		bytes / IDLE_SESSIONS);
+}
+
 int main(int argc, char **argv)
 {
 	static struct bench b;
@@ -239,6 +256,7 @@ int main(int argc, char **argv)
 							  .tickets = true },
 				&fail);
 		must(b.server_ctx != NULL, &fail);
+		bench_tickets(&b);
 		for (enum places places = PLACES_NONE; places <= PLACES_SAME; places++)
 			bench_handshake(&b, places);
 		static const size_t sizes[] = { 60, 1350, 8 * 1024, 16 * 1024, 64 * 1024 };
