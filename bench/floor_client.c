@@ -151,7 +151,7 @@ static void start_tls(struct floor_session *s)
 	s->step = TLS;
 	s->awaited = 0;
 	enum result result =
-		conn_start_tls(&s->conn, thread->tls, &thread->demand, TEXT_EMPTY, false, 0);
+		conn_start_tls(&s->conn, thread->tls, &thread->demand, TEXT_EMPTY, NULL, false, 0);
 	if (result != RESULT_OK)
 		fail_thread(thread, result, s->conn.fail.text);
 }

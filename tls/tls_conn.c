@@ -53,6 +53,7 @@ static const char *stage_name(const struct tls_conn *conn)
 static enum tls_status fail_closed(struct tls_conn *conn, const char *how, struct fail *fail)
 {
 	conn->failure = TLS_FAILURE_CLOSED;
+	tls_resume_end(conn);
 	fail_set(fail, RESULT_CLOSED, "%s: peer closed the connection%s", stage_name(conn), how);
 	return TLS_FAILED;
 }
@@ -76,6 +77,7 @@ static enum tls_status status_of(struct tls_conn *conn, int ret, struct fail *fa
 		return fail_closed(conn, " by close_notify", fail);
 	default: /* SSL_ERROR_SSL, and what only asynchronous features that we do not use return */
 		tls_error_explain(conn, stage_name(conn), fail);
+		tls_resume_end(conn);
 		return TLS_FAILED;
 	}
 }
@@ -178,6 +180,7 @@ void tls_conn_destroy(struct tls_conn *conn)
 	if (conn->verify_state == TLS_VERIFY_ASKED && ctx->verify_cancel != NULL)
 		ctx->verify_cancel(ctx->verify_arg, conn);
 	CHECK(ctx->conn != conn);
+	tls_resume_end(conn);
 	SSL_free(conn->ssl);
 	conn->magic = 0;
 	slab_release(&ctx->conns, conn);
@@ -188,6 +191,7 @@ void tls_conn_limit_to_tls12(struct tls_conn *conn)
 {
 	CHECK_OBJ(conn, TLS_CONN_MAGIC);
 	CHECK(!conn->handshake_begun && !conn->is_server && !conn->is_mandatory);
+	CHECK(!conn->uses_tickets);
 	CHECK(SSL_set_max_proto_version(conn->ssl, TLS1_2_VERSION));
 }
 
@@ -208,14 +212,18 @@ enum tls_status tls_conn_handshake(struct tls_conn *conn, struct tls_io *io, str
 	if (has_failed(conn, fail))
 		return TLS_FAILED;
 	enter(conn, io);
+	if (!conn->handshake_begun)
+		tls_resume_offer(conn);
 	conn->handshake_begun = true;
 	int ret = SSL_do_handshake(conn->ssl);
 	if (ret <= 0)
 		status = status_of(conn, ret, fail);
 	else if (conn->is_server)
 		status = flush_tickets(conn, fail);
-	if (status == TLS_OK)
+	if (status == TLS_OK) {
 		conn->handshake_done = true;
+		tls_resume_keep(conn);
+	}
 	leave(conn);
 	return status;
 }
@@ -244,6 +252,8 @@ enum tls_status tls_conn_read(struct tls_conn *conn, struct tls_io *io, uint8_t 
 	}
 	if (*out_len > 0)
 		conn->confirmed = true;
+	if (status != TLS_FAILED)
+		tls_resume_keep(conn);
 	leave(conn);
 	return status;
 }
@@ -325,6 +335,7 @@ void tls_conn_describe(const struct tls_conn *conn, struct tls_info *out_info)
 		.alert = conn->alert,
 		.alert_sent = conn->alert_sent,
 		.alert_received = conn->alert_received,
+		.ticket_offered = conn->ticket_offered,
 	};
 	if (!conn->handshake_done)
 		return;

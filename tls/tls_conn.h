@@ -63,6 +63,7 @@ struct tls_info {
 	bool confirmed;
 	bool proved_dane, proved_pkix; /* what the verdict achieved */
 	bool resumed;
+	bool ticket_offered;      /* whether the peer took it or not */
 	enum tls_failure failure; /* NONE, unless a call returned TLS_FAILED */
 	uint8_t alert;            /* number of the alert, if one was sent or received */
 	bool alert_sent, alert_received;
@@ -80,6 +81,20 @@ void tls_conn_destroy(struct tls_conn *conn);
 /* Before the first byte only: TLS 1.2 at most, for the one fresh retry before cleartext (ruling TLS-03);
  * so the demand must be one that allows cleartext. */
 void tls_conn_limit_to_tls12(struct tls_conn *conn);
+
+/* Who may share tickets, besides the SNI and the demand, which the connection has: those who go to the same
+ * address and port from the same source. */
+struct tls_place {
+	struct text where; /* bytes that tell these three apart; the caller's way of writing them */
+	uint64_t now_s;    /* of a clock that never goes back */
+};
+
+/* Client, before the first byte: a session of the same place, SNI and demand is resumed if one is kept
+ * (TLS-14), and what the peer gives for later is kept. If a ticket was offered and the connection fails or
+ * is destroyed before it is confirmed, those to the same place make full handshakes for an hour. Does
+ * nothing in a context without tickets. With tls_conn_limit_to_tls12() not to be used: that is for peers
+ * who fail at more than that. */
+void tls_conn_use_tickets(struct tls_conn *conn, const struct tls_place *place);
 
 /* TLS_OK once our side of the handshake is done; never TLS_CLOSED. */
 MUST_USE enum tls_status tls_conn_handshake(

@@ -128,10 +128,15 @@ static SSL_CTX *new_setting(
 			  ssl_ctx, is_mandatory ? CIPHERS_MANDATORY : CIPHERS_OPPORTUNISTIC) &&
 		  SSL_CTX_set_verify_algorithm_prefs(ssl_ctx, signature_algorithms, algorithms);
 	CHECK(ok);
-	/* No session is kept yet, so none is asked for. When sessions are (TLS-13, TLS-14), a resumed
-	 * one is put before the verifier again: that holds from the first day. */
-	SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_TICKET);
+	/* (TLS-13) Without it a resumed session is nobody's to judge. */
 	SSL_CTX_set_reverify_on_resume(ssl_ctx, 1);
+	if (config->tickets_bytes_max == 0) {
+		SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_TICKET);
+	} else { /* tickets are told to us and kept by us (tls_tickets.h), not by BoringSSL */
+		SSL_CTX_set_session_cache_mode(
+			ssl_ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+		SSL_CTX_sess_set_new_cb(ssl_ctx, tls_resume_note);
+	}
 	/* (TLS-09) Where BoringSSL knows the option; tls_verify.c checks in any case. */
 	if (is_mandatory)
 		SSL_CTX_clear_options(ssl_ctx, SSL_OP_LEGACY_SERVER_CONNECT);
@@ -152,6 +157,14 @@ struct tls_context *tls_context_create_client(
 	ctx->verify_cancel = config->verify_cancel;
 	ctx->verify_arg = config->verify_arg;
 	ctx->may_version_min = config->may_version_min;
+	if (config->tickets_bytes_max > 0) {
+		ctx->tickets = tls_tickets_create(config->tickets_bytes_max);
+		if (ctx->tickets == NULL) {
+			tls_context_destroy(ctx);
+			fail_set(fail, RESULT_MEMORY, "no memory for TLS tickets");
+			return NULL;
+		}
+	}
 	for (size_t i = 0; i < TLS_CLIENT_SETTINGS; i++) {
 		ctx->ssl_ctx[i] = new_setting(config, i == TLS_CLIENT_MANDATORY, fail);
 		if (ctx->ssl_ctx[i] == NULL) {
@@ -170,6 +183,7 @@ void tls_context_destroy(struct tls_context *ctx)
 	if (ctx->conns.memory != NULL)
 		slab_deinit(&ctx->conns);
 	tls_bio_destroy(ctx);
+	tls_tickets_destroy(ctx->tickets);
 	for (size_t i = 0; i < ctx->ssl_ctx_count; i++) {
 		if (ctx->ssl_ctx != NULL)
 			SSL_CTX_free(ctx->ssl_ctx[i]);
@@ -186,4 +200,10 @@ uint32_t tls_context_conns_in_use(const struct tls_context *ctx)
 {
 	CHECK_OBJ(ctx, TLS_CONTEXT_MAGIC);
 	return slab_in_use(&ctx->conns);
+}
+
+uint32_t tls_context_tickets(const struct tls_context *ctx)
+{
+	CHECK_OBJ(ctx, TLS_CONTEXT_MAGIC);
+	return ctx->tickets != NULL ? tls_tickets_count(ctx->tickets) : 0;
 }

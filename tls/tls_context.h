@@ -9,9 +9,10 @@
  *    (TLS-04, TLS-05), no SHA-1 signature (TLS-08), no server without RFC 5746 (TLS-09);
  *  - opportunistic: also ECDHE with CBC, last; SHA-1 signatures; RFC 5746 not insisted on,
  *    since the choice is between that and cleartext.
- * In both: no ALPN (TLS-18), no early data (TLS-11), no renegotiation (TLS-09), no ticket and no
- * resumption (their place: sessions kept by pool, TLS-13 and TLS-14), X25519 first and alone in
- * the first key share, an empty certificate when one is asked for (TLS-19). */
+ * In both: no ALPN (TLS-18), no early data (TLS-11), no renegotiation (TLS-09), X25519 first and
+ * alone in the first key share, an empty certificate when one is asked for (TLS-19). Sessions are
+ * resumed where tls_conn_use_tickets() asks for it and the budget is not 0; a resumed one is put
+ * before the verifier like any other (TLS-13, SEC-21). */
 #ifndef TLS_TLS_CONTEXT_H
 #define TLS_TLS_CONTEXT_H
 
@@ -35,6 +36,7 @@ void tls_pool_destroy(struct tls_pool *pool);
 enum {
 	TLS_VERSION_1_0 = 0x0301,
 	TLS_VERSION_1_1 = 0x0302,
+	TLS_TICKET_SECRET_LEN = 48,
 };
 
 /* X25519 first: it is the cheapest and goes alone into the key share. The curves are also those that
@@ -48,6 +50,7 @@ struct tls_client_config {
 	/* (TLS-02) A lower floor than the demand's 1.2, for SECURITY_NEED_MAY only; 0: none lower. */
 	uint16_t may_version_min;
 	const char *groups;    /* TLS_GROUPS_DEFAULT if NULL (TLS-26) */
+	size_t tickets_bytes_max; /* memory for tickets of all peers; 0: no session is resumed */
 	tls_verify_fn *verify; /* NULL: a demand of authentication always fails */
 	/* NULL where `verify` never says TLS_VERDICT_WAIT, or its owner knows without. */
 	tls_verify_cancel_fn *verify_cancel;
@@ -79,6 +82,9 @@ struct tls_server_config {
 	const char *sigalgs;               /* "RSA+SHA1:…"; NULL: BoringSSL's default */
 	enum tls_client_cert client_cert;
 	bool tickets;               /* session tickets are given and taken */
+	/* TLS_TICKET_SECRET_LEN bytes: contexts with the same ones take each other's tickets.
+	 * NULL: random ones, which BoringSSL replaces from time to time. */
+	const uint8_t *ticket_secret;
 	bool unknown_name_is_fatal; /* alert unrecognized_name when no identity has the SNI */
 };
 
@@ -92,5 +98,7 @@ MUST_USE struct tls_context *tls_context_create_server(
 void tls_context_destroy(struct tls_context *ctx);
 
 uint32_t tls_context_conns_in_use(const struct tls_context *ctx);
+/* Tickets kept now; client only. */
+uint32_t tls_context_tickets(const struct tls_context *ctx);
 
 #endif

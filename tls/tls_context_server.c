@@ -176,6 +176,9 @@ static SSL_CTX *new_identity(struct tls_context *ctx, const struct tls_server_co
 	}
 	if (!config->tickets)
 		SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_TICKET);
+	if (config->ticket_secret != NULL)
+		CHECK(SSL_CTX_set_tlsext_ticket_keys(
+			ssl_ctx, config->ticket_secret, TLS_TICKET_SECRET_LEN));
 	/* Without it a session with a client's certificate cannot be resumed. */
 	SSL_CTX_set_session_id_context(ssl_ctx, session_id_context, sizeof session_id_context - 1);
 	ask_for_client_cert(ssl_ctx, config->client_cert);

@@ -14,10 +14,16 @@
 #include "tls/boringssl.h"
 #include "tls/tls_conn.h"
 #include "tls/tls_context.h"
+#include "tls/tls_tickets.h"
 #include "tls/tls_verify.h"
 
 #define TLS_CONTEXT_MAGIC 0x71c07e87u
 #define TLS_CONN_MAGIC    0x71c0044eu
+
+enum {
+	/* Tickets that wait for the handshake's end: OpenSSL gives two, others up to four. */
+	TLS_FRESH_TICKETS_MAX = 4,
+};
 
 enum tls_verify_state {
 	TLS_VERIFY_NOT_ASKED,
@@ -42,6 +48,13 @@ struct tls_conn {
 	bool handshake_begun, handshake_done;
 	bool confirmed;
 	bool close_sent;
+	bool uses_tickets;        /* tls_conn_use_tickets(), until it ends */
+	bool ticket_offered;
+	uint8_t fresh_count;
+	uint64_t ticket_now_s;    /* when it began; the clock of all its tickets */
+	uint64_t ticket_proved_s; /* of the one offered */
+	uint8_t ticket_key[TLS_TICKET_KEY_LEN];
+	SSL_SESSION *fresh[TLS_FRESH_TICKETS_MAX]; /* given, not yet kept */
 };
 
 /* One SSL_CTX a certificate (server), or one a setting (client). */
@@ -62,6 +75,7 @@ struct tls_context {
 	tls_verify_fn *verify;
 	tls_verify_cancel_fn *verify_cancel;
 	void *verify_arg;
+	struct tls_tickets *tickets; /* client; NULL: none are kept */
 	struct slab conns;
 	BIO_METHOD *bio_method;
 	BIO *bio;
@@ -90,6 +104,15 @@ struct tls_conn *tls_conn_of_ssl(const SSL *ssl);
 /* tls_verify.c: the callbacks for SSL_CTX_set_custom_verify(). */
 enum ssl_verify_result_t tls_verify_server(SSL *ssl, uint8_t *out_alert);
 enum ssl_verify_result_t tls_verify_client(SSL *ssl, uint8_t *out_alert);
+
+/* tls_resume.c. The callback for SSL_CTX_sess_set_new_cb(): */
+int tls_resume_note(SSL *ssl, SSL_SESSION *session);
+/* Before the first byte. */
+void tls_resume_offer(struct tls_conn *conn);
+/* After each success: keeps what may be kept by now. */
+void tls_resume_keep(struct tls_conn *conn);
+/* After a failure, and at the end. */
+void tls_resume_end(struct tls_conn *conn);
 
 /* tls_error.c: why the SSL call that returned failed, out of BoringSSL's error queue. Sets
  * conn->failure and `fail`; `stage` begins the text. */

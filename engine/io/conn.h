@@ -24,6 +24,7 @@
 struct conn;
 struct security_demand;
 struct tls_context;
+struct tls_place;
 struct tls_verdict;
 
 enum conn_end {
@@ -99,11 +100,12 @@ size_t conn_unsent(const struct conn *conn);
 /* Client: after the 220 to STARTTLS. RESULT_PROTOCOL, and conn_injected(), if anything has
  * arrived behind the 220 or came before our STARTTLS had left (STLS-04, SEC-02): the owner
  * closes. That is watched until the ClientHello has left; later finds are `failed`. `leftover`
- * is how many bytes of what `received` was given stand behind the 220. `demand` and `sni` as in
- * tls_conn.h. Others: no TLS is to be had (RESULT_LIMIT, RESULT_MEMORY, RESULT_INVALID);
- * RESULT_CLOSED: already failed. */
+ * is how many bytes of what `received` was given stand behind the 220. `demand`, `sni` and `place` as
+ * in tls_conn.h; no session is resumed without a place, nor with `tls12_only`. Others: no TLS is to be
+ * had (RESULT_LIMIT, RESULT_MEMORY, RESULT_INVALID); RESULT_CLOSED: already failed. */
 MUST_USE enum result conn_start_tls(struct conn *conn, struct tls_context *ctx,
-	const struct security_demand *demand, struct text sni, bool tls12_only, size_t leftover);
+	const struct security_demand *demand, struct text sni, const struct tls_place *place,
+	bool tls12_only, size_t leftover);
 /* Server: after its 220 has been written (it leaves first). */
 MUST_USE enum result conn_start_tls_server(struct conn *conn, struct tls_context *ctx);
 /* The answer of a verifier that had said TLS_VERDICT_WAIT; the handshake goes on in a later

@@ -63,7 +63,8 @@ static enum result begin(struct conn *conn, enum conn_tls_state state)
 }
 
 enum result conn_start_tls(struct conn *conn, struct tls_context *ctx,
-	const struct security_demand *demand, struct text sni, bool tls12_only, size_t leftover)
+	const struct security_demand *demand, struct text sni, const struct tls_place *place,
+	bool tls12_only, size_t leftover)
 {
 	CHECK_OBJ(conn, CONN_MAGIC);
 	CHECK(conn->tls == NULL);
@@ -78,6 +79,8 @@ enum result conn_start_tls(struct conn *conn, struct tls_context *ctx,
 	conn->tls = tls_conn_create_client(ctx, demand, sni, &conn->fail);
 	if (conn->tls != NULL && tls12_only)
 		tls_conn_limit_to_tls12(conn->tls);
+	else if (conn->tls != NULL && place != NULL)
+		tls_conn_use_tickets(conn->tls, place);
 	return begin(conn, CONN_TLS_HELLO);
 }
 

@@ -87,8 +87,8 @@ struct attempt_work {
 	uint8_t address_at;                 /* which of its addresses */
 	bool eightbit_as_is;                /* second pass for want of 8BITMIME */
 	uint8_t fresh_tries;                /* sessions that came to nothing before its turn */
-	uint8_t hosts_refused;              /* hosts that said 521: all of them make a bounce */
-	uint8_t hosts_lacking;              /* hosts that lacked what the message needs */
+	bool ticket_failed;                 /* a session could not be resumed here: once more in full */
+	uint8_t hosts_refused, hosts_lacking; /* that said 521 (all: a bounce); that lacked what it needs */
 	bool trouble_backs_off;             /* `trouble` is one that the site backs off for */
 	uint8_t hosts_tried;                /* sessions that it was offered to, or that failed for it */
 	struct attempt_rcpt trouble;        /* what open recipients get if the pass ends so */

@@ -134,11 +134,26 @@ static void produce(struct delivery *d)
 		conn_flush(&d->conn);
 }
 
+/* DESIGN 2: what shares sessions shares tickets. The demand and the SNI are added by TLS itself. */
+static void put_place(const struct delivery *d, struct buf *where)
+{
+	buf_put_u8(where, (uint8_t)d->ip.family);
+	buf_put(where, d->ip.bytes, sizeof d->ip.bytes);
+	buf_put_u16(where, d->host->port);
+	buf_put_u32(where, d->source->index);
+}
+
 static void start_tls(struct delivery *d)
 {
 	const struct security_demand *demand = &d->host->demand;
-	enum result r =
-		conn_start_tls(&d->conn, d->worker->tls, demand, demand->sni, d->rung == TLS_RUNG_1_2, 0);
+	char memory[64];
+	struct buf where;
+	buf_init(&where, memory, sizeof memory);
+	put_place(d, &where);
+	CHECK(!where.overflow);
+	struct tls_place place = { .where = buf_text(&where), .now_s = worker_now(d->worker) / SECOND_NS };
+	enum result r = conn_start_tls(&d->conn, d->worker->tls, demand, demand->sni, &place,
+		d->rung == TLS_RUNG_1_2, 0);
 	if (r == RESULT_OK)
 		return;
 	smtp_session_lost(&d->smtp, conn_injected(&d->conn) ? SMTP_END_INJECTION : SMTP_END_TLS_FAILED);
@@ -295,6 +310,7 @@ static void tls_done(struct conn *conn)
 	d->security = delivery_security(d);
 	d->tls_result = TLS_RESULT_SUCCESS;
 	hub_count(&d->worker->hub->counters.sessions_tls, 1);
+	hub_count(&d->worker->hub->counters.sessions_resumed, info.resumed);
 	smtp_session_tls_started(&d->smtp);
 	step(d);
 }

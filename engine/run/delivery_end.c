@@ -95,6 +95,16 @@ uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt)
 
 /* ---- the words ---- */
 
+/* The session that was to be resumed is the likelier culprit than the host, who takes full handshakes. */
+static bool failed_with_ticket(const struct delivery *d)
+{
+	struct tls_info info;
+	if (d->smtp.end != SMTP_END_TLS_FAILED || conn_tls(&d->conn) == NULL)
+		return false;
+	tls_conn_describe(conn_tls(&d->conn), &info);
+	return info.ticket_offered;
+}
+
 /* "connection refused", "the greeting was a refusal: 554 go away" ... */
 static void describe_end(const struct delivery *d, char out[DELIVERY_WHY_MAX])
 {
@@ -111,6 +121,9 @@ static void describe_end(const struct delivery *d, char out[DELIVERY_WHY_MAX])
 		snprintf(out, size, "no connection within the time limit");
 	else
 		snprintf(out, size, "%s", smtp_end_text(end));
+	size_t len = strlen(out);
+	if (failed_with_ticket(d))
+		snprintf(out + len, size - len, ", while a session was resumed");
 }
 
 /* ---- the event ---- */
@@ -121,6 +134,8 @@ static enum tls_result tls_result_of(const struct delivery *d)
 	enum smtp_end end = d->smtp.end;
 	if (end == SMTP_END_TLS_NOT_OFFERED || end == SMTP_END_TLS_REFUSED)
 		return TLS_RESULT_STARTTLS_NOT_SUPPORTED;
+	if (failed_with_ticket(d))
+		return TLS_RESULT_NONE; /* what is to be reported is the full handshake that follows */
 	if (end == SMTP_END_TLS_FAILED && conn_tls(&d->conn) != NULL) {
 		struct tls_info info;
 		tls_conn_describe(conn_tls(&d->conn), &info);
@@ -238,14 +253,23 @@ static void note_heard(struct attempt *attempt, const struct smtp_action *action
 	attempt->work->hosts_refused += action->bounce_if_all;
 }
 
+/* Once, on a fresh connection, before the host is judged: all tickets for it go with this connection. */
+static bool try_in_full(struct delivery *d, struct attempt *attempt)
+{
+	if (!failed_with_ticket(d) || attempt->work->ticket_failed)
+		return false;
+	attempt->work->ticket_failed = true;
+	return true;
+}
+
 /* TLS-03, TLS-27: after a failed handshake the same address gets a fresh connection on a lower rung, at
  * opportunistic level only. Never after an injection (STLS-04): that was no accident. */
 static bool try_lower_rung(struct delivery *d)
 {
 	if (d->smtp.end != SMTP_END_TLS_FAILED || security_demand_needs_tls(&d->host->demand))
 		return false;
-	if (conn_tls(&d->conn) == NULL)
-		return false; /* it was we who could not begin: no reason to send in clear */
+	if (conn_tls(&d->conn) == NULL || failed_with_ticket(d))
+		return false; /* it was we who could not begin, or our ticket: no reason to send in clear */
 	host_memory_tls_failed(&d->worker->hosts, &d->ip, d->host->port, d->rung, worker_now(d->worker));
 	return true;
 }
@@ -260,15 +284,16 @@ static void settle_waiting(struct delivery *d, const char *why)
 		lease_return(w, attempt);
 		return;
 	}
-	bool lower_rung = try_lower_rung(d);
+	bool again = try_in_full(d, attempt) || try_lower_rung(d);
 	attempt_add_reason(attempt, d->host->name, &d->ip, why);
-	if (lower_rung) {
+	if (again) {
 		lease_add_first(w, attempt);
 		return;
 	}
 	struct smtp_channel channel = delivery_channel(d);
 	struct smtp_action action = smtp_reply_class_end(d->smtp.end, d->smtp.end_step, &reply, &channel);
 	attempt->work->hosts_tried++;
+	attempt->work->ticket_failed = false;
 	note_trouble(d, attempt, &action);
 	note_heard(attempt, &action);
 	if (!action.next_mx) {

@@ -40,7 +40,8 @@ struct hub_counters {
 	_Atomic uint64_t delivered, bounced, expired, withdrawn, suppressed; /* scheduler */
 	_Atomic uint64_t deferrals;                                       /* scheduler: passes */
 	_Atomic uint64_t waiting;                                         /* scheduler: until a retry */
-	_Atomic uint64_t sessions_open, sessions_total, sessions_tls;     /* workers */
+	_Atomic uint64_t sessions_open, sessions_total;                   /* workers */
+	_Atomic uint64_t sessions_tls, sessions_resumed;                  /* workers */
 	_Atomic uint64_t messages_tls, messages_clear;                    /* workers */
 	_Atomic uint64_t commits, event_lines;                            /* recorder */
 };

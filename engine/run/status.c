@@ -41,6 +41,8 @@ static void log_line(struct status *status, enum log_row row, uint64_t rate)
 		LOG_FIELDS(log_number("per_second", rate),
 			log_number("sessions", hub_read(&c->sessions_open)),
 			log_number("connections", hub_read(&c->sessions_total)),
+			log_number("handshakes", hub_read(&c->sessions_tls)),
+			log_number("resumed", hub_read(&c->sessions_resumed)),
 			log_number("accepted", hub_read(&c->rcpts_accepted)),
 			log_number("delivered", hub_read(&c->delivered)),
 			log_number("bounced", hub_read(&c->bounced)),

@@ -185,6 +185,7 @@ static enum result open_tools(struct worker *w)
 		.verify = tls_verifier_ask,
 		.verify_cancel = tls_verifier_cancel,
 		.verify_arg = w->verifier,
+		.tickets_bytes_max = WORKER_TICKETS_BYTES,
 	};
 	enum result r = conn_pool_init(&w->conns, w->loop.ring, sessions, 0, &w->fail);
 	if (r != RESULT_OK)

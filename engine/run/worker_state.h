@@ -34,6 +34,9 @@ enum {
 	WORKER_FALLBACK_SESSIONS_MAX = 2,
 	/* Octets handed to a connection at once: a full TLS record. */
 	WORKER_OUTPUT_BYTES = 16384,
+	/* TLS tickets of a worker: 1,500 to 4,000 of them, as long as the chains of the hosts are. More than
+	 * the hosts that one worker comes back to within the hours that a ticket lasts. */
+	WORKER_TICKETS_BYTES = 8 * 1024 * 1024,
 };
 
 struct worker {

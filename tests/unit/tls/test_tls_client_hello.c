@@ -5,6 +5,8 @@
 #include <string.h>
 #include <cmocka.h>
 #include "tests/unit/tls/tls_pair.h"
+#include "tests/unit/tls/tls_test_certs.h"
+#include "tls/tls_internal.h"
 
 enum {
 	EXTENSION_SERVER_NAME = 0,
@@ -184,6 +186,40 @@ static void both_settings_offer_the_same_extensions(void **state)
 	}
 }
 
+/* (TLS-11) Also when the ticket that is offered would allow it. */
+static void a_resumed_session_brings_no_early_data(void **state)
+{
+	(void)state;
+	static struct test_certs certs;
+	struct security_demand demand = demand_of(SECURITY_NEED_MAY);
+	struct tls_place place = { .where = TEXT("here"), .now_s = 1 };
+	struct tls_pair pair;
+	uint8_t plain[16];
+	test_certs_init(&certs);
+	struct tls_identity identity = test_identity(&certs.certs[TEST_KEY_P256], NULL);
+	struct tls_context *client =
+		make_client(pool, (struct tls_client_config){ .tickets_bytes_max = 65536 });
+	struct tls_context *server =
+		make_server(pool, (struct tls_server_config){ .tickets = true }, &identity, 1);
+	SSL_CTX_set_early_data_enabled(server->ssl_ctx[0], 1);
+	tls_pair_init(&pair, client, &demand, "mx.example", server);
+	tls_conn_use_tickets(pair.client.conn, &place);
+	tls_pair_run(&pair);
+	assert_int_equal(tls_pair_write(&pair, &pair.server, "250 hello", 9), TLS_OK);
+	assert_int_equal(tls_pair_read(&pair, &pair.client, plain, sizeof plain), 9);
+	tls_pair_deinit(&pair);
+	tls_pair_init(&pair, client, &demand, "mx.example", NULL);
+	tls_conn_use_tickets(pair.client.conn, &place);
+	tls_pair_run(&pair);
+	struct hello hello = read_hello(pair.server.in.data, pipe_len(&pair.server.in));
+	assert_true(has(&hello.extensions, EXTENSION_PRE_SHARED_KEY));
+	assert_false(has(&hello.extensions, EXTENSION_EARLY_DATA));
+	tls_pair_deinit(&pair);
+	tls_context_destroy(client);
+	tls_context_destroy(server);
+	test_certs_deinit(&certs);
+}
+
 static void no_name_no_server_name(void **state)
 {
 	(void)state;
@@ -266,6 +302,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_settings_offer_the_same_extensions),
+		cmocka_unit_test(a_resumed_session_brings_no_early_data),
 		cmocka_unit_test(no_name_no_server_name),
 		cmocka_unit_test(ciphers_are_those_that_the_setting_allows),
 		cmocka_unit_test(signatures_of_all_keys_are_taken_and_sha_1_only_without_demand),

@@ -92,7 +92,7 @@ static void client_received(struct end *end, const uint8_t *data, size_t len)
 	client->started = true;
 	end->on_received = NULL;
 	client->start_result = conn_start_tls(&end->conn, client->tls_world->client,
-		&client->tls_world->demand, TEXT("mx.example"), false, len - used);
+		&client->tls_world->demand, TEXT("mx.example"), NULL, false, len - used);
 	assert_int_equal(end->tls_done + end->failed, 0); /* nothing from inside the call */
 }
 

@@ -86,7 +86,7 @@ static void in_the_socket_before_tls_starts(void **state)
 	raw_send(raw, injection, 1);
 	client.end.on_received = NULL;
 	assert_int_equal(conn_start_tls(&client.end.conn, tls_world.client, &tls_world.demand,
-		TEXT_EMPTY, false, 0), RESULT_PROTOCOL);
+		TEXT_EMPTY, NULL, false, 0), RESULT_PROTOCOL);
 	run_for_ms(tls_world.world.ring, 5);
 	assert_int_equal(client.end.failed, 0); /* the result has told it */
 	/* And nothing has been said to that peer. */
@@ -110,7 +110,7 @@ static void a_220_that_came_before_starttls_had_left(void **state)
 	conn_flush(&client.end.conn); /* leaves with the next turn */
 	client.end.on_received = NULL;
 	assert_int_equal(conn_start_tls(&client.end.conn, tls_world.client, &tls_world.demand,
-		TEXT_EMPTY, false, 0), RESULT_PROTOCOL);
+		TEXT_EMPTY, NULL, false, 0), RESULT_PROTOCOL);
 	end(&tls_world, &client, raw);
 }
 
@@ -174,7 +174,7 @@ static void the_client_hello_leaves_at_once(void **state)
 	raw_send(raw, GO, strlen(GO));
 	TLS_UNTIL(&tls_world, client.line_len == strlen(GO));
 	assert_int_equal(conn_start_tls(&client.end.conn, tls_world.client, &tls_world.demand,
-		TEXT_EMPTY, false, 0), RESULT_OK);
+		TEXT_EMPTY, NULL, false, 0), RESULT_OK);
 	assert_true(recv(raw, hello, sizeof hello, MSG_DONTWAIT) > 100);
 	end_close(&client.end);
 	end_free(&client.end);
@@ -215,7 +215,7 @@ static void tls_on_a_connection_that_has_failed_is_refused(void **state)
 	close(raw);
 	TLS_UNTIL(&tls_world, client.end.failed == 1);
 	assert_int_equal(conn_start_tls(&client.end.conn, tls_world.client, &tls_world.demand,
-		TEXT_EMPTY, false, 0), RESULT_CLOSED);
+		TEXT_EMPTY, NULL, false, 0), RESULT_CLOSED);
 	end_close(&client.end);
 	end_free(&client.end);
 	tls_world_deinit(&tls_world);

@@ -193,10 +193,17 @@ static bool say_hello(struct talk *talk)
 
 static bool hand_shake(struct talk *talk)
 {
+	static const uint8_t ticket_secret[TLS_TICKET_SECRET_LEN] = "one host, many connections";
+	struct tls_info info;
 	struct fail fail;
 	struct tls_identity identity = test_identity(&certs()->certs[TEST_KEY_P256], NULL);
 	struct tls_server_config config = {
-		.pool = talk->pool, .conns_max = 1, .identities = &identity, .identities_count = 1
+		.pool = talk->pool,
+		.conns_max = 1,
+		.identities = &identity,
+		.identities_count = 1,
+		.tickets = true,
+		.ticket_secret = ticket_secret,
 	};
 	if (talk->rules->tls == PEER_TLS_1_2)
 		config.version_max = TLS_VERSION_1_2;
@@ -210,6 +217,8 @@ static bool hand_shake(struct talk *talk)
 	bool up = run_tls(talk, true, &len);
 	talk->conn->tls_up = up;
 	talk->conn->peer->handshakes += up;
+	tls_conn_describe(talk->tls, &info);
+	talk->conn->peer->resumed += info.resumed;
 	return up;
 }
 

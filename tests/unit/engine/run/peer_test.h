@@ -75,7 +75,7 @@ struct peer {
 	pthread_mutex_t lock;
 	struct peer_conn conns[PEER_CONNS_MAX];
 	_Atomic size_t conns_count;
-	_Atomic uint32_t mails, taken, quits, handshakes;
+	_Atomic uint32_t mails, taken, quits, handshakes, resumed;
 	_Atomic bool ending;
 };
 

@@ -162,7 +162,7 @@ static struct attempt *lease_out(struct work *w, struct route *route, struct mes
 	assert_true(attempt_begin_work(attempt));
 	attempt->state = ATTEMPT_LEASED;
 	attempt->lease = w->lease;
-	attempt->source = &w->base.config.sources[0];
+	attempt->source = &w->base.config.sources[w->source];
 	attempt->route = route;
 	attempt->body = body;
 	attempt->expires_ns = w->expires_ns;

@@ -34,6 +34,7 @@ struct work {
 	pthread_t thread;
 	struct provider *provider;
 	uint64_t expires_ns; /* of what is sent; for ever unless a test says so */
+	uint32_t source;     /* of what is sent; the first one unless a test says so */
 	struct site *site;
 	struct lease *lease;
 
