@@ -11,6 +11,7 @@
 #include "engine/io/clock.h"
 #include "engine/io/limits_process.h"
 #include "engine/io/signals.h"
+#include "tls/tls_crypto.h"
 
 enum {
 	EXIT_AS_ASKED = 0,
@@ -137,6 +138,7 @@ static enum result make_identities(struct sink *sink, struct fail *fail)
 	sink->shared.identities = sink->identities;
 	sink->shared.identities_count = count;
 	sink->shared.tls_pool = tls_pool_create();
+	tls_random_fill(sink->shared.ticket_secret, sizeof sink->shared.ticket_secret);
 	return RESULT_OK;
 }
 

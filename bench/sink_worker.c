@@ -105,6 +105,7 @@ static struct tls_context *create_context(
 		.conns_max = shared->sessions_max,
 		.identities = shared->identities,
 		.identities_count = shared->identities_count,
+		.ticket_secret = shared->ticket_secret,
 	};
 	if (site == NULL)
 		return tls_context_create_server(&config, fail);

@@ -27,6 +27,7 @@ struct sink_shared {
 	struct tls_pool *tls_pool;
 	const struct tls_identity *identities; /* NULL: no certificate, no STARTTLS */
 	size_t identities_count;
+	uint8_t ticket_secret[TLS_TICKET_SECRET_LEN]; /* a client may meet any worker when it comes again */
 	uint32_t sessions_max;               /* of one worker */
 	uint64_t delay_ns;                   /* of every reply */
 	uint64_t patience_ns;                /* with a silent client */

@@ -1,5 +1,5 @@
-/* What TLS costs by itself, without sockets: CPU of the client per handshake, CPU per message written and
- * read, heap of a session that idles.
+/* What TLS costs by itself, without sockets: CPU of the client per handshake, full and resumed, CPU per
+ * message written and read, heap of a session that idles and of tickets.
  *
  *   bench_tls_record CHAIN.pem KEY.pem
  *
@@ -20,6 +20,7 @@
 enum {
 	HANDSHAKES = 1000,
 	IDLE_SESSIONS = 500,
+	TICKETS_BYTES = 8 * 1024 * 1024,
 	/* The clock of a thread is a system call: a reading of it is shared by a batch of messages. What a
 	 * batch has on the wire stays in the processor's second cache. */
 	BATCH_BYTES = 256 * 1024,
@@ -45,6 +46,13 @@ static void must(bool ok, const struct fail *fail)
 	exit(1);
 }
 
+/* Whose tickets a handshake may use. */
+enum places {
+	PLACES_NONE,
+	PLACES_NEW,  /* nobody was there before: a full handshake, whose tickets are kept */
+	PLACES_SAME, /* resumed, but for the first */
+};
+
 /* One side eats all that is on its way to it. */
 static enum tls_status step(struct tls_conn *conn, struct buf *in, struct buf *out)
 {
@@ -56,7 +64,18 @@ static enum tls_status step(struct tls_conn *conn, struct buf *in, struct buf *o
 	return status;
 }
 
-static struct tls_conn *connect_client(struct bench *b, struct tls_conn **out_server)
+static void use_tickets(struct tls_conn *client, enum places places)
+{
+	static uint64_t number;
+	if (places == PLACES_NONE)
+		return;
+	number += places == PLACES_NEW;
+	struct text where = text_of_bytes((const char *)&number, sizeof number);
+	tls_conn_use_tickets(client, &(struct tls_place){ .where = where, .now_s = 1 });
+}
+
+static struct tls_conn *connect_client(
+	struct bench *b, enum places places, struct tls_conn **out_server)
 {
 	struct fail fail = { 0 };
 	enum tls_status client_status = TLS_WANT_READ, server_status = TLS_WANT_READ;
@@ -67,8 +86,9 @@ static struct tls_conn *connect_client(struct bench *b, struct tls_conn **out_se
 	uint64_t from_ns = clock_thread_cpu_ns();
 	struct tls_conn *client =
 		tls_conn_create_client(b->client_ctx, &b->demand, TEXT("mx.example"), &fail);
-	b->client_cpu_ns += clock_thread_cpu_ns() - from_ns;
 	must(client != NULL, &fail);
+	use_tickets(client, places);
+	b->client_cpu_ns += clock_thread_cpu_ns() - from_ns;
 	while (client_status != TLS_OK || server_status != TLS_OK) {
 		from_ns = clock_thread_cpu_ns();
 		if (client_status != TLS_OK)
@@ -81,13 +101,35 @@ static struct tls_conn *connect_client(struct bench *b, struct tls_conn **out_se
 	return client;
 }
 
-static void bench_handshake(struct bench *b)
+/* The server's first words, and before them what TLS 1.3 gives behind the handshake: tickets. */
+static void greet(struct bench *b, struct tls_conn *client, struct tls_conn *server)
 {
+	struct fail fail = { 0 };
+	struct tls_io io = { .out = &b->client_in };
+	size_t len;
+	must(tls_conn_write(server, &io, b->message, 100, &len, &fail) == TLS_OK, &fail);
+	uint64_t from_ns = clock_thread_cpu_ns();
+	io = (struct tls_io){
+		.in = b->client_in.data, .in_len = b->client_in.len, .out = &b->server_in
+	};
+	must(tls_conn_read(client, &io, b->plain, sizeof b->plain, &len, &fail) == TLS_OK, &fail);
+	b->client_cpu_ns += clock_thread_cpu_ns() - from_ns;
+	CHECK(len == 100);
+}
+
+static void bench_handshake(struct bench *b, enum places places)
+{
+	static const char *const kinds[] = {
+		[PLACES_NONE] = "full",
+		[PLACES_NEW] = "full, tickets kept",
+		[PLACES_SAME] = "resumed",
+	};
 	struct tls_info info = { 0 };
 	for (int warm = 1; warm >= 0; warm--) {
 		b->client_cpu_ns = 0;
 		for (int i = 0; i < HANDSHAKES; i++) {
-			struct tls_conn *server, *client = connect_client(b, &server);
+			struct tls_conn *server, *client = connect_client(b, places, &server);
+			greet(b, client, server);
 			tls_conn_describe(client, &info);
 			uint64_t from_ns = clock_thread_cpu_ns();
 			tls_conn_destroy(client);
@@ -95,8 +137,9 @@ static void bench_handshake(struct bench *b)
 			tls_conn_destroy(server);
 		}
 	}
-	printf("handshake of the client, %s %s: %.1f us\n", info.protocol, info.group,
-		(double)b->client_cpu_ns / HANDSHAKES / 1000);
+	CHECK(info.resumed == (places == PLACES_SAME));
+	printf("handshake of the client, %s %s, %s: %.1f us\n", info.protocol, info.group,
+		kinds[places], (double)b->client_cpu_ns / HANDSHAKES / 1000);
 }
 
 static void write_batch(
@@ -133,7 +176,7 @@ static void bench_message(struct bench *b, size_t message_bytes)
 	size_t count = BATCH_BYTES / message_bytes;
 	if (count > BATCH_MESSAGES_MAX)
 		count = BATCH_MESSAGES_MAX;
-	struct tls_conn *server, *client = connect_client(b, &server);
+	struct tls_conn *server, *client = connect_client(b, PLACES_NONE, &server);
 	for (int i = 0; i < BATCHES; i++) {
 		buf_reset(&b->server_in);
 		uint64_t start_ns = clock_thread_cpu_ns();
@@ -157,13 +200,30 @@ static void bench_idle(struct bench *b)
 	size_t before = mallinfo2().uordblks;
 	for (int i = 0; i < IDLE_SESSIONS; i++) {
 		struct tls_conn *server;
-		clients[i] = connect_client(b, &server);
+		clients[i] = connect_client(b, PLACES_NONE, &server);
 		tls_conn_destroy(server);
 	}
 	size_t bytes = mallinfo2().uordblks - before;
 	printf("idle session of the client: %zu bytes of heap\n", bytes / IDLE_SESSIONS);
 	for (int i = 0; i < IDLE_SESSIONS; i++)
 		tls_conn_destroy(clients[i]);
+}
+
+/* Each lies under a key of its own, and all share one certificate. */
+static void bench_tickets(struct bench *b)
+{
+	uint32_t kept_before = tls_context_tickets(b->client_ctx);
+	size_t before = mallinfo2().uordblks;
+	for (int i = 0; i < IDLE_SESSIONS; i++) {
+		struct tls_conn *server, *client = connect_client(b, PLACES_NEW, &server);
+		greet(b, client, server);
+		tls_conn_destroy(client);
+		tls_conn_destroy(server);
+	}
+	size_t bytes = mallinfo2().uordblks - before;
+	printf("%u tickets of %d places: %zu bytes of heap a place\n",
+		tls_context_tickets(b->client_ctx) - kept_before, IDLE_SESSIONS,
+		bytes / IDLE_SESSIONS);
 }
 
 int main(int argc, char **argv)
@@ -180,8 +240,9 @@ int main(int argc, char **argv)
 	buf_init(&b.client_in, b.to_client, sizeof b.to_client);
 	buf_init(&b.server_in, b.to_server, sizeof b.to_server);
 	memset(b.message, 'x', sizeof b.message);
-	b.client_ctx = tls_context_create_client(
-		&(struct tls_client_config){ .pool = b.pool, .conns_max = IDLE_SESSIONS + 1 },
+	b.client_ctx = tls_context_create_client(&(struct tls_client_config){ .pool = b.pool,
+							 .conns_max = IDLE_SESSIONS + 1,
+							 .tickets_bytes_max = TICKETS_BYTES },
 		&fail);
 	must(b.client_ctx != NULL, &fail);
 	static const uint16_t versions[] = { TLS_VERSION_1_2, TLS_VERSION_1_3 };
@@ -191,10 +252,13 @@ int main(int argc, char **argv)
 							  .conns_max = 2,
 							  .identities = &identity,
 							  .identities_count = 1,
-							  .version_max = versions[v] },
+							  .version_max = versions[v],
+							  .tickets = true },
 				&fail);
 		must(b.server_ctx != NULL, &fail);
-		bench_handshake(&b);
+		bench_tickets(&b);
+		for (enum places places = PLACES_NONE; places <= PLACES_SAME; places++)
+			bench_handshake(&b, places);
 		static const size_t sizes[] = { 60, 1350, 8 * 1024, 16 * 1024, 64 * 1024 };
 		for (size_t i = 0; i < COUNT_OF(sizes); i++)
 			bench_message(&b, sizes[i]);
