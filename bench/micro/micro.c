@@ -88,12 +88,17 @@ int micro_main(const struct micro_case *cases, size_t count, int argc, char **ar
 		fprintf(stderr, "flags: [--check] [--json] [PART-OF-A-NAME]\n");
 		return 2;
 	}
+	double before_ns = 0;
 	for (size_t i = 0; i < count; i++) {
+		struct micro_case one = cases[i];
 		if (flags.part != NULL && strstr(cases[i].name, flags.part) == NULL)
 			continue;
-		double ns = measure(&cases[i]);
-		bool over = cases[i].bound_ns > 0 && ns > cases[i].bound_ns;
-		print(&cases[i], &flags, ns, over);
+		if (one.bound_times > 0)
+			one.bound_ns = one.bound_times * before_ns;
+		double ns = measure(&one);
+		bool over = one.bound_ns > 0 && ns > one.bound_ns;
+		print(&one, &flags, ns, over);
+		before_ns = ns;
 		if (over && flags.check)
 			status = 1;
 	}

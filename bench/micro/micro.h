@@ -16,6 +16,7 @@
 struct micro_case {
 	const char *name;                          /* "parse a reply of one line" */
 	double bound_ns;                           /* of one; 0: none */
+	double bound_times;                        /* of what the case before it costs; 0: none */
 	void *(*setup)(void);                      /* may be NULL; what it returns is given to the others */
 	void (*run)(void *state, uint64_t times);  /* does the thing `times` times */
 	void (*teardown)(void *state);             /* may be NULL */
