@@ -99,6 +99,10 @@ void options_set_defaults(const struct option_table *table, void *options);
 MUST_USE enum result options_parse(const struct option_table *table, void *options, int argc,
 	char *const *argv, struct arena *arena, struct option_list *out_operands,
 	struct fail *fail);
+/* The flags alone, over values that are there: for a struct with fields that this table does not have. */
+MUST_USE enum result options_parse_over(const struct option_table *table, void *options, int argc,
+	char *const *argv, struct arena *arena, struct option_list *out_operands,
+	struct fail *fail);
 
 /* --help: usage, then each flag with its range and default, under its heading. */
 void options_print_help(const struct option_table *table, FILE *out);
