@@ -6,6 +6,8 @@
 #include "engine/base/log.h"
 #include "engine/base/options.h"
 #include "engine/base/roff.h"
+#include "engine/run/explain.h"
+#include "engine/run/explain_options.h"
 #include "engine/run/run.h"
 #include "engine/run/send_options.h"
 
@@ -25,6 +27,8 @@ static int print_version(int argc, char *const *argv);
 static const struct command commands[] = {
 	{ "send", "--spool DIR --helo NAME [flags]", "deliver the spool until stopped",
 		&send_option_table, run_send },
+	{ "explain", "DOMAIN [--connect] [--json] [flags]", "every step from MX records to the decision",
+		&explain_option_table, run_explain },
 	{ "man", "", "the manual page (roff)", NULL, print_man },
 	{ "version", "", "which version this is", NULL, print_version },
 	{ "help", "", "this text", NULL, print_help },
@@ -32,11 +36,9 @@ static const struct command commands[] = {
 
 static void list_commands(FILE *out)
 {
-	for (size_t i = 0; i < COUNT_OF(commands); i++) {
-		char line[80];
-		snprintf(line, sizeof line, "%s %s", commands[i].name, commands[i].synopsis);
-		fprintf(out, "  longship %-40s %s\n", line, commands[i].about);
-	}
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		fprintf(out, "  longship %s %s\n        %s\n", commands[i].name, commands[i].synopsis,
+			commands[i].about);
 }
 
 static int print_help(int argc, char *const *argv)
@@ -75,8 +77,8 @@ static int print_man(int argc, char *const *argv)
 			options_print_man(commands[i].table, stdout);
 	event_print_reference(stdout);
 	log_print_reference(stdout);
-	puts(".SH EXIT STATUS\n0 done; 2 arguments; 69 io_uring not available; 73 spool owned by another; "
-	     "74 state or events not writable; 75 mail waits.");
+	puts(".SH EXIT STATUS\n0 done; 1 the verdict is no; 2 arguments; 3 unusable; 69 io_uring not "
+	     "available; 73 spool owned by another; 74 state or events not writable; 75 mail waits.");
 	return RUN_EXIT_DONE;
 }
 

@@ -105,7 +105,8 @@ void delivery_describe_end(const struct smtp_session *smtp, const struct conn *c
 	enum { size = DELIVERY_WHY_MAX };
 	enum smtp_end end = smtp->end;
 	struct smtp_reply reply = smtp_session_end_reply(smtp);
-	if (reply.code != 0)
+	bool says_why = reply.code != 0 && reply.code / 100 != 2; /* a good EHLO without STARTTLS does not */
+	if (says_why)
 		snprintf(out, size, "%s: %u %.*s", smtp_end_text(end), reply.code, TEXT_ARG(reply.text));
 	else if (conn->fail.result != RESULT_OK && end != SMTP_END_TIMEOUT && end != SMTP_END_STOPPED)
 		snprintf(out, size, "%s", conn->fail.text);
