@@ -175,6 +175,8 @@ void tls_conn_destroy(struct tls_conn *conn)
 		return;
 	CHECK_OBJ(conn, TLS_CONN_MAGIC);
 	struct tls_context *ctx = conn->ctx;
+	if (conn->verify_state == TLS_VERIFY_ASKED && ctx->verify_cancel != NULL)
+		ctx->verify_cancel(ctx->verify_arg, conn);
 	CHECK(ctx->conn != conn);
 	SSL_free(conn->ssl);
 	conn->magic = 0;
@@ -331,6 +333,18 @@ void tls_conn_describe(const struct tls_conn *conn, struct tls_info *out_info)
 	out_info->cipher = SSL_CIPHER_standard_name(SSL_get_current_cipher(conn->ssl));
 	out_info->group = group != NULL ? group : "";
 	out_info->resumed = SSL_session_reused(conn->ssl) == 1;
+}
+
+void tls_conn_set_owner(struct tls_conn *conn, void *owner)
+{
+	CHECK_OBJ(conn, TLS_CONN_MAGIC);
+	conn->owner = owner;
+}
+
+void *tls_conn_owner(const struct tls_conn *conn)
+{
+	CHECK_OBJ(conn, TLS_CONN_MAGIC);
+	return conn->owner;
 }
 
 void tls_conn_peer_chain(const struct tls_conn *conn, struct tls_chain *out_chain)

@@ -104,6 +104,10 @@ MUST_USE enum tls_status tls_conn_write(struct tls_conn *conn, struct tls_io *io
 MUST_USE enum tls_status tls_conn_close_notify(
 	struct tls_conn *conn, struct tls_io *io, struct fail *fail);
 
+/* Whose it is, for those who are given the connection alone (tls_verify_fn); NULL at first. */
+void tls_conn_set_owner(struct tls_conn *conn, void *owner);
+void *tls_conn_owner(const struct tls_conn *conn);
+
 /* Any time; texts are static. */
 void tls_conn_describe(const struct tls_conn *conn, struct tls_info *out_info);
 

@@ -149,6 +149,7 @@ struct tls_context *tls_context_create_client(
 	if (ctx == NULL)
 		return NULL;
 	ctx->verify = config->verify;
+	ctx->verify_cancel = config->verify_cancel;
 	ctx->verify_arg = config->verify_arg;
 	ctx->may_version_min = config->may_version_min;
 	for (size_t i = 0; i < TLS_CLIENT_SETTINGS; i++) {

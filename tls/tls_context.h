@@ -49,7 +49,9 @@ struct tls_client_config {
 	uint16_t may_version_min;
 	const char *groups;    /* TLS_GROUPS_DEFAULT if NULL (TLS-26) */
 	tls_verify_fn *verify; /* NULL: a demand of authentication always fails */
-	void *verify_arg;
+	/* NULL where `verify` never says TLS_VERDICT_WAIT, or its owner knows without. */
+	tls_verify_cancel_fn *verify_cancel;
+	void *verify_arg; /* of both */
 };
 
 /* One certificate that a server can show. */

@@ -31,6 +31,7 @@ struct tls_conn {
 	struct tls_context *ctx;
 	SSL *ssl;
 	const struct security_demand *demand; /* client only; borrowed */
+	void *owner;
 	struct tls_verdict verdict;
 	enum tls_verify_state verify_state;
 	enum tls_failure failure;
@@ -60,6 +61,7 @@ struct tls_context {
 	size_t ssl_ctx_count;
 	uint16_t may_version_min;
 	tls_verify_fn *verify;
+	tls_verify_cancel_fn *verify_cancel;
 	void *verify_arg;
 	struct slab conns;
 	BIO_METHOD *bio_method;

@@ -51,10 +51,13 @@ struct tls_verdict {
 };
 
 /* `demand` is the one given to tls_conn_create_client(). After TLS_VERDICT_WAIT the connection
- * stands at TLS_WAIT_VERIFY; its owner sees to it that nobody answers a connection that was
- * destroyed meanwhile. It may ask `conn` for digests, and give its answer by
+ * stands at TLS_WAIT_VERIFY until it is answered; one that is destroyed meanwhile is told to the
+ * tls_verify_cancel_fn. It may ask `conn` for digests, and give its answer by
  * tls_conn_resume_verify() later, nothing else. */
 typedef struct tls_verdict tls_verify_fn(void *verify_arg, struct tls_conn *conn,
 	const struct tls_chain *chain, const struct security_demand *demand);
+
+/* A connection that stands at TLS_WAIT_VERIFY is being destroyed: it must not be answered. */
+typedef void tls_verify_cancel_fn(void *verify_arg, struct tls_conn *conn);
 
 #endif

@@ -56,6 +56,7 @@ static enum result begin(struct conn *conn, enum conn_tls_state state)
 {
 	if (conn->tls == NULL)
 		return conn->fail.result;
+	tls_conn_set_owner(conn->tls, conn);
 	conn->tls_state = (uint8_t)state;
 	run(conn, NULL, 0);
 	return RESULT_OK;

@@ -46,7 +46,7 @@ static EVP_PKEY *new_ed25519_key(void)
 	return key;
 }
 
-static EVP_PKEY *new_key(enum test_key kind)
+EVP_PKEY *test_key_new(enum test_key kind)
 {
 	switch (kind) {
 	case TEST_KEY_RSA: return new_rsa_key();
@@ -150,13 +150,13 @@ void test_certs_init(struct test_certs *certs)
 	*certs = (struct test_certs){ .folder = "/tmp/longship-test-tls-XXXXXX" };
 	CHECK(mkdtemp(certs->folder) != NULL);
 	for (enum test_key kind = 0; kind < TEST_KEY_COUNT; kind++)
-		make(certs, &certs->certs[kind], labels[kind], new_key(kind), "mx.example", 0, 0);
-	make(certs, &certs->other, "other", new_key(TEST_KEY_P256), "other.example", 0, 0);
-	make(certs, &certs->huge, "huge", new_key(TEST_KEY_P256), "mx.example",
+		make(certs, &certs->certs[kind], labels[kind], test_key_new(kind), "mx.example", 0, 0);
+	make(certs, &certs->other, "other", test_key_new(TEST_KEY_P256), "other.example", 0, 0);
+	make(certs, &certs->huge, "huge", test_key_new(TEST_KEY_P256), "mx.example",
 		HUGE_EXTENSION_BYTES, 0);
-	make(certs, &certs->many, "many", new_key(TEST_KEY_P256), "mx.example", 0,
+	make(certs, &certs->many, "many", test_key_new(TEST_KEY_P256), "mx.example", 0,
 		TLS_CHAIN_MAX - 1);
-	make(certs, &certs->too_many, "toomany", new_key(TEST_KEY_P256), "mx.example", 0,
+	make(certs, &certs->too_many, "toomany", test_key_new(TEST_KEY_P256), "mx.example", 0,
 		TLS_CHAIN_MAX);
 }
 

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <openssl/base.h>
 #include "tls/tls_context.h"
 
 enum test_key {
@@ -32,6 +33,9 @@ struct test_certs {
 	struct test_cert many;                  /* P-256, then 15 others: TLS_CHAIN_MAX */
 	struct test_cert too_many;              /* one more */
 };
+
+/* A new private key, freed by EVP_PKEY_free(). */
+EVP_PKEY *test_key_new(enum test_key kind);
 
 void test_certs_init(struct test_certs *certs);
 void test_certs_deinit(struct test_certs *certs);

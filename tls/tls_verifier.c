@@ -1,0 +1,303 @@
+#include "tls/tls_verifier.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "engine/base/arena.h"
+#include "engine/base/list.h"
+#include "engine/base/policy.h"
+#include "tls/dane_verify.h"
+#include "tls/verdict_cache.h"
+
+#define TLS_VERIFIER_MAGIC   0x71c7e21fu
+#define TLS_VERIFY_JOB_MAGIC 0x71c710b5u
+
+enum { JOB_ARENA_BYTES = 16 * 1024, JOB_ARENA_BYTES_MAX = 1024 * 1024 };
+
+struct tls_verify_job {
+	uint32_t magic;
+	struct list_node out;  /* of the verifier */
+	struct tls_conn *conn; /* NULL: destroyed meanwhile */
+	struct arena arena;    /* of all that follows */
+	struct tls_chain chain;
+	struct security_demand demand;
+	uint64_t now_s;
+	struct tls_verdict verdict;
+	uint64_t valid_until_s;
+};
+
+struct tls_verifier {
+	uint32_t magic;
+	struct tls_verifier_config config;
+	struct verdict_cache *cache;
+	struct list jobs;
+	uint32_t jobs_count;
+	struct tls_verifier_counters counters;
+};
+
+/* ---- what a demand means ---- */
+
+static bool needs_dane(const struct security_demand *demand)
+{
+	return demand->need == SECURITY_NEED_DANE || demand->need == SECURITY_NEED_DANE_STS ||
+	       demand->need == SECURITY_NEED_DANE_SECURE;
+}
+
+static bool needs_root(const struct security_demand *demand)
+{
+	return security_demand_needs_proof(demand) && demand->need != SECURITY_NEED_DANE;
+}
+
+static struct dane_question dane_question_of(
+	const struct tls_chain *chain, const struct security_demand *demand, uint64_t now_s)
+{
+	return (struct dane_question){
+		.chain = chain,
+		.records = demand->tlsa,
+		.records_count = demand->tlsa_count,
+		.names = demand->names,
+		.names_count = demand->names_count,
+		.time_s = now_s,
+	};
+}
+
+static bool has_anchors(const struct security_demand *demand)
+{
+	for (size_t i = 0; i < demand->tlsa_count; i++) {
+		if (demand->tlsa[i].usage == TLSA_USAGE_DANE_TA)
+			return true;
+	}
+	return false;
+}
+
+/* ---- verdicts ---- */
+
+static struct tls_verdict rejected(enum tls_failure failure, const char *reason)
+{
+	struct tls_verdict verdict = { .kind = TLS_VERDICT_REJECTED, .failure = failure };
+	snprintf(verdict.reason, sizeof verdict.reason, "%s", reason);
+	return verdict;
+}
+
+static struct tls_verdict verdict_of_dane(const struct dane_verdict *dane)
+{
+	if (!dane->is_match)
+		return rejected(dane->failure, dane->reason);
+	return (struct tls_verdict){ .kind = TLS_VERDICT_ACCEPTED, .proved_dane = true };
+}
+
+/* All that the demand wants, however long it takes. */
+static struct tls_verdict judge(const struct tls_chain *chain, const struct security_demand *demand,
+	uint64_t now_s, uint64_t *out_until_s)
+{
+	struct tls_verdict verdict = { .kind = TLS_VERDICT_ACCEPTED };
+	*out_until_s = UINT64_MAX;
+	if (needs_dane(demand)) {
+		struct dane_verdict dane;
+		const struct dane_question question = dane_question_of(chain, demand, now_s);
+		dane_verify(&question, &dane);
+		verdict = verdict_of_dane(&dane);
+		*out_until_s = dane.valid_until_s;
+	}
+	if (verdict.kind == TLS_VERDICT_ACCEPTED && needs_root(demand))
+		return rejected(TLS_FAILURE_UNTRUSTED,
+			"would need a public authority, and there is no store of roots");
+	return verdict;
+}
+
+/* What can be told without building a path. */
+static bool judge_at_once(const struct tls_chain *chain, const struct security_demand *demand,
+	uint64_t now_s, struct tls_verdict *out_verdict)
+{
+	struct dane_verdict dane;
+	if (demand->need != SECURITY_NEED_DANE)
+		return false;
+	const struct dane_question question = dane_question_of(chain, demand, now_s);
+	if (!has_anchors(demand))
+		dane_verify(&question, &dane);
+	else if (!dane_verify_leaf(&question, &dane))
+		return false;
+	*out_verdict = verdict_of_dane(&dane);
+	return true;
+}
+
+static struct tls_verdict count(struct tls_verifier *verifier, struct tls_verdict verdict)
+{
+	if (verdict.kind == TLS_VERDICT_REJECTED)
+		verifier->counters.refused++;
+	return verdict;
+}
+
+static void keep(struct tls_verifier *verifier, const struct tls_chain *chain,
+	const struct security_demand *demand, uint64_t now_s, uint64_t until_s,
+	const struct tls_verdict *verdict)
+{
+	const struct verdict_cache_value value = { verdict->proved_dane, verdict->proved_pkix,
+		now_s, until_s };
+	if (verdict->kind == TLS_VERDICT_ACCEPTED)
+		verdict_cache_add(verifier->cache, chain, demand, &value);
+}
+
+static struct tls_verdict judge_in_place(struct tls_verifier *verifier,
+	const struct tls_chain *chain, const struct security_demand *demand, uint64_t now_s)
+{
+	uint64_t until_s;
+	struct tls_verdict verdict = judge(chain, demand, now_s, &until_s);
+	keep(verifier, chain, demand, now_s, until_s, &verdict);
+	verifier->counters.built++;
+	return count(verifier, verdict);
+}
+
+/* ---- jobs ---- */
+
+static bool copy_chain(struct tls_verify_job *job, const struct tls_chain *chain)
+{
+	job->chain.certs_count = chain->certs_count;
+	for (size_t i = 0; i < chain->certs_count; i++) {
+		struct text der = arena_text_copy(
+			&job->arena, text_of_bytes(chain->certs[i].der, chain->certs[i].der_len));
+		if (der.data == NULL)
+			return false;
+		job->chain.certs[i] = (struct tls_cert){ (const uint8_t *)der.data, der.len };
+	}
+	return true;
+}
+
+static void free_job(struct tls_verify_job *job)
+{
+	arena_deinit(&job->arena);
+	job->magic = 0;
+	free(job);
+}
+
+/* NULL: no memory. */
+static struct tls_verify_job *new_job(struct tls_conn *conn, const struct tls_chain *chain,
+	const struct security_demand *demand, uint64_t now_s)
+{
+	struct tls_verify_job *job = calloc(1, sizeof *job);
+	if (job == NULL)
+		return NULL;
+	job->magic = TLS_VERIFY_JOB_MAGIC;
+	job->conn = conn;
+	job->now_s = now_s;
+	arena_init(&job->arena, JOB_ARENA_BYTES, JOB_ARENA_BYTES_MAX);
+	if (!copy_chain(job, chain) || !security_demand_copy(&job->demand, demand, &job->arena)) {
+		free_job(job);
+		return NULL;
+	}
+	return job;
+}
+
+/* False: it has to be done in place. */
+static bool submit(struct tls_verifier *verifier, struct tls_conn *conn,
+	const struct tls_chain *chain, const struct security_demand *demand, uint64_t now_s)
+{
+	if (verifier->config.submit == NULL || verifier->jobs_count == verifier->config.jobs_max)
+		return false;
+	struct tls_verify_job *job = new_job(conn, chain, demand, now_s);
+	if (job == NULL)
+		return false;
+	list_push_back(&verifier->jobs, &job->out);
+	verifier->jobs_count++;
+	verifier->config.submit(verifier->config.arg, job);
+	return true;
+}
+
+void tls_verify_job_run(struct tls_verify_job *job)
+{
+	CHECK_OBJ(job, TLS_VERIFY_JOB_MAGIC);
+	job->verdict = judge(&job->chain, &job->demand, job->now_s, &job->valid_until_s);
+}
+
+void tls_verifier_finish(struct tls_verifier *verifier, struct tls_verify_job *job)
+{
+	CHECK_OBJ(verifier, TLS_VERIFIER_MAGIC);
+	CHECK_OBJ(job, TLS_VERIFY_JOB_MAGIC);
+	list_remove(&job->out);
+	verifier->jobs_count--;
+	keep(verifier, &job->chain, &job->demand, job->now_s, job->valid_until_s, &job->verdict);
+	verifier->counters.built++;
+	count(verifier, job->verdict);
+	if (job->conn != NULL)
+		verifier->config.answer(verifier->config.arg, job->conn, &job->verdict);
+	free_job(job);
+}
+
+/* ---- the two that TLS calls ---- */
+
+struct tls_verdict tls_verifier_ask(void *verify_arg, struct tls_conn *conn,
+	const struct tls_chain *chain, const struct security_demand *demand)
+{
+	struct tls_verifier *verifier = verify_arg;
+	struct tls_verdict verdict;
+	struct verdict_cache_value value;
+	CHECK_OBJ(verifier, TLS_VERIFIER_MAGIC);
+	uint64_t now_s = verifier->config.now_s();
+	if (judge_at_once(chain, demand, now_s, &verdict)) {
+		verifier->counters.leaf++;
+		return count(verifier, verdict);
+	}
+	if (verdict_cache_find(verifier->cache, chain, demand, now_s, &value)) {
+		verifier->counters.cached++;
+		return (struct tls_verdict){ .kind = TLS_VERDICT_ACCEPTED,
+			.proved_dane = value.proved_dane,
+			.proved_pkix = value.proved_pkix };
+	}
+	if (submit(verifier, conn, chain, demand, now_s))
+		return (struct tls_verdict){ .kind = TLS_VERDICT_WAIT };
+	return judge_in_place(verifier, chain, demand, now_s);
+}
+
+void tls_verifier_cancel(void *verify_arg, struct tls_conn *conn)
+{
+	struct tls_verifier *verifier = verify_arg;
+	CHECK_OBJ(verifier, TLS_VERIFIER_MAGIC);
+	LIST_FOR_EACH(node, &verifier->jobs)
+	{
+		struct tls_verify_job *job = CONTAINER_OF(node, struct tls_verify_job, out);
+		if (job->conn == conn)
+			job->conn = NULL;
+	}
+}
+
+/* ---- life ---- */
+
+enum result tls_verifier_create(const struct tls_verifier_config *config,
+	struct tls_verifier **out_verifier, struct fail *fail)
+{
+	struct tls_verifier *verifier = calloc(1, sizeof *verifier);
+	*out_verifier = NULL;
+	if (verifier == NULL ||
+		verdict_cache_create(config->cache_bytes, &verifier->cache) != RESULT_OK) {
+		free(verifier);
+		return fail_set(fail, RESULT_MEMORY, "no memory for a verifier of certificates");
+	}
+	verifier->magic = TLS_VERIFIER_MAGIC;
+	verifier->config = *config;
+	list_init(&verifier->jobs);
+	*out_verifier = verifier;
+	return RESULT_OK;
+}
+
+void tls_verifier_destroy(struct tls_verifier *verifier)
+{
+	if (verifier == NULL)
+		return;
+	CHECK_OBJ(verifier, TLS_VERIFIER_MAGIC);
+	LIST_FOR_EACH_SAFE(node, &verifier->jobs)
+	free_job(CONTAINER_OF(node, struct tls_verify_job, out));
+	verdict_cache_destroy(verifier->cache);
+	verifier->magic = 0;
+	free(verifier);
+}
+
+const struct tls_verifier_counters *tls_verifier_counters(const struct tls_verifier *verifier)
+{
+	CHECK_OBJ(verifier, TLS_VERIFIER_MAGIC);
+	return &verifier->counters;
+}
+
+uint32_t tls_verifier_jobs(const struct tls_verifier *verifier)
+{
+	CHECK_OBJ(verifier, TLS_VERIFIER_MAGIC);
+	return verifier->jobs_count;
+}
