@@ -1,8 +1,9 @@
-/* The little DER that is read without parsing a certificate: where its public key stands.
- * Pure; works on bytes of a peer. */
+/* The little DER that is read without parsing a certificate: where its public key stands, and whether
+ * bytes are a certificate or a key at all. Pure; works on bytes of a peer. */
 #ifndef TLS_TLS_DER_H
 #define TLS_TLS_DER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "engine/base/check.h"
@@ -14,5 +15,10 @@
  * Certificate from its first byte to its last. */
 MUST_USE enum result tls_der_find_key(
 	const uint8_t *der, size_t der_len, const uint8_t **out_key, size_t *out_key_len);
+
+/* True if the bytes are one whole Certificate, or one whole SubjectPublicKeyInfo, and nothing behind
+ * it. By the outer structure alone, as above: the signature and the key are not looked into. */
+bool tls_der_is_certificate(const uint8_t *der, size_t der_len);
+bool tls_der_is_key(const uint8_t *der, size_t der_len);
 
 #endif
