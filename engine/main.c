@@ -10,6 +10,8 @@
 #include "engine/run/explain_options.h"
 #include "engine/run/run.h"
 #include "engine/run/send_options.h"
+#include "engine/run/verify.h"
+#include "engine/run/verify_options.h"
 
 struct command {
 	const char *name;
@@ -29,6 +31,9 @@ static const struct command commands[] = {
 		&send_option_table, run_send },
 	{ "explain", "DOMAIN [--connect] [--json] [flags]", "every step from MX records to the decision",
 		&explain_option_table, run_explain },
+	{ "verify", "--chain FILE --tlsa 'U S M HEX' --name HOST [--time TIME] [--json]",
+		"check a chain of certificates against TLSA records, offline", &verify_option_table,
+		run_verify },
 	{ "man", "", "the manual page (roff)", NULL, print_man },
 	{ "version", "", "which version this is", NULL, print_version },
 	{ "help", "", "this text", NULL, print_help },
@@ -37,7 +42,8 @@ static const struct command commands[] = {
 static void list_commands(FILE *out)
 {
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
-		fprintf(out, "  longship %s %s\n        %s\n", commands[i].name, commands[i].synopsis,
+		fprintf(out, "  longship %s%s%s\n        %s\n", commands[i].name,
+			commands[i].synopsis[0] != '\0' ? " " : "", commands[i].synopsis,
 			commands[i].about);
 }
 
