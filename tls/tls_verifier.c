@@ -85,6 +85,12 @@ static struct tls_verdict verdict_of_dane(const struct dane_verdict *dane)
 	return (struct tls_verdict){ .kind = TLS_VERDICT_ACCEPTED, .proved_dane = true };
 }
 
+static struct tls_verdict rejected_for_want_of_roots(void)
+{
+	return rejected(TLS_FAILURE_UNTRUSTED,
+		"would need a public authority, and there is no store of roots");
+}
+
 /* All that the demand wants, however long it takes. */
 static struct tls_verdict judge(const struct tls_chain *chain, const struct security_demand *demand,
 	uint64_t now_s, uint64_t *out_until_s)
@@ -99,8 +105,7 @@ static struct tls_verdict judge(const struct tls_chain *chain, const struct secu
 		*out_until_s = dane.valid_until_s;
 	}
 	if (verdict.kind == TLS_VERDICT_ACCEPTED && needs_root(demand))
-		return rejected(TLS_FAILURE_UNTRUSTED,
-			"would need a public authority, and there is no store of roots");
+		return rejected_for_want_of_roots();
 	return verdict;
 }
 

@@ -28,6 +28,7 @@ enum {
 	HUB_UNRECORDED_MAX = 16384, /* attempts handed out whose outcome is not yet durable */
 	HUB_ROUTES_MAX = 4096,     /* domains asked of the resolver */
 	HUB_REPORTS_MAX = 4096,    /* session reports of one worker that the recorder has not taken */
+	HUB_VERDICTS_MAX = 1024, /* chains of one worker that the verifier has; more are judged in place */
 	HUB_SITES_MAX = 1024,      /* site reports */
 };
 
@@ -46,7 +47,7 @@ struct hub_counters {
 
 struct hub {
 	const struct run_config *config;
-	struct mailbox *scheduler, *resolver, *recorder, *files, *main;
+	struct mailbox *scheduler, *resolver, *verifier, *recorder, *files, *main;
 	struct mailbox **workers;
 	uint32_t workers_count;
 	struct body_budget bodies; /* --memory */

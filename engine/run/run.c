@@ -15,6 +15,7 @@
 #include "engine/run/resolver.h"
 #include "engine/run/scheduler.h"
 #include "engine/run/status.h"
+#include "engine/run/verifier.h"
 #include "engine/run/worker.h"
 #include "tls/tls_context.h"
 
@@ -44,6 +45,7 @@ struct run {
 	struct recorder *recorder;
 	struct scheduler *scheduler;
 	struct resolver *resolver;
+	struct verifier *verifier;
 	struct files *files;
 	struct worker **workers;
 	struct thread *threads;
@@ -73,8 +75,9 @@ static enum result make_mailboxes(struct run *run)
 {
 	struct hub *hub = &run->hub;
 	uint32_t workers = hub->workers_count, sessions = (uint32_t)run->options.sessions;
-	/* To a worker: reads, attempts of its sessions, call-backs, answers to its reports. */
-	uint32_t worker_messages = HUB_READS_MAX + 4 * sessions + HUB_REPORTS_MAX + MAIL_RARE;
+	/* To a worker: reads, attempts of its sessions, call-backs, verdicts, answers to its reports. */
+	uint32_t worker_messages = HUB_READS_MAX + 4 * sessions + HUB_REPORTS_MAX +
+		HUB_VERDICTS_MAX + MAIL_RARE;
 	/* From the workers: what they read, sessions, what they heard and returned, slots. */
 	uint32_t from_workers = workers * (HUB_READS_MAX + MAIL_RARE) + 3 * HUB_UNRECORDED_MAX + 4 * sessions;
 	uint32_t scheduler_messages = from_workers + 4 * HUB_FILES_MAX + HUB_ROUTES_MAX +
@@ -90,6 +93,8 @@ static enum result make_mailboxes(struct run *run)
 		r = mailbox_create(recorder_messages, &hub->recorder, fail);
 	if (r == RESULT_OK)
 		r = mailbox_create(HUB_ROUTES_MAX + MAIL_RARE, &hub->resolver, fail);
+	if (r == RESULT_OK)
+		r = mailbox_create(workers * HUB_VERDICTS_MAX + MAIL_RARE, &hub->verifier, fail);
 	if (r == RESULT_OK)
 		r = mailbox_create(4 * HUB_FILES_MAX + MAIL_RARE, &hub->files, fail);
 	if (r == RESULT_OK)
@@ -107,6 +112,7 @@ static void end_mailboxes(struct hub *hub)
 	mailbox_destroy(hub->scheduler);
 	mailbox_destroy(hub->recorder);
 	mailbox_destroy(hub->resolver);
+	mailbox_destroy(hub->verifier);
 	mailbox_destroy(hub->files);
 	mailbox_destroy(hub->main);
 }
@@ -128,6 +134,8 @@ static enum result make_parts(struct run *run)
 	if (r == RESULT_OK)
 		r = resolver_create(hub, &run->resolver, fail);
 	if (r == RESULT_OK)
+		r = verifier_create(hub, &run->verifier, fail);
+	if (r == RESULT_OK)
 		r = scheduler_create(hub, &run->recovery, &run->scheduler, fail);
 	run->workers = calloc(hub->workers_count, sizeof(struct worker *));
 	if (r == RESULT_OK && run->workers == NULL)
@@ -142,6 +150,7 @@ static void end_parts(struct run *run)
 	recorder_destroy(run->recorder);
 	files_destroy(run->files);
 	scheduler_destroy(run->scheduler);
+	verifier_destroy(run->verifier);
 	for (uint32_t i = 0; run->workers != NULL && i < run->hub.workers_count; i++)
 		worker_destroy(run->workers[i]);
 	free(run->workers);
@@ -166,11 +175,12 @@ static void add_thread(struct run *run, const char *name, void *(*function)(void
 static enum result start_threads(struct run *run)
 {
 	struct hub *hub = &run->hub;
-	run->threads = calloc(hub->workers_count + 4, sizeof *run->threads);
+	run->threads = calloc(hub->workers_count + 5, sizeof *run->threads);
 	if (run->threads == NULL)
 		return fail_set(&run->fail, RESULT_MEMORY, "out of memory");
 	add_thread(run, "recorder", recorder_run, run->recorder, hub->recorder);
 	add_thread(run, "resolver", resolver_run, run->resolver, hub->resolver);
+	add_thread(run, "verifier", verifier_run, run->verifier, hub->verifier);
 	for (uint32_t i = 0; i < hub->workers_count; i++)
 		add_thread(run, "worker", worker_run, run->workers[i], hub->workers[i]);
 	add_thread(run, "scheduler", scheduler_run, run->scheduler, hub->scheduler);
@@ -193,8 +203,8 @@ static enum result start_threads(struct run *run)
 /* The first thread that could not begin says why. */
 static enum result fail_of_threads(const struct run *run, struct fail *out_fail)
 {
-	const struct fail *fails[4] = { recorder_fail(run->recorder), resolver_fail(run->resolver),
-		scheduler_fail(run->scheduler), files_fail(run->files) };
+	const struct fail *fails[5] = { recorder_fail(run->recorder), resolver_fail(run->resolver),
+		verifier_fail(run->verifier), scheduler_fail(run->scheduler), files_fail(run->files) };
 	for (size_t i = 0; i < COUNT_OF(fails); i++)
 		if (fails[i]->result != RESULT_OK) {
 			*out_fail = *fails[i];

@@ -29,6 +29,7 @@ static void stop_everybody(struct scheduler *s)
 		!list_is_empty(&s->to_read) || !list_is_empty(&s->read_later);
 	post_workers(s, POST_STOP, 0);
 	hub_post(s->hub->resolver, POST_STOP, NULL, 0, 0);
+	hub_post(s->hub->verifier, POST_STOP, NULL, 0, 0);
 	hub_post(s->hub->files, POST_STOP, NULL, 0, 0);
 	hub_post(s->hub->recorder, POST_STOP, NULL, 0, 0);
 	hub_post(s->hub->main, POST_STOP, NULL, 0, 0);

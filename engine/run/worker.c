@@ -1,8 +1,11 @@
 #include "engine/run/worker.h"
 #include <stdlib.h>
+#include "engine/io/clock.h"
 #include "engine/run/delivery.h"
 #include "engine/run/report.h"
 #include "engine/run/worker_state.h"
+#include "tls/tls_conn.h"
+#include "tls/tls_verifier.h"
 
 /* ---- attempts come and go ---- */
 
@@ -90,6 +93,9 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_WORK:
 		take_work(w, message->object, message->number);
 		break;
+	case POST_VERIFIED:
+		tls_verifier_finish(w->verifier, message->object);
+		break;
 	case POST_CALL_BACK:
 		lease_call_back(w, message->object);
 		break;
@@ -136,10 +142,50 @@ static void report(void *context)
 	}
 }
 
+/* ---- certificates ---- */
+
+static uint64_t wall_s(void) { return (uint64_t)clock_wall_us() / 1000000; }
+
+static void submit_job(void *worker, struct tls_verify_job *job)
+{
+	struct worker *w = worker;
+	hub_post(w->hub->verifier, POST_VERIFY, job, w->index, 0);
+}
+
+static void answer_conn(void *worker, struct tls_conn *tls, const struct tls_verdict *verdict)
+{
+	(void)worker;
+	conn_resume_verify(tls_conn_owner(tls), verdict);
+}
+
+/* It outlives the loop: the jobs that are with the verifier thread at the end are freed with it. */
+static enum result make_verifier(struct worker *w)
+{
+	const struct tls_verifier_config config = {
+		.now_s = wall_s,
+		.submit = submit_job,
+		.answer = answer_conn,
+		.arg = w,
+		.jobs_max = HUB_VERDICTS_MAX,
+		.cache_bytes = TLS_VERIFIER_CACHE_BYTES,
+	};
+	return tls_verifier_create(&config, &w->verifier, &w->fail);
+}
+
+/* ---- the thread ---- */
+
 static enum result open_tools(struct worker *w)
 {
 	uint32_t sessions = (uint32_t)w->config->options->sessions;
-	const struct tls_client_config tls = { .pool = w->hub->tls_pool, .conns_max = sessions };
+	if (make_verifier(w) != RESULT_OK)
+		return w->fail.result;
+	const struct tls_client_config tls = {
+		.pool = w->hub->tls_pool,
+		.conns_max = sessions,
+		.verify = tls_verifier_ask,
+		.verify_cancel = tls_verifier_cancel,
+		.verify_arg = w->verifier,
+	};
 	enum result r = conn_pool_init(&w->conns, w->loop.ring, sessions, 0, &w->fail);
 	if (r != RESULT_OK)
 		return r;
@@ -211,6 +257,7 @@ void worker_destroy(struct worker *w)
 		return;
 	CHECK_OBJ(w, WORKER_MAGIC);
 	reads_deinit(w);
+	tls_verifier_destroy(w->verifier);
 	host_memory_deinit(&w->hosts);
 	slab_deinit(&w->deliveries);
 	w->magic = 0;

@@ -47,6 +47,7 @@ struct worker {
 	struct random_state random;
 	struct conn_pool conns;
 	struct tls_context *tls;
+	struct tls_verifier *verifier;
 	struct slab deliveries;
 	struct host_memory hosts;
 	uint64_t next_session;           /* ids, unique in this run */

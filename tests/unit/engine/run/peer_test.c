@@ -40,6 +40,8 @@ static struct test_certs *certs(void)
 	return &made;
 }
 
+const uint8_t *peer_key_digest(void) { return certs()->certs[TEST_KEY_P256].key_digest; }
+
 /* ---- bytes ---- */
 
 /* False at the end, also that of the test. */

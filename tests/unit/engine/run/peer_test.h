@@ -83,6 +83,8 @@ void peer_init(struct peer *peer, const char *address);
 void peer_deinit(struct peer *peer);
 /* True if that connection heard these words. */
 bool peer_said(struct peer *peer, size_t number, const char *words);
+/* SHA-256 of the key of the certificate that every peer shows: a self-signed one, of P-256. */
+const uint8_t *peer_key_digest(void);
 /* An address where nobody listens: the port of a listener that was closed. */
 uint16_t peer_refusing_port(const char *address);
 

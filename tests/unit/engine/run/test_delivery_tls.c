@@ -246,6 +246,71 @@ static void without_a_proof_no_mail_is_sent_where_one_is_demanded(void **state) 
 	}
 }
 
+/* ---- DANE ---- */
+
+/* Sends to one host with this TLSA record; `digest` is its data. */
+static struct attempt *send_under_dane(struct tlsa_record *record, const uint8_t digest[32])
+{
+	struct peer *list[] = { &peers[0] };
+	struct route *route = work_route(list, 1, SECURITY_NEED_DANE);
+	static const struct text names[] = { TEXT_INIT("mx0.test") };
+	route->mx_secure = true;
+	record->data = text_of_bytes(digest, 32);
+	/* A route is read-only once made; this one nobody has seen yet. */
+	struct route_host *host = (struct route_host *)(uintptr_t)&route->hosts[0];
+	struct security_demand *demand = &host->demand;
+	demand->tlsa = record;
+	demand->tlsa_count = 1;
+	demand->names = names;
+	demand->names_count = 1;
+	struct attempt *attempt =
+		work_send(&w, route, &(struct test_mail){ .rcpts = "ann@a.example" });
+	assert_ptr_equal(work_outcome(&w), attempt);
+	return attempt;
+}
+
+static void a_key_that_the_dns_vouches_for_gets_its_mail(void **state) /* DANE-37 */
+{
+	(void)state;
+	struct tlsa_record record = { .usage = 3, .selector = 1, .matching = 1 };
+	set_up(1, (struct peer_rules){ .tls = PEER_TLS_GOOD, .pipelining = true });
+	struct attempt *attempt = send_under_dane(&record, peer_key_digest());
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
+	assert_int_equal(facts_of(attempt)->security, SECURITY_DANE);
+	assert_true(facts_of(attempt)->authenticated);
+	assert_int_equal(w.chains, 0);
+	work_done(&w, attempt);
+	tear_down(1);
+	assert_int_equal(w.reports[0].security, SECURITY_DANE);
+}
+
+/* TLSA-26, and the reason tells a person which record of which host. */
+static void another_key_than_the_published_one_gets_nothing(void **state)
+{
+	(void)state;
+	static const uint8_t other[32] = { 0xab, 0xcd };
+	static const struct {
+		uint8_t usage;
+		uint32_t chains;
+		const char *named;
+	} table[] = { { 3, 0, "3 1 1 abcd0000" }, { 2, 1, "2 1 1 abcd0000" } };
+	for (size_t i = 0; i < COUNT_OF(table); i++) {
+		struct tlsa_record record = { .usage = table[i].usage, .selector = 1, .matching = 1 };
+		set_up(1, (struct peer_rules){ .tls = PEER_TLS_GOOD, .pipelining = true });
+		struct attempt *attempt = send_under_dane(&record, other);
+		assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DEFERRED);
+		assert_int_equal(peers[0].mails, 0);
+		assert_int_equal(peers[0].conns_count, 1);
+		assert_int_equal(w.chains, table[i].chains);
+		if (strstr(work_reason(attempt), table[i].named) == NULL ||
+			strstr(work_reason(attempt), "mx0.test") == NULL)
+			fail_msg("%s", work_reason(attempt));
+		assert_string_equal(work_status(attempt), "4.7.5");
+		work_done(&w, attempt);
+		tear_down(1);
+	}
+}
+
 static void a_refusal_before_demanded_tls_bounces_nobody(void **state) /* POL-14 */
 {
 	(void)state;
@@ -302,6 +367,8 @@ int main(void)
 		cmocka_unit_test(demanded_tls_is_never_given_up),
 		cmocka_unit_test(a_host_that_fails_what_is_demanded_gives_way_to_the_next),
 		cmocka_unit_test(without_a_proof_no_mail_is_sent_where_one_is_demanded),
+		cmocka_unit_test(a_key_that_the_dns_vouches_for_gets_its_mail),
+		cmocka_unit_test(another_key_than_the_published_one_gets_nothing),
 		cmocka_unit_test(a_refusal_before_demanded_tls_bounces_nobody),
 		cmocka_unit_test(
 			what_stands_behind_the_220_ends_the_session_and_is_no_reason_for_cleartext),

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "engine/io/clock.h"
 #include "engine/io/file.h"
+#include "tls/tls_verifier.h"
 
 static void make_site(struct work *w)
 {
@@ -99,6 +100,14 @@ static void hear_as_recorder(struct work *w, const struct mailbox_message *messa
 	hub_post(w->base.hub.workers[0], POST_REPORT_DONE, NULL, 1, 0);
 }
 
+static void hear_as_verifier(struct work *w, const struct mailbox_message *message)
+{
+	CHECK(message->kind == POST_VERIFY);
+	w->chains++;
+	tls_verify_job_run(message->object);
+	hub_post(w->base.hub.workers[message->number], POST_VERIFIED, message->object, 0, 0);
+}
+
 bool work_play(struct work *w)
 {
 	struct mailbox_message message;
@@ -107,6 +116,8 @@ bool work_play(struct work *w)
 		hear_as_recorder(w, &message);
 	for (; mailbox_take(w->base.hub.scheduler, &message); any = true)
 		hear_as_scheduler(w, &message);
+	for (; mailbox_take(w->base.hub.verifier, &message); any = true)
+		hear_as_verifier(w, &message);
 	return any;
 }
 

@@ -1,4 +1,4 @@
-/* A worker on its own thread; the test is its scheduler and its recorder, receivers are peers
+/* A worker on its own thread; the test is its scheduler, recorder and verifier, receivers are peers
  * (peer_test.h). Routes lead to loopback.
  *
  *   work_init(&w, flags);
@@ -44,6 +44,7 @@ struct work {
 	uint32_t outcomes_count, returned_count;
 	struct heard heard; /* of all attempts together */
 	uint32_t heard_count;
+	uint32_t chains;                                 /* that the verifier thread was given */
 	struct message *read;                            /* the last READ_DONE */
 	struct session_report reports[WORK_REPORTS_MAX]; /* in the order in which sessions ended */
 	char report_mx[WORK_REPORTS_MAX][64];
