@@ -77,7 +77,9 @@ static int print_man(int argc, char *const *argv)
 	puts(".SH DESCRIPTION\n"
 	     "Takes mail from a spool directory and delivers it over SMTP. "
 	     "A file in DIR/new is one message with X-Sender and X-Receiver fields; it goes away when "
-	     "every recipient has a final outcome, and each outcome is a line of JSON in the event file.");
+	     "every recipient has a final outcome, and each outcome is a line of JSON in the event file.\n"
+	     ".PP\nThe command explain shows where mail for a domain would go and what would have to be "
+	     "proven there; verify checks a chain of certificates against TLSA records.");
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		if (commands[i].table != NULL)
 			options_print_man(commands[i].table, stdout);

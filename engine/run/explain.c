@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "dns/dns_resolver.h"
 #include "engine/base/check.h"
+#include "engine/io/clock.h"
 #include "engine/io/loop.h"
 #include "engine/io/random.h"
 #include "engine/route/route_builder.h"
@@ -13,6 +14,7 @@
 #include "engine/run/probe.h"
 #include "engine/run/run.h"
 #include "tls/tls_context.h"
+#include "tls/tls_verifier.h"
 
 struct explain {
 	struct arena arena;
@@ -35,6 +37,7 @@ struct explain {
 	/* connecting: one probe at a time */
 	struct conn_pool conns;
 	struct tls_pool *tls_pool;
+	struct tls_verifier *verifier;
 	struct tls_context *tls;
 	struct probe_env env;
 	struct probe probe;
@@ -176,16 +179,29 @@ static void probe_next(struct explain *e)
 	}
 }
 
+static uint64_t wall_s(void) { return (uint64_t)clock_wall_us() / 1000000; }
+
 static enum result open_tools(struct explain *e)
 {
-	enum result r = conn_pool_init(&e->conns, e->loop.ring, 1, 0, &e->fail);
+	/* One connection at a time: paths of certificates are built in place. */
+	const struct tls_verifier_config verifier = {
+		.now_s = wall_s,
+		.cache_bytes = TLS_VERIFIER_CACHE_BYTES,
+	};
+	enum result r = tls_verifier_create(&verifier, &e->verifier, &e->fail);
 	if (r != RESULT_OK)
 		return r;
 	e->tls_pool = tls_pool_create();
 	e->tries = calloc(EXPLAIN_TRIES_MAX, sizeof *e->tries);
 	if (e->tls_pool == NULL || e->tries == NULL)
 		return fail_set(&e->fail, RESULT_MEMORY, "out of memory");
-	const struct tls_client_config tls = { .pool = e->tls_pool, .conns_max = 1 };
+	const struct tls_client_config tls = {
+		.pool = e->tls_pool,
+		.conns_max = 1,
+		.verify = tls_verifier_ask,
+		.verify_cancel = tls_verifier_cancel,
+		.verify_arg = e->verifier,
+	};
 	e->tls = tls_context_create_client(&tls, &e->fail);
 	e->env = (struct probe_env){
 		.loop = &e->loop,
@@ -199,13 +215,17 @@ static enum result open_tools(struct explain *e)
 static void close_tools(struct explain *e)
 {
 	tls_context_destroy(e->tls);
+	tls_verifier_destroy(e->verifier);
 	tls_pool_destroy(e->tls_pool);
 	conn_pool_deinit(&e->conns);
 }
 
 static enum result try_hosts(struct explain *e)
 {
-	enum result r = open_tools(e);
+	enum result r = conn_pool_init(&e->conns, e->loop.ring, 1, 0, &e->fail);
+	if (r != RESULT_OK)
+		return r;
+	r = open_tools(e);
 	if (r == RESULT_OK)
 		probe_next(e);
 	if (e->probing)

@@ -97,6 +97,21 @@ static const char *verdict_text(enum probe_verdict verdict)
 	UNREACHABLE("a verdict that is not in the enum");
 }
 
+static void put_match(struct buf *out, const struct probe_result *result)
+{
+	if (result->matched == NULL) {
+		put(out, "matched", "");
+		json_object_put_null(out, "depth");
+		return;
+	}
+	char memory[RECORD_TEXT_BYTES];
+	struct buf text;
+	buf_init(&text, memory, sizeof memory);
+	tlsa_text_put(&text, result->matched, TLSA_DATA_BYTES_MAX);
+	json_object_put_text(out, "matched", buf_text(&text));
+	json_object_put_number(out, "depth", result->matched_depth);
+}
+
 static void put_try(struct buf *out, const struct probe_result *result)
 {
 	bool passed = result->verdict == PROBE_PASSED;
@@ -110,6 +125,7 @@ static void put_try(struct buf *out, const struct probe_result *result)
 	put(out, "cipher", result->cipher);
 	put(out, "group", result->group);
 	json_object_put_text(out, "result", tls_result_text(result->tls_result));
+	put_match(out, result);
 	if (result->has_leaf) {
 		put_hex(out, "certificate", result->certificate);
 		put_hex(out, "key", result->key);

@@ -117,6 +117,10 @@ static void print_channel(const struct probe_result *result, FILE *out)
 {
 	if (result->tls[0] != '\0')
 		fprintf(out, "     %-12s%s %s %s\n", "", result->tls, result->cipher, result->group);
+	if (result->matched != NULL) {
+		print_records("matches", result->matched, 1, out);
+		fprintf(out, "     %-12sat depth %zu of the chain\n", "", result->matched_depth);
+	}
 	if (result->has_leaf) {
 		print_hex("certificate 3 0 1", result->certificate, out);
 		print_hex("key         3 1 1", result->key, out);

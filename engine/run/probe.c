@@ -1,8 +1,13 @@
 #include "engine/run/probe.h"
 #include <stdio.h>
 #include "engine/base/nanoseconds.h"
+#include "engine/io/clock.h"
+#include "tls/dane_verify.h"
 
-enum { OUTPUT_BYTES = 4096 }; /* commands without a message are shorter */
+enum {
+	OUTPUT_BYTES = 4096, /* commands without a message are shorter */
+	US_PER_S = 1000000,
+};
 
 static void step(struct probe *p);
 
@@ -35,6 +40,31 @@ static void timer_due(struct timer *timer)
 
 /* ---- what it found ---- */
 
+/* The handshake was judged by the verifier of its context, which keeps to itself what matched. The same
+ * question, asked once more, tells. */
+static void take_match(struct probe *p, const struct tls_conn *tls)
+{
+	const struct security_demand *demand = &p->host->demand;
+	struct tls_chain chain;
+	struct dane_verdict verdict;
+	tls_conn_peer_chain(tls, &chain);
+	if (demand->tlsa_count == 0 || chain.certs_count == 0)
+		return;
+	const struct dane_question question = {
+		.chain = &chain,
+		.records = demand->tlsa,
+		.records_count = demand->tlsa_count,
+		.names = demand->names,
+		.names_count = demand->names_count,
+		.time_s = (uint64_t)clock_wall_us() / US_PER_S,
+	};
+	dane_verify(&question, &verdict);
+	if (!verdict.is_match)
+		return;
+	p->result.matched = &demand->tlsa[verdict.record];
+	p->result.matched_depth = verdict.depth;
+}
+
 static void take_tls(struct probe *p)
 {
 	const struct tls_conn *tls = conn_tls(&p->conn);
@@ -49,6 +79,7 @@ static void take_tls(struct probe *p)
 	result->tls_result = tls_failure_result(info.failure);
 	result->has_leaf = tls_conn_leaf_digest(tls, result->certificate) &&
 		tls_conn_leaf_key_digest(tls, result->key);
+	take_match(p, tls);
 }
 
 /* Ready for mail is all that is asked; how QUIT is answered does not matter. */

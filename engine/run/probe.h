@@ -31,7 +31,7 @@ enum probe_verdict {
 	PROBE_NOT_MADE, /* we have no address of the family to connect from */
 };
 
-/* What came of it. Texts are static but for `why`. */
+/* What came of it. Texts are static but for `why`; `matched` lives as long as the route. */
 struct probe_result {
 	enum probe_verdict verdict;
 	struct ip_address ip;
@@ -43,6 +43,8 @@ struct probe_result {
 	unsigned offered;            /* set of enum smtp_cap, of the last answer to EHLO */
 	const char *tls, *cipher, *group; /* "TLSv1.3" and the like; "" in cleartext */
 	enum tls_result tls_result;  /* of a failed handshake (RFC 8460 4.3) */
+	const struct tlsa_record *matched; /* of the demand: the one that the chain matches; NULL: none */
+	size_t matched_depth;        /* where that is: 0 is the host's own certificate */
 	bool has_leaf;               /* it showed a certificate, of which these are the SHA-256: */
 	uint8_t certificate[TLS_DIGEST_LEN], key[TLS_DIGEST_LEN]; /* TLSA data of 3 0 1 and 3 1 1 */
 	char why[DELIVERY_WHY_MAX];  /* for people; "" when it passed */

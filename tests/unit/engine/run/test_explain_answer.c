@@ -209,6 +209,8 @@ static struct route *full_route(void)
 	passed->cipher = "TLS_AES_128_GCM_SHA256";
 	passed->group = "X25519";
 	passed->has_leaf = true;
+	passed->matched = &record;
+	passed->matched_depth = 2;
 	memset(passed->key, 0x11, sizeof passed->key);
 	passed->offered = SMTP_CAP_SIZE | SMTP_CAP_CHUNKING;
 	try_host(1, PROBE_FAILED, "the greeting was a refusal: 554 \"no\"\x01");
@@ -231,6 +233,7 @@ static void the_text_shows_every_step_host_and_try(void **state)
 		"     demanded    dane: A TLSA record must match.\n     one of      3 1 1 abcd\n",
 		"     connection  192.0.2.1: passed, dane\n"
 		"                 TLSv1.3 TLS_AES_128_GCM_SHA256 X25519\n",
+		"     matches     3 1 1 abcd\n                 at depth 2 of the chain\n",
 		"                 key         3 1 1 11111111",
 		"                 offers SIZE CHUNKING\n",
 		"  20 mx2.example, port 25\n     addresses   192.0.2.2, 2001:db8::2\n",
@@ -271,10 +274,11 @@ static void the_json_has_the_same_facts_in_one_line(void **state)
 		"\"tlsa\":[\"3 1 1 abcd\"],\"policy\":\"dane\",",
 		"\"usable\":[\"3 1 1 abcd\"],\"tries\":[{\"ip\":\"192.0.2.1\",\"verdict\":\"passed\","
 		"\"security\":\"dane\",\"reason\":\"\",\"tls\":\"TLSv1.3\",",
+		"\"matched\":\"3 1 1 abcd\",\"depth\":2,\"certificate\":\"",
 		"\"offers\":[\"SIZE\",\"CHUNKING\"]}]},{\"name\":\"mx2.example\"",
 		"\"verdict\":\"failed\",\"security\":\"\",\"reason\":\"the greeting was a refusal: 554 "
 		"\\\"no\\\"\\u0001\"",
-		"\"certificate\":\"\",\"key\":\"\",\"offers\":[]}]}]}\n",
+		"\"matched\":\"\",\"depth\":null,\"certificate\":\"\",\"key\":\"\",\"offers\":[]}]}]}\n",
 	};
 	struct route *route = full_route();
 	struct buf out;

@@ -1,20 +1,27 @@
 /* Conversations without mail, with receivers on loopback. */
+#include "engine/io/clock.h"
 #include "engine/run/probe.h"
 #include "tests/unit/engine/run/work_test.h"
+#include "tls/tls_verifier.h"
 
 struct bench {
 	struct run_test base;
 	struct loop loop;
 	struct conn_pool pool;
+	struct tls_verifier *verifier;
 	struct tls_context *tls;
 	struct probe_env env;
 	struct probe probe;
 	struct peer peer;
 	struct route *route;
+	struct tlsa_record records[2]; /* that are demanded */
+	size_t records_count;
 	bool is_done;
 };
 
 static struct bench b;
+
+static uint64_t wall_s(void) { return (uint64_t)clock_wall_us() / 1000000; }
 
 static void set_up_flags(struct peer_rules rules, const char *const *flags)
 {
@@ -25,7 +32,15 @@ static void set_up_flags(struct peer_rules rules, const char *const *flags)
 	run_test_init(&b.base, "/spool", flags);
 	assert_int_equal(loop_init(&b.loop, &ring, NULL, &handlers, &b, &fail), RESULT_OK);
 	assert_int_equal(conn_pool_init(&b.pool, b.loop.ring, 1, 0, &fail), RESULT_OK);
-	const struct tls_client_config tls = { .pool = b.base.hub.tls_pool, .conns_max = 1 };
+	const struct tls_verifier_config verifier = { .now_s = wall_s, .cache_bytes = 65536 };
+	assert_int_equal(tls_verifier_create(&verifier, &b.verifier, &fail), RESULT_OK);
+	const struct tls_client_config tls = {
+		.pool = b.base.hub.tls_pool,
+		.conns_max = 1,
+		.verify = tls_verifier_ask,
+		.verify_cancel = tls_verifier_cancel,
+		.verify_arg = b.verifier,
+	};
 	b.tls = tls_context_create_client(&tls, &fail);
 	assert_non_null(b.tls);
 	b.env = (struct probe_env){ &b.loop, &b.pool, b.tls, &b.base.config };
@@ -44,6 +59,7 @@ static void tear_down(void)
 {
 	route_unref(b.route);
 	tls_context_destroy(b.tls);
+	tls_verifier_destroy(b.verifier);
 	conn_pool_deinit(&b.pool);
 	loop_deinit(&b.loop);
 	peer_deinit(&b.peer);
@@ -56,11 +72,15 @@ static void done(struct probe *probe, void *context)
 	*(bool *)context = true;
 }
 
+static struct route_host *host(void) { return (struct route_host *)(uintptr_t)&b.route->hosts[0]; }
+
 static bool begin(enum security_need need, enum tls_rung rung)
 {
 	struct peer *peer = &b.peer;
 	route_unref(b.route);
 	b.route = work_route(&peer, 1, need);
+	host()->demand.tlsa = b.records;
+	host()->demand.tlsa_count = b.records_count;
 	b.is_done = false;
 	return probe_start(&b.probe, &b.env, b.route, &b.route->hosts[0], 0, rung, done, &b.is_done);
 }
@@ -140,6 +160,33 @@ static void a_host_that_does_not_prove_what_is_demanded_is_refused(void **state)
 		tear_down();
 		assert_int_equal(b.peer.mails, 0);
 	}
+}
+
+/* DANE-37, TLSA-10: the verifier decides, and the record that matched is shown. */
+static void a_chain_that_matches_a_record_is_proven(void **state)
+{
+	(void)state;
+	static const uint8_t other[TLS_DIGEST_LEN];
+	uint8_t key[TLS_DIGEST_LEN];
+	set_up((struct peer_rules){ .tls = PEER_TLS_GOOD });
+	memcpy(key, probe(SECURITY_NEED_ENCRYPT)->key, sizeof key);
+	assert_null(b.probe.result.matched);
+	b.records[0] = (struct tlsa_record){ 3, 1, 1, false, { (const char *)other, sizeof other } };
+	b.records[1] = (struct tlsa_record){ 3, 1, 1, false, { (const char *)key, sizeof key } };
+	b.records_count = 2;
+	const struct probe_result *result = probe(SECURITY_NEED_DANE);
+	assert_int_equal(result->verdict, PROBE_PASSED);
+	assert_int_equal(result->security, SECURITY_HALF_DANE); /* the route's MX is not secure */
+	assert_ptr_equal(result->matched, &b.records[1]);
+	assert_int_equal(result->matched_depth, 0);
+	b.records_count = 1;
+	result = probe(SECURITY_NEED_DANE);
+	assert_int_equal(result->verdict, PROBE_REFUSED);
+	assert_null(result->matched);
+	assert_non_null(strstr(result->why, "matches no TLSA record (3 1 1 0000"));
+	assert_int_equal(result->tls_result, TLS_RESULT_CERTIFICATE_NOT_TRUSTED);
+	tear_down();
+	assert_int_equal(b.peer.mails, 0);
 }
 
 /* TLS-03, TLS-27: where nothing is demanded the next rung may do. */
@@ -243,6 +290,7 @@ int main(void)
 		cmocka_unit_test(a_ready_host_passes_and_hears_of_no_mail),
 		cmocka_unit_test(tls_is_used_and_the_certificate_shown),
 		cmocka_unit_test(a_host_that_does_not_prove_what_is_demanded_is_refused),
+		cmocka_unit_test(a_chain_that_matches_a_record_is_proven),
 		cmocka_unit_test(a_broken_handshake_without_demand_asks_for_a_lower_rung),
 		cmocka_unit_test(a_host_that_refuses_to_talk_is_a_failure_in_its_words),
 		cmocka_unit_test(an_address_where_nobody_listens_is_a_failure),
