@@ -141,6 +141,24 @@ def _sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
+@case("DANE-01 DANE-03 TLSA-06")
+def explain_shows_tlsa_records_and_verify_agrees_with_them(t):
+    found = facts(t, "dane.lab", status=DELIVERABLE)
+    equal(steps(found)["_25._tcp.mx.dane.lab TLSA"], "secure")
+    host = found["hosts"][0]
+    equal((host["tlsa_base"], host["tlsa"]),
+          ("mx.dane.lab", [f"3 1 1 {t.lab.certificate.key_digest()}"]))
+    bad = facts(t, "danebad.lab", status=DELIVERABLE)["hosts"][0]["tlsa"]
+    for records, status, verdict in ((host["tlsa"], 0, "match"), (bad, 1, "no-match"),
+                                     (["1 1 1 00"], 3, "unusable"), (["3 1 1 x"], 2, None)):
+        done = subprocess.run(
+            [program(), "verify", "--json", "--chain", t.lab.certificate.chain_file,
+             "--tlsa", *records], capture_output=True, text=True, check=False, timeout=60)
+        equal(done.returncode, status, done.stdout + done.stderr)
+        if verdict is not None:
+            equal(json.loads(done.stdout)["verdict"], verdict)
+
+
 @case("POL-12 STLS-11 MX-08 MX-10")
 def explain_tries_every_host_and_the_first_that_passes_decides(t):
     clear = t.receiver(certificate=None)
