@@ -58,7 +58,6 @@ struct dns_resolver {
 	struct dns_query self_test;
 	dns_self_test_fn *self_test_done;
 	void *self_test_context;
-	bool answer_is_bogus;                /* of the answer that is being called back */
 	struct dns_rdata rdata[RECORDS_MAX]; /* of the same */
 	struct bucket buckets[BUCKETS];
 };
@@ -260,7 +259,7 @@ static void answer_query(struct dns_resolver *resolver, struct dns_query *query,
 			take_canonical_name(result->canonname, canonical, &answer);
 		answer.alias_secure = answer.aliased && bits.secure;
 	}
-	resolver->answer_is_bogus = bits.bogus;
+	answer.bogus = bits.bogus;
 	call_back(query, &answer);
 }
 
@@ -402,7 +401,6 @@ static void call_back_failed(struct dns_resolver *resolver)
 	while ((node = list_pop_front(&failed)) != NULL) {
 		struct dns_query *query = CONTAINER_OF(node, struct dns_query, node);
 		struct dns_answer answer = failure(query, TEXT("the resolver takes no question"));
-		resolver->answer_is_bogus = false;
 		call_back(query, &answer);
 	}
 }
@@ -424,7 +422,7 @@ static void on_self_test(void *context, const struct dns_answer *answer)
 	struct dns_resolver *resolver = context;
 	struct dns_trust_facts facts = {
 		.class = answer->class,
-		.bogus = resolver->answer_is_bogus,
+		.bogus = answer->bogus,
 		.anchor_file = resolver->anchor_file,
 		.why = answer->why,
 	};

@@ -1,51 +1,108 @@
-/* The program `longship`: one command after the name (DESIGN 1). */
+/* The program `longship`: one command after the name (DESIGN 1). To add one: a row in the table. */
 #include <stdio.h>
 #include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/event.h"
 #include "engine/base/log.h"
 #include "engine/base/options.h"
+#include "engine/base/roff.h"
+#include "engine/run/explain.h"
+#include "engine/run/explain_options.h"
 #include "engine/run/run.h"
 #include "engine/run/send_options.h"
+#include "engine/run/verify.h"
+#include "engine/run/verify_options.h"
 
-static int print_help(FILE *out)
+struct command {
+	const char *name;
+	const char *synopsis;             /* what stands behind the name */
+	const char *about;                /* for the list of commands */
+	const struct option_table *table; /* of its flags; NULL: it has none */
+	/* `argv` without the program's name; returns the exit status. */
+	int (*run)(int argc, char *const *argv);
+};
+
+static int print_help(int argc, char *const *argv);
+static int print_man(int argc, char *const *argv);
+static int print_version(int argc, char *const *argv);
+
+static const struct command commands[] = {
+	{ "send", "--spool DIR --helo NAME [flags]", "deliver the spool until stopped",
+		&send_option_table, run_send },
+	{ "explain", "DOMAIN [--connect] [--json] [flags]", "every step from MX records to the decision",
+		&explain_option_table, run_explain },
+	{ "verify", "--chain FILE --tlsa 'U S M HEX' --name HOST [--time TIME] [--json]",
+		"check a chain of certificates against TLSA records, offline", &verify_option_table,
+		run_verify },
+	{ "man", "", "the manual page (roff)", NULL, print_man },
+	{ "version", "", "which version this is", NULL, print_version },
+	{ "help", "", "this text", NULL, print_help },
+};
+
+static void list_commands(FILE *out)
 {
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		fprintf(out, "  longship %s%s%s\n        %s\n", commands[i].name,
+			commands[i].synopsis[0] != '\0' ? " " : "", commands[i].synopsis,
+			commands[i].about);
+}
+
+static int print_help(int argc, char *const *argv)
+{
+	(void)argc, (void)argv;
 	fputs("longship: a bulk mail sender that never sends over a channel weaker than the receiving "
-	      "domain has published\n\n"
-	      "  longship send --spool DIR --helo NAME [flags]   deliver the spool until stopped\n"
-	      "  longship send --help                            all its flags\n"
-	      "  longship man                                    the manual page (roff)\n"
-	      "  longship version\n",
-		out);
+	      "domain has published\n\n",
+		stdout);
+	list_commands(stdout);
+	fputs("\nlongship COMMAND --help prints all flags of a command.\n", stdout);
 	return RUN_EXIT_DONE;
 }
 
-static int print_man(void)
+static int print_version(int argc, char *const *argv)
 {
+	(void)argc, (void)argv;
+	return puts("longship " LONGSHIP_VERSION) < 0;
+}
+
+static int print_man(int argc, char *const *argv)
+{
+	(void)argc, (void)argv;
 	puts(".TH LONGSHIP 1\n.SH NAME\nlongship \\- bulk mail sender with DANE and MTA-STS\n"
-	     ".SH SYNOPSIS\n.B longship send\n\\-\\-spool DIR \\-\\-helo NAME [flags]\n"
-	     ".SH DESCRIPTION\nTakes mail from a spool directory and delivers it over SMTP. "
+	     ".SH SYNOPSIS");
+	for (size_t i = 0; i < COUNT_OF(commands); i++) {
+		printf("%s.B longship %s\n", i > 0 ? ".br\n" : "", commands[i].name);
+		roff_print(stdout, commands[i].synopsis);
+		fputs(*commands[i].synopsis != '\0' ? "\n" : "", stdout);
+	}
+	puts(".SH DESCRIPTION\n"
+	     "Takes mail from a spool directory and delivers it over SMTP. "
 	     "A file in DIR/new is one message with X-Sender and X-Receiver fields; it goes away when "
-	     "every recipient has a final outcome, and each outcome is a line of JSON in the event file.");
-	options_print_man(&send_option_table, stdout);
+	     "every recipient has a final outcome, and each outcome is a line of JSON in the event file.\n"
+	     ".PP\nThe command explain shows where mail for a domain would go and what would have to be "
+	     "proven there; verify checks a chain of certificates against TLSA records.");
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		if (commands[i].table != NULL)
+			options_print_man(commands[i].table, stdout);
 	event_print_reference(stdout);
 	log_print_reference(stdout);
-	puts(".SH EXIT STATUS\n0 done; 2 arguments; 69 io_uring not available; 73 spool owned by another; "
-	     "74 state or events not writable; 75 mail waits.");
+	puts(".SH EXIT STATUS\n0 done; 1 the verdict is no; 2 arguments; 3 unusable; 69 io_uring not "
+	     "available; 73 spool owned by another; 74 state or events not writable; 75 mail waits.");
 	return RUN_EXIT_DONE;
+}
+
+/* Those that only print are known as flags too: longship --help, --version. */
+static bool is_called(const struct command *command, const char *word)
+{
+	bool as_flag = command->table == NULL && strncmp(word, "--", 2) == 0;
+	return strcmp(command->name, as_flag ? word + 2 : word) == 0;
 }
 
 int main(int argc, char **argv)
 {
-	const char *command = argc > 1 ? argv[1] : "help";
-	if (strcmp(command, "send") == 0)
-		return run_send(argc - 1, argv + 1);
-	if (strcmp(command, "man") == 0)
-		return print_man();
-	if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0)
-		return puts("longship " LONGSHIP_VERSION) < 0;
-	if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0)
-		return print_help(stdout);
-	fprintf(stderr, "longship: there is no command '%s'; longship help lists them\n", command);
+	const char *word = argc > 1 ? argv[1] : "help";
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		if (is_called(&commands[i], word))
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "longship: there is no command '%s'; longship help lists them\n", word);
 	return RUN_EXIT_ARGUMENTS;
 }

@@ -6,68 +6,6 @@
 
 enum { SERVER_CHAIN_MAX = 64 }; /* certificates in one PEM file: more than a client looks at */
 
-struct chain {
-	CRYPTO_BUFFER *certs[SERVER_CHAIN_MAX];
-	size_t certs_count;
-};
-
-static void chain_free(struct chain *chain)
-{
-	for (size_t i = 0; i < chain->certs_count; i++)
-		CRYPTO_BUFFER_free(chain->certs[i]);
-	chain->certs_count = 0;
-}
-
-/* All blocks named CERTIFICATE, in the order of the file; others are passed over. */
-static enum result chain_read(struct chain *chain, BIO *file, CRYPTO_BUFFER_POOL *pool)
-{
-	char *name, *header;
-	uint8_t *der;
-	long der_len;
-	while (PEM_read_bio(file, &name, &header, &der, &der_len)) {
-		enum result result = RESULT_OK;
-		if (strcmp(name, PEM_STRING_X509) == 0) {
-			CRYPTO_BUFFER *cert = NULL;
-			if (chain->certs_count == SERVER_CHAIN_MAX)
-				result = RESULT_LIMIT;
-			else if ((cert = CRYPTO_BUFFER_new(der, (size_t)der_len, pool)) == NULL)
-				result = RESULT_MEMORY;
-			else
-				chain->certs[chain->certs_count++] = cert;
-		}
-		OPENSSL_free(name);
-		OPENSSL_free(header);
-		OPENSSL_free(der);
-		if (result != RESULT_OK)
-			return result;
-	}
-	/* The end of the file shows as "no start line"; anything else is a damaged block. */
-	uint32_t error = ERR_peek_last_error();
-	ERR_clear_error();
-	if (ERR_GET_LIB(error) != ERR_LIB_PEM || ERR_GET_REASON(error) != PEM_R_NO_START_LINE)
-		return RESULT_INVALID;
-	return chain->certs_count > 0 ? RESULT_OK : RESULT_NOT_FOUND;
-}
-
-static enum result load_chain(
-	struct chain *chain, const char *path, struct tls_pool *pool, struct fail *fail)
-{
-	BIO *file = BIO_new_file(path, "r");
-	if (file == NULL) {
-		ERR_clear_error();
-		return fail_set(fail, RESULT_IO, "cannot read the certificates in %s", path);
-	}
-	enum result result = chain_read(chain, file, pool->buffers);
-	BIO_free(file);
-	if (result != RESULT_OK) {
-		chain_free(chain);
-		return fail_set(fail, result,
-			"no chain of certificates in PEM form, at most %d, in %s", SERVER_CHAIN_MAX,
-			path);
-	}
-	return RESULT_OK;
-}
-
 static EVP_PKEY *load_key(const char *path, struct fail *fail)
 {
 	BIO *file = BIO_new_file(path, "r");
@@ -88,21 +26,23 @@ static EVP_PKEY *load_key(const char *path, struct fail *fail)
 static enum result load_identity(SSL_CTX *ssl_ctx, const struct tls_identity *identity,
 	struct tls_pool *pool, struct fail *fail)
 {
-	struct chain chain = { .certs_count = 0 };
-	enum result result = load_chain(&chain, identity->chain_path, pool, fail);
+	CRYPTO_BUFFER *certs[SERVER_CHAIN_MAX];
+	size_t certs_count;
+	enum result result = tls_pem_read_chain(identity->chain_path, pool->buffers, certs,
+		SERVER_CHAIN_MAX, &certs_count, fail);
 	if (result != RESULT_OK)
 		return result;
 	EVP_PKEY *key = load_key(identity->key_path, fail);
 	result = key != NULL ? RESULT_OK : RESULT_INVALID;
 	if (key != NULL &&
-		!SSL_CTX_set_chain_and_key(ssl_ctx, chain.certs, chain.certs_count, key, NULL)) {
+		!SSL_CTX_set_chain_and_key(ssl_ctx, certs, certs_count, key, NULL)) {
 		ERR_clear_error();
 		result = fail_set(fail, RESULT_INVALID,
 			"the first certificate in %s is not of the key in %s", identity->chain_path,
 			identity->key_path);
 	}
 	EVP_PKEY_free(key);
-	chain_free(&chain);
+	tls_pem_free_chain(certs, certs_count);
 	return result;
 }
 

@@ -1,5 +1,4 @@
 #include "tls/tls_der.h"
-#include <stdbool.h>
 #include "tls/boringssl.h"
 
 /* Tags of BoringSSL do not fit an enum. */
@@ -102,4 +101,33 @@ enum result tls_der_find_names(const uint8_t *der, size_t der_len, struct tls_de
 	out_names->subject = CBS_data(&subject);
 	out_names->subject_len = CBS_len(&subject);
 	return RESULT_OK;
+}
+
+/* What ends both: an AlgorithmIdentifier, a BIT STRING. */
+static bool is_algorithm_and_bits(CBS *rest)
+{
+	return CBS_get_asn1(rest, NULL, CBS_ASN1_SEQUENCE) &&
+	       CBS_get_asn1(rest, NULL, CBS_ASN1_BITSTRING) && CBS_len(rest) == 0;
+}
+
+/* RFC 5280 4.1: SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue } */
+bool tls_der_is_certificate(const uint8_t *der, size_t der_len)
+{
+	const uint8_t *key;
+	size_t key_len;
+	if (tls_der_find_key(der, der_len, &key, &key_len) != RESULT_OK)
+		return false;
+	CBS whole, cert;
+	CBS_init(&whole, der, der_len);
+	return CBS_get_asn1(&whole, &cert, CBS_ASN1_SEQUENCE) &&
+	       CBS_get_asn1(&cert, NULL, CBS_ASN1_SEQUENCE) && is_algorithm_and_bits(&cert);
+}
+
+/* RFC 5280 4.1: SEQUENCE { algorithm, subjectPublicKey } */
+bool tls_der_is_key(const uint8_t *der, size_t der_len)
+{
+	CBS whole, key;
+	CBS_init(&whole, der, der_len);
+	return CBS_get_asn1(&whole, &key, CBS_ASN1_SEQUENCE) && CBS_len(&whole) == 0 &&
+	       is_algorithm_and_bits(&key);
 }

@@ -1,5 +1,5 @@
-/* The little DER that is read without parsing a certificate: where its public key stands, and its
- * names. Pure; works on bytes of a peer. */
+/* The little DER that is read without parsing a certificate: where its public key stands, its names,
+ * and whether bytes are a certificate or a key at all. Pure; works on bytes of a peer. */
 #ifndef TLS_TLS_DER_H
 #define TLS_TLS_DER_H
 
@@ -28,5 +28,10 @@ struct tls_der_names {
  * subjectAltName (RFC 5280 4.2 allows one of each). */
 MUST_USE enum result tls_der_find_names(
 	const uint8_t *der, size_t der_len, struct tls_der_names *out_names);
+
+/* True if the bytes are one whole Certificate, or one whole SubjectPublicKeyInfo, and nothing behind
+ * it. By the outer structure alone, as above: the signature and the key are not looked into. */
+bool tls_der_is_certificate(const uint8_t *der, size_t der_len);
+bool tls_der_is_key(const uint8_t *der, size_t der_len);
 
 #endif

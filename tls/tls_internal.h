@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "engine/base/result.h"
 #include "engine/base/slab.h"
 #include "tls/boringssl.h"
 #include "tls/tls_conn.h"
@@ -113,6 +114,13 @@ void tls_resume_offer(struct tls_conn *conn);
 void tls_resume_keep(struct tls_conn *conn);
 /* After a failure, and at the end. */
 void tls_resume_end(struct tls_conn *conn);
+
+/* tls_pem.c: the certificates of a PEM file in its order, at most `max`; RESULT_IO, RESULT_INVALID (a
+ * damaged block), RESULT_NOT_FOUND (none), RESULT_LIMIT (more than max), RESULT_MEMORY: then none. */
+struct fail;
+MUST_USE enum result tls_pem_read_chain(const char *path, CRYPTO_BUFFER_POOL *pool,
+	CRYPTO_BUFFER **certs, size_t max, size_t *out_count, struct fail *fail);
+void tls_pem_free_chain(CRYPTO_BUFFER **certs, size_t count);
 
 /* tls_error.c: why the SSL call that returned failed, out of BoringSSL's error queue. Sets
  * conn->failure and `fail`; `stage` begins the text. */

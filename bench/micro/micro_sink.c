@@ -82,8 +82,10 @@ static void run_digest(void *state, uint64_t times)
 }
 
 static const struct micro_case cases[] = {
-	{ "sink: a message of 8 KB by DATA, envelope and replies", 8000, setup, run_session, teardown },
-	{ "digest: 8 KB", 2000, setup, run_digest, teardown },
+	{ .name = "sink: a message of 8 KB by DATA, envelope and replies", .bound_ns = 8000, .setup = setup,
+		.run = run_session, .teardown = teardown },
+	{ .name = "digest: 8 KB", .bound_ns = 2000, .setup = setup, .run = run_digest,
+		.teardown = teardown },
 };
 
 int main(int argc, char **argv) { return micro_main(cases, COUNT_OF(cases), argc, argv); }

@@ -30,6 +30,7 @@ static void check_consistent(const struct dns_answer *answer)
 {
 	CHECK((answer->rdata_count > 0) == dns_class_has_data(answer->class));
 	CHECK(answer->class != DNS_FAILURE || answer->ttl_s == 0);
+	CHECK(!answer->bogus || answer->class == DNS_FAILURE);
 	CHECK(!answer->nxdomain || answer->class == DNS_SECURE_DENIAL ||
 		answer->class == DNS_INSECURE_DENIAL);
 }
@@ -59,6 +60,7 @@ struct dns_answer *dns_answer_create(const struct dns_answer *from)
 	*answer = (struct dns_answer){
 		.class = from->class,
 		.type = from->type,
+		.bogus = from->bogus,
 		.nxdomain = from->nxdomain,
 		.aliased = from->aliased,
 		.alias_secure = from->alias_secure,

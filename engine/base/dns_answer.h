@@ -43,6 +43,8 @@ struct dns_answer {
 	struct refcount refs;
 	enum dns_class class;
 	uint16_t type; /* enum dns_type: of the question */
+	bool bogus;    /* a failure: there was an answer, and its signatures are not good (DNS-33);
+	                * for people alone, it is treated as any other failure (DNS-03) */
 	bool nxdomain; /* a denial of the name, not only of the type */
 	bool aliased;  /* the name is an alias: canonical_name differs from name */
 	/* Whether the first alias itself is secure (DNS-07, RFC 7672 2.1.3); meaningful if aliased

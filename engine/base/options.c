@@ -144,7 +144,7 @@ static enum result take_file(struct parse *p, const char *path)
 	return result;
 }
 
-enum result options_parse(const struct option_table *table, void *options, int argc,
+enum result options_parse_over(const struct option_table *table, void *options, int argc,
 	char *const *argv, struct arena *arena, struct option_list *out_operands, struct fail *fail)
 {
 	struct parse p = { .table = table,
@@ -152,7 +152,6 @@ enum result options_parse(const struct option_table *table, void *options, int a
 		.arena = arena,
 		.operands = out_operands,
 		.fail = fail };
-	options_set_defaults(table, options);
 	if (out_operands != NULL)
 		*out_operands = (struct option_list){ .items = NULL };
 	for (int i = 1; i < argc; i++) {
@@ -164,4 +163,11 @@ enum result options_parse(const struct option_table *table, void *options, int a
 		i += used_next;
 	}
 	return RESULT_OK;
+}
+
+enum result options_parse(const struct option_table *table, void *options, int argc,
+	char *const *argv, struct arena *arena, struct option_list *out_operands, struct fail *fail)
+{
+	options_set_defaults(table, options);
+	return options_parse_over(table, options, argc, argv, arena, out_operands, fail);
 }

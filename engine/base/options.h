@@ -99,10 +99,14 @@ void options_set_defaults(const struct option_table *table, void *options);
 MUST_USE enum result options_parse(const struct option_table *table, void *options, int argc,
 	char *const *argv, struct arena *arena, struct option_list *out_operands,
 	struct fail *fail);
+/* The flags alone, over values that are there: for a struct with fields that this table does not have. */
+MUST_USE enum result options_parse_over(const struct option_table *table, void *options, int argc,
+	char *const *argv, struct arena *arena, struct option_list *out_operands,
+	struct fail *fail);
 
 /* --help: usage, then each flag with its range and default, under its heading. */
 void options_print_help(const struct option_table *table, FILE *out);
-/* "Section OPTIONS" of the manual page in roff, without the page's header. */
+/* A section of the manual page in roff, "OPTIONS OF longship send", without the page's header. */
 void options_print_man(const struct option_table *table, FILE *out);
 /* Every flag with the value in force, in the form of an @FILE: reading it gives the same options. */
 void options_print_config(const struct option_table *table, const void *options, FILE *out);

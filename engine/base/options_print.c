@@ -94,7 +94,9 @@ void options_print_help(const struct option_table *table, FILE *out)
 
 void options_print_man(const struct option_table *table, FILE *out)
 {
-	(void)fputs(".SH OPTIONS\n", out);
+	(void)fputs(".SH OPTIONS OF ", out);
+	roff_print(out, table->program);
+	(void)fputc('\n', out);
 	for (size_t i = 0; i < table->rows_count; i++) {
 		const struct option_row *row = &table->rows[i];
 		char memory[NOTE_BYTES_MAX + 1];

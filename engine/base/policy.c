@@ -33,6 +33,17 @@ struct text security_need_text(enum security_need need)
 	return texts[need];
 }
 
+const char *security_need_meaning(enum security_need need)
+{
+	static const char *const meanings[] = {
+#define SECURITY_NEED(name, text, meaning) [SECURITY_NEED_##name] = meaning,
+#include "engine/base/policy.def"
+#undef SECURITY_NEED
+	};
+	CHECK((unsigned)need < SECURITY_NEED_COUNT);
+	return meanings[need];
+}
+
 struct text tls_result_text(enum tls_result result)
 {
 	static const struct text texts[] = {

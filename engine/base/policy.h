@@ -91,6 +91,8 @@ bool security_demand_copy(struct security_demand *out_demand, const struct secur
 struct text tls_level_text(enum tls_level level);
 struct text security_level_text(enum security_level level);
 struct text security_need_text(enum security_need need);
+/* The sentence about it, for people. */
+const char *security_need_meaning(enum security_need need);
 struct text tls_result_text(enum tls_result result);
 /* False if there is no level of that name. */
 bool tls_level_parse(struct text text, enum tls_level *out_level);

@@ -92,6 +92,7 @@ void loop_run(struct loop *loop)
 {
 	while (!loop->stopping)
 		loop_run_once(loop, RING_FOREVER);
+	loop->stopping = false;
 }
 
 void loop_stop(struct loop *loop)

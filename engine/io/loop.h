@@ -52,7 +52,7 @@ void loop_deinit(struct loop *loop);
 
 /* One turn. `deadline_ns` bounds the sleep, RING_FOREVER for none. */
 void loop_run_once(struct loop *loop, uint64_t deadline_ns);
-/* Turns until loop_stop(). */
+/* Turns until loop_stop(); may be run again after that. */
 void loop_run(struct loop *loop);
 /* From one of its handlers: loop_run() returns after this turn. */
 void loop_stop(struct loop *loop);

@@ -85,6 +85,7 @@ struct route_step {
 	const char *name;
 	enum dns_type type;
 	enum dns_class class;
+	bool bogus; /* of the class DNS_FAILURE: it did not validate */
 	uint32_t ttl_s;
 	const char *text; /* the records as text, or why it failed */
 };

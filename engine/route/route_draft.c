@@ -100,6 +100,7 @@ void route_draft_add_step(struct route_draft *draft, const struct dns_answer *an
 	step->name = route_draft_text(draft, answer->name);
 	step->type = (enum dns_type)answer->type;
 	step->class = answer->class;
+	step->bogus = answer->bogus;
 	step->ttl_s = answer->ttl_s;
 	step->text = route_draft_text(draft, buf_text(&text));
 }

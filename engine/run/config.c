@@ -2,6 +2,7 @@
 #include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/domain_name.h"
+#include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
 #include "engine/io/limits_process.h"
 
@@ -100,9 +101,6 @@ static enum result parse_sources(struct run_config *config, struct arena *arena,
 {
 	const struct send_options *options = config->options;
 	const char *helo;
-	if (*options->helo == '\0')
-		return fail_set(fail, RESULT_INVALID,
-			"--helo NAME is needed: the fully qualified name of this host, for EHLO");
 	enum result r = parse_helo(text_of(options->helo), arena, &helo, fail);
 	if (r != RESULT_OK)
 		return r;
@@ -176,20 +174,42 @@ static struct retry_schedule retry_of(const struct send_options *options, enum r
 		(uint64_t)options->lifetime_ms);
 }
 
-enum result run_config_init(struct run_config *config, const struct send_options *options,
+static enum result need(const char *value, const char *what, struct fail *fail)
+{
+	return *value != '\0' ? RESULT_OK : fail_set(fail, RESULT_INVALID, "%s", what);
+}
+
+enum result run_config_need_helo(const struct send_options *options, struct fail *fail)
+{
+	return need(options->helo, "--helo NAME is needed: the fully qualified name of this host, for EHLO",
+		fail);
+}
+
+enum result run_config_init_receivers(struct run_config *config, const struct send_options *options,
 	struct arena *arena, struct fail *fail)
 {
 	*config = (struct run_config){ .options = options };
 	config->log.level = (enum log_level)options->log_level;
 	config->log.clock = wall_clock;
-	if (*options->spool == '\0')
-		return fail_set(
-			fail, RESULT_INVALID, "--spool DIR is needed: the directory that mail is put into");
-	enum result r = parse_sources(config, arena, fail);
+	enum result r = RESULT_OK;
+	if (*options->helo != '\0')
+		r = parse_sources(config, arena, fail);
+	else if (options->source.count > 0)
+		r = run_config_need_helo(options, fail);
 	if (r == RESULT_OK)
 		r = parse_routes(config, arena, fail);
+	return r == RESULT_OK ? parse_tls(config, arena, fail) : r;
+}
+
+enum result run_config_init(struct run_config *config, const struct send_options *options,
+	struct arena *arena, struct fail *fail)
+{
+	enum result r =
+		need(options->spool, "--spool DIR is needed: the directory that mail is put into", fail);
 	if (r == RESULT_OK)
-		r = parse_tls(config, arena, fail);
+		r = run_config_need_helo(options, fail);
+	if (r == RESULT_OK)
+		r = run_config_init_receivers(config, options, arena, fail);
 	if (r != RESULT_OK)
 		return r;
 	config->retry[RETRY_BULK] = retry_of(options, RETRY_BULK);
@@ -198,4 +218,36 @@ enum result run_config_init(struct run_config *config, const struct send_options
 		options->workers > 0 ? (uint32_t)options->workers : limits_process_cpus();
 	config->messages_max = (uint64_t)options->memory_bytes / CONFIG_MESSAGE_BYTES;
 	return RESULT_OK;
+}
+
+/* ---- for those who look names up ---- */
+
+static const char *or_null(const char *flag) { return *flag != '\0' ? flag : NULL; }
+
+struct dns_resolver_config run_config_dns(const struct run_config *config)
+{
+	const struct send_options *options = config->options;
+	return (struct dns_resolver_config){
+		.forward = or_null(options->resolver),
+		.trust_anchor_file = or_null(options->trust_anchor),
+		.allow_private = options->allow_private,
+	};
+}
+
+struct route_builder_config run_config_routes(const struct run_config *config, const char **own_names)
+{
+	const struct send_options *options = config->options;
+	for (uint32_t i = 0; i < config->sources_count; i++)
+		own_names[i] = config->sources[i].helo;
+	return (struct route_builder_config){
+		.options = config->routes,
+		.options_count = config->routes_count,
+		.tls_options = config->tls,
+		.tls_options_count = config->tls_count,
+		.own_names = own_names,
+		.own_names_count = config->sources_count,
+		.port = (uint16_t)options->port,
+		.allow_private = options->allow_private,
+		.lookup_ns = (uint64_t)options->dns_ms * MS_NS,
+	};
 }

@@ -4,11 +4,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "dns/dns_resolver.h"
 #include "engine/base/arena.h"
 #include "engine/base/ip_address.h"
 #include "engine/base/log.h"
 #include "engine/base/result.h"
 #include "engine/plan/retry.h"
+#include "engine/route/route_builder.h"
 #include "engine/route/route_option.h"
 #include "engine/route/route_policy.h"
 #include "engine/run/send_options.h"
@@ -34,7 +36,7 @@ struct source {
 struct run_config {
 	const struct send_options *options;
 	struct source *sources;
-	uint32_t sources_count;        /* at least 1 */
+	uint32_t sources_count;        /* at least 1; 0 only where no --helo is needed */
 	bool has_source_4, has_source_6, has_source_any;
 	struct route_option *routes;
 	size_t routes_count;
@@ -50,6 +52,18 @@ struct run_config {
  * words for the operator (exit status 2). Warns about ceilings of --tls through the logger. */
 MUST_USE enum result run_config_init(struct run_config *config, const struct send_options *options,
 	struct arena *arena, struct fail *fail);
+
+/* The part of it that finds receivers, for `explain`: flags of engine/options_receivers.def. Without --helo
+ * there are no sources, and nothing can be connected to. */
+MUST_USE enum result run_config_init_receivers(struct run_config *config, const struct send_options *options,
+	struct arena *arena, struct fail *fail);
+/* RESULT_INVALID: --helo is not given. */
+MUST_USE enum result run_config_need_helo(const struct send_options *options, struct fail *fail);
+
+/* What the flags say to dns and route. The builder's config lacks its resolver, wheel and random source;
+ * `own_names` has room for sources_count names and lives as long as the builder. */
+struct dns_resolver_config run_config_dns(const struct run_config *config);
+struct route_builder_config run_config_routes(const struct run_config *config, const char **own_names);
 
 /* How long a dead host, or a site without any, is left alone at first: a quarter of the first retry wait,
  * at most 15 s, so that the retry of what failed there finds it free to be tried. */

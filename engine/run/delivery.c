@@ -350,7 +350,7 @@ static enum tls_rung rung_of(const struct security_demand *demand, enum tls_rung
 	return security_demand_needs_tls(demand) ? TLS_RUNG_FULL : remembered;
 }
 
-static enum smtp_starttls starttls_of(const struct security_demand *demand, enum tls_rung rung)
+enum smtp_starttls delivery_starttls(const struct security_demand *demand, enum tls_rung rung)
 {
 	if (security_demand_needs_tls(demand))
 		return SMTP_STARTTLS_REQUIRED;
@@ -389,7 +389,7 @@ bool delivery_open(struct worker *w, struct lease *lease, struct attempt *attemp
 		.security = SECURITY_CLEARTEXT,
 	};
 	w->next_session += w->hub->workers_count;
-	d->smtp_config.starttls = starttls_of(&host->demand, rung);
+	d->smtp_config.starttls = delivery_starttls(&host->demand, rung);
 	d->smtp_config.avoid |= facts.avoid;
 	smtp_session_init(&d->smtp, &d->smtp_config);
 	list_push_back(&lease->sessions, &d->node);

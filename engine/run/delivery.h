@@ -16,6 +16,9 @@
 
 #define DELIVERY_MAGIC 0xde11e401u
 
+/* The end of a session in words: those of a struct fail, with a few of ours before them. */
+enum { DELIVERY_WHY_MAX = 320 };
+
 enum delivery_state {
 	DELIVERY_CONNECTING,
 	DELIVERY_TALKING,   /* SMTP; the handshake of STARTTLS included */
@@ -69,6 +72,8 @@ void delivery_quit(struct delivery *d);
 void delivery_stop(struct delivery *d);
 /* True if the session can carry the attempt now. */
 bool delivery_serves(const struct delivery *d, struct attempt *attempt);
+/* How STARTTLS is used with a host that must prove this. */
+enum smtp_starttls delivery_starttls(const struct security_demand *demand, enum tls_rung rung);
 /* For crash reports: one line. */
 void delivery_report(const struct delivery *d);
 
@@ -81,6 +86,11 @@ uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt);
 struct smtp_channel delivery_channel(const struct delivery *d);
 /* Which security the connection has, for the event and for those who ask. */
 enum security_level delivery_security(const struct delivery *d);
+enum security_level delivery_security_of(
+	const struct conn *conn, const struct route *route, const struct route_host *host);
+/* Why a session ended, for people; `fail` is that of the protocol. */
+void delivery_describe_end(const struct smtp_session *smtp, const struct conn *conn,
+	const struct fail *fail, bool was_open, char out[static DELIVERY_WHY_MAX]);
 
 /* ---- outcome.c ---- */
 /* A transaction came back from the session: fates for its recipients, or another try. */

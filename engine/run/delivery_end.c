@@ -6,25 +6,28 @@
 #include "engine/smtp/smtp_reply_class.h"
 #include "tls/tls_conn.h"
 
-/* The end of a session in words: those of a struct fail, with a few of ours before them. */
-enum { DELIVERY_WHY_MAX = 320 };
-
 /* ---- what a connection is worth ---- */
 
-enum security_level delivery_security(const struct delivery *d)
+enum security_level delivery_security_of(
+	const struct conn *conn, const struct route *route, const struct route_host *host)
 {
-	if (conn_tls(&d->conn) == NULL)
+	if (conn_tls(conn) == NULL)
 		return SECURITY_CLEARTEXT;
 	struct tls_info info;
-	tls_conn_describe(conn_tls(&d->conn), &info);
-	bool mx_secure = d->route->mx_secure;
+	tls_conn_describe(conn_tls(conn), &info);
+	bool mx_secure = route->mx_secure;
 	if (info.proved_dane && info.proved_pkix)
 		return SECURITY_DANE_STS;
 	if (info.proved_dane)
 		return mx_secure ? SECURITY_DANE : SECURITY_HALF_DANE;
 	if (info.proved_pkix)
-		return d->host->demand.need == SECURITY_NEED_SECURE ? SECURITY_SECURE : SECURITY_STS;
+		return host->demand.need == SECURITY_NEED_SECURE ? SECURITY_SECURE : SECURITY_STS;
 	return SECURITY_ENCRYPTED;
+}
+
+enum security_level delivery_security(const struct delivery *d)
+{
+	return delivery_security_of(&d->conn, d->route, d->host);
 }
 
 static bool is_authenticated(const struct delivery *d)
@@ -96,33 +99,35 @@ uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt)
 /* ---- the words ---- */
 
 /* The session that was to be resumed is the likelier culprit than the host, who takes full handshakes. */
-static bool failed_with_ticket(const struct delivery *d)
+static bool failed_with_ticket(const struct smtp_session *smtp, const struct conn *conn)
 {
 	struct tls_info info;
-	if (d->smtp.end != SMTP_END_TLS_FAILED || conn_tls(&d->conn) == NULL)
+	if (smtp->end != SMTP_END_TLS_FAILED || conn_tls(conn) == NULL)
 		return false;
-	tls_conn_describe(conn_tls(&d->conn), &info);
+	tls_conn_describe(conn_tls(conn), &info);
 	return info.ticket_offered;
 }
 
 /* "connection refused", "the greeting was a refusal: 554 go away" ... */
-static void describe_end(const struct delivery *d, char out[DELIVERY_WHY_MAX])
+void delivery_describe_end(const struct smtp_session *smtp, const struct conn *conn,
+	const struct fail *fail, bool was_open, char out[static DELIVERY_WHY_MAX])
 {
 	enum { size = DELIVERY_WHY_MAX };
-	enum smtp_end end = d->smtp.end;
-	struct smtp_reply reply = smtp_session_end_reply(&d->smtp);
-	if (reply.code != 0)
+	enum smtp_end end = smtp->end;
+	struct smtp_reply reply = smtp_session_end_reply(smtp);
+	bool says_why = reply.code != 0 && reply.code / 100 != 2; /* a good EHLO without STARTTLS does not */
+	if (says_why)
 		snprintf(out, size, "%s: %u %.*s", smtp_end_text(end), reply.code, TEXT_ARG(reply.text));
-	else if (d->conn.fail.result != RESULT_OK && end != SMTP_END_TIMEOUT && end != SMTP_END_STOPPED)
-		snprintf(out, size, "%s", d->conn.fail.text);
-	else if (d->fail.result != RESULT_OK)
-		snprintf(out, size, "%s (%s)", smtp_end_text(end), d->fail.text);
-	else if (end == SMTP_END_TIMEOUT && !d->was_open)
+	else if (conn->fail.result != RESULT_OK && end != SMTP_END_TIMEOUT && end != SMTP_END_STOPPED)
+		snprintf(out, size, "%s", conn->fail.text);
+	else if (fail->result != RESULT_OK)
+		snprintf(out, size, "%s (%s)", smtp_end_text(end), fail->text);
+	else if (end == SMTP_END_TIMEOUT && !was_open)
 		snprintf(out, size, "no connection within the time limit");
 	else
 		snprintf(out, size, "%s", smtp_end_text(end));
 	size_t len = strlen(out);
-	if (failed_with_ticket(d))
+	if (failed_with_ticket(smtp, conn))
 		snprintf(out + len, size - len, ", while a session was resumed");
 }
 
@@ -134,7 +139,7 @@ static enum tls_result tls_result_of(const struct delivery *d)
 	enum smtp_end end = d->smtp.end;
 	if (end == SMTP_END_TLS_NOT_OFFERED || end == SMTP_END_TLS_REFUSED)
 		return TLS_RESULT_STARTTLS_NOT_SUPPORTED;
-	if (failed_with_ticket(d))
+	if (failed_with_ticket(&d->smtp, &d->conn))
 		return TLS_RESULT_NONE; /* what is to be reported is the full handshake that follows */
 	if (end == SMTP_END_TLS_FAILED && conn_tls(&d->conn) != NULL) {
 		struct tls_info info;
@@ -256,7 +261,7 @@ static void note_heard(struct attempt *attempt, const struct smtp_action *action
 /* Once, on a fresh connection, before the host is judged: all tickets for it go with this connection. */
 static bool try_in_full(struct delivery *d, struct attempt *attempt)
 {
-	if (!failed_with_ticket(d) || attempt->work->ticket_failed)
+	if (!failed_with_ticket(&d->smtp, &d->conn) || attempt->work->ticket_failed)
 		return false;
 	attempt->work->ticket_failed = true;
 	return true;
@@ -268,7 +273,7 @@ static bool try_lower_rung(struct delivery *d)
 {
 	if (d->smtp.end != SMTP_END_TLS_FAILED || security_demand_needs_tls(&d->host->demand))
 		return false;
-	if (conn_tls(&d->conn) == NULL || failed_with_ticket(d))
+	if (conn_tls(&d->conn) == NULL || failed_with_ticket(&d->smtp, &d->conn))
 		return false; /* it was we who could not begin, or our ticket: no reason to send in clear */
 	host_memory_tls_failed(&d->worker->hosts, &d->ip, d->host->port, d->rung, worker_now(d->worker));
 	return true;
@@ -310,7 +315,7 @@ void delivery_ended(struct delivery *d)
 {
 	struct worker *w = d->worker;
 	char why[DELIVERY_WHY_MAX];
-	describe_end(d, why);
+	delivery_describe_end(&d->smtp, &d->conn, &d->fail, d->was_open, why);
 	uint64_t now_ns = worker_now(w);
 	if (!d->was_open && !is_ours(d) && d->smtp.end != SMTP_END_STOPPED)
 		host_memory_down(&w->hosts, &d->ip, d->host->port, now_ns);

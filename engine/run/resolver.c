@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include "dns/dns_resolver.h"
 #include "engine/base/check.h"
-#include "engine/base/nanoseconds.h"
 #include "engine/io/loop.h"
 #include "engine/io/random.h"
 #include "engine/route/route_builder.h"
@@ -109,21 +108,10 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 
 static enum result make_builder(struct resolver *r)
 {
-	const struct send_options *options = r->config->options;
-	const struct route_builder_config config = {
-		.resolver = r->dns,
-		.wheel = &r->loop.timers,
-		.random = &r->random,
-		.options = r->config->routes,
-		.options_count = r->config->routes_count,
-		.tls_options = r->config->tls,
-		.tls_options_count = r->config->tls_count,
-		.own_names = r->own_names,
-		.own_names_count = r->config->sources_count,
-		.port = (uint16_t)options->port,
-		.allow_private = options->allow_private,
-		.lookup_ns = (uint64_t)options->dns_ms * MS_NS,
-	};
+	struct route_builder_config config = run_config_routes(r->config, r->own_names);
+	config.resolver = r->dns;
+	config.wheel = &r->loop.timers;
+	config.random = &r->random;
 	return route_builder_create(&config, &r->builder, &r->fail);
 }
 
@@ -156,7 +144,6 @@ enum result resolver_create(struct hub *hub, struct resolver **out_resolver, str
 	struct resolver *r = calloc(1, sizeof *r);
 	if (r == NULL)
 		return fail_set(fail, RESULT_MEMORY, "out of memory for the resolver");
-	const struct send_options *options = hub->config->options;
 	r->magic = RESOLVER_MAGIC;
 	r->hub = hub;
 	r->config = hub->config;
@@ -167,13 +154,7 @@ enum result resolver_create(struct hub *hub, struct resolver **out_resolver, str
 		free(r);
 		return fail_set(fail, RESULT_MEMORY, "out of memory for the resolver");
 	}
-	for (uint32_t i = 0; i < r->config->sources_count; i++)
-		r->own_names[i] = r->config->sources[i].helo;
-	const struct dns_resolver_config config = {
-		.forward = *options->resolver != '\0' ? options->resolver : NULL,
-		.trust_anchor_file = *options->trust_anchor != '\0' ? options->trust_anchor : NULL,
-		.allow_private = options->allow_private,
-	};
+	const struct dns_resolver_config config = run_config_dns(r->config);
 	enum result result = dns_resolver_create(&config, &r->dns, fail);
 	if (result != RESULT_OK) {
 		resolver_destroy(r);

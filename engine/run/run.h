@@ -6,9 +6,12 @@
  * io_uring, 73 the spool belongs to another, 74 state or events not writable, 75 mail waits. */
 int run_send(int argc, char *const *argv);
 
+/* The exit statuses of all commands (DESIGN 1). */
 enum run_exit {
 	RUN_EXIT_DONE = 0,
+	RUN_EXIT_NO = 1,
 	RUN_EXIT_ARGUMENTS = 2,
+	RUN_EXIT_UNUSABLE = 3,
 	RUN_EXIT_UNAVAILABLE = 69,
 	RUN_EXIT_BUSY = 73,
 	RUN_EXIT_NOT_WRITABLE = 74,

@@ -1,6 +1,7 @@
 """The lab's certification authority: one root, and leaves with whatever is wrong with them."""
 
 import datetime
+import hashlib
 import ipaddress
 import os
 import ssl
@@ -39,6 +40,14 @@ class Certificate:
     def __init__(self, chain_file, key_file):
         self.chain_file = chain_file
         self.key_file = key_file
+
+    def key_digest(self):
+        """SHA-256 of the leaf's public key in hex: the data of a TLSA record 3 1 1."""
+        with open(self.chain_file, "rb") as file:
+            leaf = x509.load_pem_x509_certificate(file.read())
+        key = leaf.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return hashlib.sha256(key).hexdigest()
 
     def context(self, minimum=ssl.TLSVersion.TLSv1_2, maximum=ssl.TLSVersion.MAXIMUM_SUPPORTED):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

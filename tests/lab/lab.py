@@ -138,7 +138,8 @@ class Lab:
         self.certificate = self.authority.issue(["mx.lab", "*.lab", "*.play.lab"])
         self.ca_file = self.authority.ca_file
         builder = zones.ZoneBuilder(os.path.join(self.directory, "dns"), SERVERS)
-        self.trust_anchor = builder.build(zones.standard_zones(bulk_domains, bulk_addresses))
+        self.trust_anchor = builder.build(
+            zones.standard_zones(self.certificate.key_digest(), bulk_domains, bulk_addresses))
         self.knot = self.start("knotd", [builder.knotd, "-c", builder.config()])
         self.knot.until(_answers(zones.KNOT_ADDRESS, "lab."), "answers for lab.")
         self.names = Names(self.background)

@@ -17,6 +17,8 @@ both longship's own recursion and `--resolver 127.0.0.53@53` work.
     algorithm.lab.  signed with an algorithm that nobody knows
     badds.lab.      the parent's DS is of a key that the zone does not have
     servfail.lab.   delegated and configured, but without data: SERVFAIL
+    dane.lab.       signed, with a TLSA record 3 1 1 of the key that receivers in the lab have
+    danebad.lab.    the same, of a key that nobody has
     play.lab.       not signed; not here: names.py answers it, as the tests wish
     bulk.lab.       signed; as many mail domains as the lab was asked for
 """
@@ -51,6 +53,8 @@ MX_ADDRESS = {
     "child.nsec3.lab": "127.10.0.8",
     "future.lab": "127.10.0.10",
     "algorithm.lab": "127.10.0.11",
+    "dane.lab": "127.10.0.12",
+    "danebad.lab": "127.10.0.13",
 }
 
 
@@ -121,8 +125,15 @@ def bulk_domain(number):
     return f"d{number}.bulk.lab"
 
 
-def standard_zones(bulk_domains=0, bulk_addresses=()):
-    """The zones of the docstring above, children before their parents."""
+def dane_domain(address, digest):
+    """A mail domain whose receiver must have the key of this SHA-256."""
+    return mail_domain(address) + [f"_25._tcp.mx TLSA 3 1 1 {digest}"]
+
+
+def standard_zones(key_digest, bulk_domains=0, bulk_addresses=()):
+    """The zones of the docstring above, children before their parents. `key_digest`: of the key that
+    receivers have, in hex."""
+    nobody = hashlib.sha256(b"a key that nobody has").hexdigest()
     zones = [
         Zone(
             "signed.lab",
@@ -143,6 +154,8 @@ def standard_zones(bulk_domains=0, bulk_addresses=()):
         Zone("algorithm.lab", mail_domain(MX_ADDRESS["algorithm.lab"]), "nsec", "algorithm"),
         Zone("badds.lab", mail_domain(MX_ADDRESS["badds.lab"]), "nsec", "badds"),
         Zone("servfail.lab", damage="servfail"),
+        Zone("dane.lab", dane_domain(MX_ADDRESS["dane.lab"], key_digest), "nsec"),
+        Zone("danebad.lab", dane_domain(MX_ADDRESS["danebad.lab"], nobody), "nsec"),
     ]
     if bulk_domains:
         zones.append(Zone("bulk.lab", bulk_lines(bulk_domains, bulk_addresses), "nsec"))

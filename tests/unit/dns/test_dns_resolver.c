@@ -136,7 +136,7 @@ static int teardown(void **state)
 struct got {
 	unsigned count;
 	enum dns_class class;
-	bool nxdomain, aliased, alias_secure;
+	bool bogus, nxdomain, aliased, alias_secure;
 	uint32_t ttl_s;
 	char name[64], canonical[64], why[200];
 	size_t rdata_count, rdata_bytes;
@@ -147,6 +147,7 @@ static void on_answer(void *context, const struct dns_answer *answer)
 	struct got *got = context;
 	got->count++;
 	got->class = answer->class;
+	got->bogus = answer->bogus;
 	got->nxdomain = answer->nxdomain;
 	got->aliased = answer->aliased;
 	got->alias_secure = answer->alias_secure;
@@ -197,6 +198,7 @@ static void bogus_data_is_a_failure_with_its_reason(void **state)
 		.ttl = 300, .why_bogus = why, .canonname = canonical };
 	struct got got = ask_one();
 	assert_int_equal(got.class, DNS_FAILURE);
+	assert_true(got.bogus);
 	assert_int_equal(got.rdata_count, 0);
 	assert_int_equal(got.ttl_s, 0);
 	assert_false(got.aliased);

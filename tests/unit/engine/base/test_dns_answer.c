@@ -77,6 +77,11 @@ static void failure_that_lasts(void)
 {
 	(void)dns_answer_create(&(struct dns_answer){ .class = DNS_FAILURE, .ttl_s = 1 });
 }
+static void bogus_with_data(void)
+{
+	(void)dns_answer_create(&(struct dns_answer){
+		.class = DNS_SECURE_DATA, .bogus = true, .rdata = &one, .rdata_count = 1 });
+}
 static void nxdomain_with_data(void)
 {
 	(void)dns_answer_create(&(struct dns_answer){
@@ -90,6 +95,7 @@ static void what_contradicts_itself_stops_the_program(void **state)
 	assert_dies(denial_with_records, "dns_class_has_data(answer->class)");
 	assert_dies(failure_that_lasts, "answer->ttl_s == 0");
 	assert_dies(nxdomain_with_data, "!answer->nxdomain");
+	assert_dies(bogus_with_data, "!answer->bogus");
 }
 
 int main(void)

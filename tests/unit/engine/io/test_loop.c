@@ -73,6 +73,19 @@ static void a_timer_fires_in_time_and_the_loop_sleeps_until_then(void **state)
 	loop_deinit(&solo.loop);
 }
 
+static void a_loop_that_was_stopped_runs_again(void **state)
+{
+	(void)state;
+	struct solo solo;
+	init_solo(&solo, NULL);
+	for (unsigned i = 1; i <= 3; i++) {
+		loop_timer_start(&solo.loop, &solo.timer, 2000000, solo_timer);
+		loop_run(&solo.loop);
+		assert_int_equal(solo.timers, i);
+	}
+	loop_deinit(&solo.loop);
+}
+
 static void messages_that_are_there_are_read_before_it_sleeps(void **state)
 {
 	(void)state;
@@ -196,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_timer_fires_in_time_and_the_loop_sleeps_until_then),
+		cmocka_unit_test(a_loop_that_was_stopped_runs_again),
 		cmocka_unit_test(messages_that_are_there_are_read_before_it_sleeps),
 		cmocka_unit_test(completions_have_their_go_beside_a_full_mailbox),
 		cmocka_unit_test(two_loops_wake_each_other_every_time),

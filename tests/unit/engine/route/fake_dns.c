@@ -135,6 +135,7 @@ const struct dns_answer *fake_answer(const struct fake_row *row)
 		break;
 	case FAKE_FAILURE:
 		answer->why = text_of(row->records);
+		answer->bogus = text_starts(answer->why, TEXT("bogus"));
 		return answer;
 	case FAKE_SILENT:
 		fail_msg("a silent row has no answer");

@@ -145,6 +145,8 @@ static void steps_are_kept_for_explain_with_their_class(void **state)
 	assert_int_equal(route->steps[1].ttl_s, 60);
 	assert_string_equal(route->steps[1].text, "9.9.9.1, 9.9.9.2");
 	assert_int_equal(route->steps[2].class, DNS_FAILURE);
+	assert_true(route->steps[2].bogus);
+	assert_false(route->steps[1].bogus);
 	assert_string_equal(route->steps[2].text, "bogus: no signatures");
 }
 

@@ -239,6 +239,46 @@ static void routes_are_kept_in_their_order(void **state)
 	assert_int_equal(p.config.routes_count, 2);
 }
 
+static void what_the_flags_say_reaches_dns_and_route(void **state)
+{
+	(void)state;
+	static struct parsed p;
+	const char *names[2];
+	parse(&p, FLAGS(GOOD, "--source=192.0.2.1,helo=a.sender.example", "--source=192.0.2.2",
+			  "--resolver=192.0.2.53", "--port=2525", "--allow-private", "--dns-timeout=7s",
+			  "--tls=a.example=encrypt", "--route=b.example=relay.example"));
+	assert_int_equal(p.result, RESULT_OK);
+	struct dns_resolver_config dns = run_config_dns(&p.config);
+	assert_string_equal(dns.forward, "192.0.2.53");
+	assert_null(dns.trust_anchor_file); /* the system's */
+	assert_true(dns.allow_private);
+	struct route_builder_config routes = run_config_routes(&p.config, names);
+	assert_int_equal(routes.port, 2525);
+	assert_int_equal(routes.lookup_ns, 7000000000);
+	assert_true(routes.allow_private);
+	assert_false(routes.keep_steps);
+	assert_int_equal(routes.options_count, 1);
+	assert_int_equal(routes.tls_options_count, 1);
+	assert_int_equal(routes.own_names_count, 2); /* MX-15 */
+	assert_string_equal(routes.own_names[0], "a.sender.example");
+	assert_string_equal(routes.own_names[1], "mail.sender.example");
+}
+
+static void receivers_are_found_without_a_name_of_our_own(void **state)
+{
+	(void)state;
+	static struct parsed p;
+	parse(&p, FLAGS("--port=2525")); /* send wants more than that */
+	assert_int_equal(p.result, RESULT_INVALID);
+	assert_int_equal(run_config_init_receivers(&p.config, &p.options, &p.arena, &p.fail), RESULT_OK);
+	assert_int_equal(p.config.sources_count, 0);
+	assert_int_equal(run_config_routes(&p.config, NULL).own_names_count, 0);
+	parse(&p, FLAGS("--source=192.0.2.1"));
+	assert_int_equal(
+		run_config_init_receivers(&p.config, &p.options, &p.arena, &p.fail), RESULT_INVALID);
+	assert_non_null(strstr(p.fail.text, "--helo NAME is needed"));
+}
+
 static void a_thread_has_its_name_in_its_lines(void **state)
 {
 	(void)state;
@@ -266,6 +306,8 @@ int main(void)
 		cmocka_unit_test(a_dead_host_is_left_alone_for_a_quarter_of_the_first_wait),
 		cmocka_unit_test(ceilings_of_tls_are_warned_about_and_floors_are_not),
 		cmocka_unit_test(routes_are_kept_in_their_order),
+		cmocka_unit_test(what_the_flags_say_reaches_dns_and_route),
+		cmocka_unit_test(receivers_are_found_without_a_name_of_our_own),
 		cmocka_unit_test(a_thread_has_its_name_in_its_lines),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
