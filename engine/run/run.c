@@ -13,6 +13,7 @@
 #include "engine/run/recorder.h"
 #include "engine/run/recovery.h"
 #include "engine/run/resolver.h"
+#include "engine/run/roots.h"
 #include "engine/run/scheduler.h"
 #include "engine/run/status.h"
 #include "engine/run/verifier.h"
@@ -329,6 +330,8 @@ static int parse(struct run *run, int argc, char *const *argv, bool *out_done)
 		options_print_config(&send_option_table, &run->options, stdout);
 	if (r == RESULT_OK && !*out_done)
 		r = run_config_init(&run->config, &run->options, &run->arena, &run->fail);
+	if (r == RESULT_OK && !*out_done)
+		r = roots_load(&run->config, &run->fail);
 	if (r == RESULT_OK)
 		return RUN_EXIT_DONE;
 	fprintf(stderr, "longship send: %s\n", run->fail.text);
@@ -372,6 +375,7 @@ int run_send(int argc, char *const *argv)
 		raise_limits(run);
 		status = run_threads(run);
 	}
+	roots_unload(&run->config);
 	arena_deinit(&run->arena);
 	free(run);
 	return status;

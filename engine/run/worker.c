@@ -168,6 +168,7 @@ static enum result make_verifier(struct worker *w)
 		.arg = w,
 		.jobs_max = HUB_VERDICTS_MAX,
 		.cache_bytes = TLS_VERIFIER_CACHE_BYTES,
+		.roots = w->config->roots,
 	};
 	return tls_verifier_create(&config, &w->verifier, &w->fail);
 }
