@@ -3,7 +3,6 @@
 #include "engine/base/limits.h"
 #include "engine/base/nanoseconds.h"
 #include "engine/base/time_text.h"
-#include "engine/io/clock.h"
 #include "engine/run/worker_state.h"
 #include "engine/spool/message_file.h"
 #include "engine/spool/spool_format.h"
@@ -49,35 +48,59 @@ static uint8_t *buffer(struct file_read *read, size_t bytes)
 
 /* ---- parse ---- */
 
-static struct text date_now(struct worker *w)
+/* When the message came into being: the Date of one that has none. Files come in the order of time, so that
+ * the text of the last one mostly serves the next. */
+static struct text date_of(struct worker *w, const struct file_identity *identity)
 {
-	int64_t now_s = clock_wall_us() / 1000000;
-	if (now_s != w->date_unix_s || w->date[0] == '\0') {
+	int64_t born_ns = identity->birth_ns != 0 ? identity->birth_ns : identity->modified_ns;
+	int64_t born_s = born_ns / (int64_t)SECOND_NS;
+	if (born_s != w->date_unix_s || w->date[0] == '\0') {
 		struct buf buf;
 		buf_init(&buf, w->date, sizeof w->date - 1);
-		time_text_put_rfc5322(&buf, now_s);
+		time_text_put_rfc5322(&buf, born_s);
 		w->date[buf.len] = '\0';
-		w->date_unix_s = now_s;
+		w->date_unix_s = born_s;
 	}
 	return text_of(w->date);
 }
 
-static enum result parse(struct worker *w, struct text file, struct envelope **out_envelope,
+/* As unique as the identity of a file (DESIGN 1) and the same for as long as it lasts. The keys are no
+ * secret: nobody gains by finding two files with one Message-ID. */
+static void make_unique(const char *name, const struct file_identity *identity,
+	uint8_t out[static MESSAGE_FILE_UNIQUE_BYTES])
+{
+	static const struct siphash_key keys[2] = { { 1, 0 }, { 2, 0 } };
+	bool has_birth = identity->birth_ns != 0;
+	const uint64_t numbers[] = {
+		identity->inode,
+		(uint64_t)(has_birth ? identity->birth_ns : identity->modified_ns),
+		has_birth ? 0 : identity->bytes,
+	};
+	uint8_t all[sizeof numbers + FILE_NAME_BYTES_MAX];
+	size_t name_len = strlen(name);
+	CHECK(name_len <= FILE_NAME_BYTES_MAX);
+	memcpy(all, numbers, sizeof numbers);
+	memcpy(all + sizeof numbers, name, name_len);
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		uint64_t hash = siphash(&keys[i], all, sizeof numbers + name_len);
+		memcpy(out + i * sizeof hash, &hash, sizeof hash);
+	}
+}
+
+static enum result parse(struct worker *w, const struct reading *reading, struct envelope **out_envelope,
 	struct body **out_body, struct fail *out_fail)
 {
+	struct text file = text_of_bytes(reading->read.data, reading->read.len);
 	if (spool_format_of(text_cut(file, SPOOL_FORMAT_HEAD_BYTES), false) == SPOOL_FORMAT_BATCH)
 		return fail_set(out_fail, RESULT_UNAVAILABLE,
 			"a batch SMTP file; this version delivers files with X-Sender and X-Receiver");
 	struct message_file_context context = {
-		.date = date_now(w),
+		.date = date_of(w, &reading->read.identity),
 		.host = text_of(w->config->sources[0].helo),
 		.hash_key = w->hash_key,
 		.budget = &w->hub->bodies,
 	};
-	for (size_t i = 0; i < sizeof context.random; i += 8) {
-		uint64_t random = random_u64(&w->random);
-		memcpy(context.random + i, &random, 8);
-	}
+	make_unique(reading->message->name, &reading->read.identity, context.unique);
 	enum result r = message_file_parse(file, &context, &w->scratch, out_envelope, out_body, out_fail);
 	arena_reset(&w->scratch);
 	return r;
@@ -95,8 +118,7 @@ static enum result result_of_first(struct worker *w, struct reading *reading, en
 		fail_set(&fail, r, "larger than %d MiB, which no receiver takes", MESSAGE_BYTES_MAX >> 20);
 	struct body *body = NULL;
 	if (r == RESULT_OK) {
-		struct text file = text_of_bytes(reading->read.data, reading->read.len);
-		r = parse(w, file, &message->envelope, &body, &fail);
+		r = parse(w, reading, &message->envelope, &body, &fail);
 		message->body = body;
 	}
 	if (r != RESULT_OK)
@@ -137,10 +159,8 @@ static void body_read(struct worker *w, struct reading *reading, enum result r)
 	}
 	struct envelope *envelope = NULL;
 	struct body *body = NULL;
-	if (r == RESULT_OK) {
-		struct text file = text_of_bytes(reading->read.data, reading->read.len);
-		r = parse(w, file, &envelope, &body, &fail);
-	}
+	if (r == RESULT_OK)
+		r = parse(w, reading, &envelope, &body, &fail);
 	bool same = r == RESULT_OK && envelope->rcpts_count == attempt->message->envelope->rcpts_count &&
 		envelope->message_bytes == attempt->message->envelope->message_bytes;
 	envelope_unref(envelope);

@@ -7,13 +7,13 @@
 
 enum {
 	/* < 32 hex digits @ host > */
-	MESSAGE_ID_BYTES_MAX = 1 + 2 * MESSAGE_FILE_RANDOM_BYTES + 1 + DOMAIN_BYTES_MAX + 1,
+	MESSAGE_ID_BYTES_MAX = 1 + 2 * MESSAGE_FILE_UNIQUE_BYTES + 1 + DOMAIN_BYTES_MAX + 1,
 };
 
 static struct text make_message_id(const struct message_file_context *context, struct buf *buf)
 {
 	buf_put_u8(buf, '<');
-	buf_put_hex(buf, context->random, sizeof context->random);
+	buf_put_hex(buf, context->unique, sizeof context->unique);
 	buf_put_u8(buf, '@');
 	buf_put_text(buf, context->host);
 	buf_put_u8(buf, '>');

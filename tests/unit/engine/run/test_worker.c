@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
+#include "engine/base/time_text.h"
 #include "engine/io/clock.h"
 #include "engine/io/file.h"
 #include "tests/unit/engine/run/work_test.h"
@@ -50,6 +51,46 @@ static void a_file_is_read_into_envelope_and_body(void **state)
 	assert_text_equal(message->envelope->rcpts[1].address.text, "bob@b.example");
 	assert_non_null(message->body);
 	assert_int_equal(message->envelope->message_bytes, message->body->data_bytes);
+	message_destroy(message);
+	tear_down();
+}
+
+/* Those who get the message at a retry, or after a restart, get the one that the others got. */
+static void what_is_added_to_a_message_is_the_same_at_each_reading(void **state)
+{
+	(void)state;
+	char first[512], date[64];
+	size_t first_len = 0;
+	set_up(NULL);
+	struct message *message = work_file(&w, "m1", MAIL);
+	for (int i = 0; i < 2; i++) {
+		read_it(message);
+		struct body *body = message->body;
+		assert_in_range(body->data_bytes, 1, sizeof first);
+		if (i == 0) {
+			first_len = body->data_bytes;
+			memcpy(first, body->data, first_len);
+		}
+		assert_int_equal(body->data_bytes, first_len);
+		assert_memory_equal(body->data, first, first_len);
+		envelope_unref(message->envelope);
+		body_unref(body);
+		message->envelope = NULL;
+		message->body = NULL;
+	}
+	struct buf buf;
+	buf_init(&buf, date, sizeof date);
+	buf_put_cstr(&buf, "Date: ");
+	int64_t born_ns = message->identity.birth_ns != 0 ? message->identity.birth_ns
+							 : message->identity.modified_ns;
+	time_text_put_rfc5322(&buf, born_ns / 1000000000);
+	assert_int_not_equal(
+		text_find_text(text_of_bytes(first, first_len), buf_text(&buf)), TEXT_NONE);
+	struct message *other = work_file(&w, "m2", MAIL);
+	read_it(other);
+	assert_int_equal(other->body->data_bytes, first_len);
+	assert_memory_not_equal(other->body->data, first, first_len); /* its Message-ID */
+	message_destroy(other);
 	message_destroy(message);
 	tear_down();
 }
@@ -423,6 +464,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_is_read_into_envelope_and_body),
+		cmocka_unit_test(what_is_added_to_a_message_is_the_same_at_each_reading),
 		cmocka_unit_test(what_is_no_mail_is_told_with_its_line),
 		cmocka_unit_test(
 			a_file_that_is_gone_or_another_is_not_read_as_the_one_that_was_found),

@@ -14,7 +14,7 @@ static struct body_budget budget;
 static struct arena arena;
 static struct message_file_context context = {
 	.date = TEXT_INIT("Tue, 01 Sep 2026 12:34:56 +0000"),
-	.random = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 },
+	.unique = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 },
 	.host = TEXT_INIT("mx.example"),
 	.hash_key = { 1, 2 },
 	.budget = &budget,
