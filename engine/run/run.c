@@ -14,6 +14,7 @@
 #include "engine/run/recovery.h"
 #include "engine/run/resolver.h"
 #include "engine/run/scheduler.h"
+#include "engine/run/site.h"
 #include "engine/run/status.h"
 #include "engine/run/worker.h"
 #include "tls/tls_context.h"
@@ -73,8 +74,10 @@ static enum result make_mailboxes(struct run *run)
 {
 	struct hub *hub = &run->hub;
 	uint32_t workers = hub->workers_count, sessions = (uint32_t)run->options.sessions;
-	/* To a worker: reads, attempts of its sessions, call-backs, answers to its reports. */
-	uint32_t worker_messages = HUB_READS_MAX + 4 * sessions + HUB_REPORTS_MAX + MAIL_RARE;
+	/* To a worker: reads, attempts of its sessions, call-backs, room for their bodies, answers to its
+	 * reports. */
+	uint32_t worker_messages =
+		HUB_READS_MAX + (4 + LEASE_AHEAD) * sessions + HUB_REPORTS_MAX + MAIL_RARE;
 	/* From the workers: what they read, sessions, what they heard and returned, slots. */
 	uint32_t from_workers = workers * (HUB_READS_MAX + MAIL_RARE) + 3 * HUB_UNRECORDED_MAX + 4 * sessions;
 	uint32_t scheduler_messages = from_workers + 4 * HUB_FILES_MAX + HUB_ROUTES_MAX +

@@ -15,7 +15,7 @@ void intake_message_over(struct scheduler *s, struct message *message);
 void intake_turn_end(struct scheduler *s);
 /* The file may go: nothing of the message is open any more. */
 void intake_message_done(struct scheduler *s, struct message *message);
-/* Drops bodies of what waits, until half the budget is free. */
+/* Drops bodies of what waits, until half the budget is free and nobody waits for room. */
 void intake_drop_bodies(struct scheduler *s);
 void intake_release_body(struct scheduler *s, struct message *message);
 

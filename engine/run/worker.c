@@ -90,6 +90,9 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_READ:
 		read_message(w, message->object);
 		break;
+	case POST_ROOM:
+		read_room_there(w, message->object);
+		break;
 	case POST_WORK:
 		take_work(w, message->object, message->number);
 		break;

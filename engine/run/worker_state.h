@@ -24,6 +24,7 @@
 #include "tls/tls_context.h"
 
 struct delivery;
+struct reading;
 
 #define WORKER_MAGIC 0x3043e001u
 
@@ -65,8 +66,10 @@ struct worker {
 	struct siphash_key hash_key;
 	int64_t date_unix_s;             /* of `date` */
 	char date[40];
-	struct list bodyless;            /* attempts whose body found no room in the budget */
-	struct timer bodyless_timer;
+	uint32_t reads_beyond;           /* first readings that found no room and go all the same: 0 or 1 */
+	struct list unread;              /* first readings that wait for the one above */
+	struct list roomless;            /* readings for attempts that wait in the budget's queue */
+	struct list bodyless;            /* attempts for which no reading is free */
 };
 
 /* ---- worker_read.c ---- */
@@ -76,7 +79,9 @@ void reads_deinit(struct worker *w);
 void read_message(struct worker *w, struct message *message);
 /* The attempt came without its body: worker_lease_add() when it is there, an outcome if it cannot be. */
 void read_body(struct worker *w, struct attempt *attempt);
-/* All that wait for room in the budget go back to the scheduler. */
+/* POST_ROOM. */
+void read_room_there(struct worker *w, struct reading *reading);
+/* All attempts that wait for room in the budget go back to the scheduler. */
 void reads_drain(struct worker *w);
 
 /* ---- worker_lease.c ---- */

@@ -35,12 +35,12 @@ struct message_file_context {
 	uint8_t unique[MESSAGE_FILE_UNIQUE_BYTES];
 	struct text host;                          /* what stands behind its @: the HELO name */
 	struct siphash_key hash_key;               /* of this process */
-	struct body_budget *budget;                /* NULL: no body is wanted, only the envelope */
+	struct body_room *room;                    /* NULL: no body is wanted, only the envelope */
 	bool is_dot_stuffed;                       /* files of IIS: see message_wire.h */
 };
 
 /* RESULT_OK: *out_envelope and *out_body hold one reference each. *out_body is NULL when the
- * budget has no room (or is NULL): the file was checked all the same, and is read again later.
+ * budget has no more (or the room is NULL): the file was checked all the same, and is read again later.
  * RESULT_INVALID: this is no mail that can be sent, and never will be; the sentence for
  * bad/NAME.reason and the event is in out_fail, which is not NULL, and names the line.
  * RESULT_MEMORY: not now.

@@ -233,6 +233,126 @@ static void a_body_that_finds_no_room_waits_until_there_is_some(void **state)
 	tear_down();
 }
 
+/* ---- --memory ---- */
+
+static size_t used_bytes(void) { return atomic_load(&w.base.hub.bodies.used_bytes); }
+
+static uint32_t waiting_count(void) { return atomic_load(&w.base.hub.bodies.waiting_count); }
+
+/* The file and the body made of it are there at the same time. */
+static void a_body_is_read_only_when_there_is_room_for_its_file_too(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	struct message *message = work_file(&w, "m1", MAIL);
+	read_it(message);
+	assert_int_equal(used_bytes(), message->body->charged_bytes); /* what the file took is back */
+	assert_int_equal(message->envelope->body_bytes, message->body->charged_bytes);
+	body_unref(message->body);
+	message->body = NULL;
+	assert_int_equal(used_bytes(), 0);
+	struct body *other = test_body(&w.base.hub.bodies, "x");
+	size_t needed = message->envelope->body_bytes + strlen(MAIL) + 1;
+	w.base.hub.bodies.max_bytes = used_bytes() + needed - 1;
+	struct attempt *attempt = work_send_bodyless(&w, work_route_to(&peers[0]), message);
+	WORK_WAIT(&w, w.bodies_wanted > 0);
+	assert_int_equal(waiting_count(), 1);
+	body_unref(other);
+	assert_ptr_equal(work_outcome(&w), attempt);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
+	work_done(&w, attempt);
+	tear_down();
+	assert_int_equal(used_bytes(), 0);
+}
+
+static struct message *without_its_body(const char *name, const char *text)
+{
+	struct message *message = work_file(&w, name, text);
+	read_it(message);
+	body_unref(message->body);
+	message->body = NULL;
+	return message;
+}
+
+static void a_large_body_does_not_starve_behind_small_ones(void **state)
+{
+	(void)state;
+	static char large_text[20000];
+	set_up(NULL);
+	size_t head = (size_t)snprintf(large_text, sizeof large_text, "%s", MAIL);
+	for (size_t at = head; at + 3 < sizeof large_text; at += 2)
+		snprintf(large_text + at, 3, "\r\n");
+	struct message *small = without_its_body("small", MAIL);
+	struct message *large = without_its_body("large", large_text);
+	struct body *held = test_body(&w.base.hub.bodies, "x");
+	/* Enough for the small one at any time, for the large one when nothing else is held. */
+	w.base.hub.bodies.max_bytes = large->envelope->body_bytes + strlen(large_text) + 1;
+	struct attempt *first = work_send_bodyless(&w, work_route_to(&peers[0]), large);
+	WORK_WAIT(&w, waiting_count() == 1);
+	struct attempt *second = work_send_bodyless(&w, work_route_to(&peers[1]), small);
+	WORK_WAIT(&w, waiting_count() == 2);
+	assert_true(list_is_empty(&w.outcomes));
+	body_unref(held);
+	struct attempt *outcomes[2] = { work_outcome(&w), work_outcome(&w) };
+	assert_true((outcomes[0] == first && outcomes[1] == second) ||
+		    (outcomes[0] == second && outcomes[1] == first));
+	assert_int_equal(first->rcpts[0].fate, ATTEMPT_DELIVERED);
+	assert_int_equal(second->rcpts[0].fate, ATTEMPT_DELIVERED);
+	work_done(&w, first);
+	work_done(&w, second);
+	tear_down();
+}
+
+/* New mail is seen in any case: its envelopes do not wait for bodies to go. */
+static void files_are_read_one_by_one_while_memory_is_used_up(void **state)
+{
+	(void)state;
+	enum { COUNT = 7 };
+	struct message *messages[COUNT];
+	char name[8];
+	set_up(NULL);
+	struct body *held = test_body(&w.base.hub.bodies, "x");
+	w.base.hub.bodies.max_bytes = 1;
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof name, "m%d", i);
+		messages[i] = work_file(&w, name, MAIL);
+	}
+	for (int i = 0; i < COUNT; i++)
+		hub_post(w.base.hub.workers[0], POST_READ, messages[i], 0, 0);
+	WORK_WAIT(&w, w.reads_done == COUNT);
+	assert_int_equal(used_bytes(), held->charged_bytes);
+	for (int i = 0; i < COUNT; i++) {
+		assert_int_equal(messages[i]->read_result, RESULT_OK);
+		assert_null(messages[i]->body);
+		message_destroy(messages[i]);
+	}
+	body_unref(held);
+	tear_down();
+}
+
+static void what_waits_in_the_queue_for_memory_is_returned_by_a_drain(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	struct message *messages[] = { without_its_body("m1", MAIL), without_its_body("m2", MAIL) };
+	struct attempt *attempts[2];
+	struct body *held = test_body(&w.base.hub.bodies, "x");
+	w.base.hub.bodies.max_bytes = 1;
+	for (int i = 0; i < 2; i++)
+		attempts[i] = work_send_bodyless(&w, work_route_to(&peers[0]), messages[i]);
+	WORK_WAIT(&w, waiting_count() == 2);
+	hub_post(w.base.hub.workers[0], POST_WORKER_DRAIN, NULL, 0, 0);
+	for (int i = 0; i < 2; i++)
+		assert_ptr_equal(work_returned(&w), attempts[i]);
+	WORK_WAIT(&w, w.drained == 1);
+	assert_int_equal(waiting_count(), 0);
+	assert_int_equal(used_bytes(), held->charged_bytes);
+	body_unref(held);
+	for (int i = 0; i < 2; i++)
+		work_done(&w, attempts[i]);
+	tear_down();
+}
+
 /* ---- slots ---- */
 
 static struct attempt *deliver(uint32_t slots)
@@ -472,6 +592,10 @@ int main(void)
 		cmocka_unit_test(a_body_that_is_not_there_is_read_again),
 		cmocka_unit_test(a_file_that_changed_since_is_withdrawn),
 		cmocka_unit_test(a_body_that_finds_no_room_waits_until_there_is_some),
+		cmocka_unit_test(a_body_is_read_only_when_there_is_room_for_its_file_too),
+		cmocka_unit_test(a_large_body_does_not_starve_behind_small_ones),
+		cmocka_unit_test(files_are_read_one_by_one_while_memory_is_used_up),
+		cmocka_unit_test(what_waits_in_the_queue_for_memory_is_returned_by_a_drain),
 		cmocka_unit_test(a_call_back_ends_an_idle_session),
 		cmocka_unit_test(a_call_back_ends_a_busy_session_after_what_it_does),
 		cmocka_unit_test(a_call_back_that_comes_when_nothing_is_left_is_answered),

@@ -45,6 +45,7 @@ struct work {
 	struct heard heard; /* of all attempts together */
 	uint32_t heard_count;
 	struct message *read;                            /* the last READ_DONE */
+	uint32_t reads_done;
 	struct session_report reports[WORK_REPORTS_MAX]; /* in the order in which sessions ended */
 	char report_mx[WORK_REPORTS_MAX][64];
 	size_t reports_count;
