@@ -87,6 +87,8 @@ enum security_level delivery_security(const struct delivery *d);
 void outcome_of_transaction(struct delivery *d, struct attempt *attempt);
 /* The pass is over: what is open is deferred, bounced or expired. */
 void outcome_of_pass(struct worker *w, struct attempt *attempt);
+/* The pass is broken off by us after a host spoke: that is the deferral. */
+void outcome_of_broken_pass(struct worker *w, struct attempt *attempt);
 /* The transaction with all recipients that are open, ready for smtp_session_begin(). */
 void outcome_prepare(struct attempt *attempt);
 

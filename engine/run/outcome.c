@@ -251,6 +251,12 @@ static void settle_open(struct worker *w, struct attempt *attempt)
 	(void)w;
 }
 
+void outcome_of_broken_pass(struct worker *w, struct attempt *attempt)
+{
+	settle_open(w, attempt);
+	worker_finish(w, attempt);
+}
+
 void outcome_of_pass(struct worker *w, struct attempt *attempt)
 {
 	if (attempt_has_open(attempt) && second_pass_as_is(w, attempt)) {

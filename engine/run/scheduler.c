@@ -153,7 +153,7 @@ static void hear_of_work(struct scheduler *s, const struct mailbox_message *mess
 		lease_heard(s, message->object, message->a);
 		break;
 	case POST_RETURNED:
-		lease_returned(s, message->object);
+		lease_returned(s, message->object, message->a);
 		break;
 	case POST_SLOTS:
 		lease_slots_returned(s, message->object, message->number, message->a);

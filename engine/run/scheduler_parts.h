@@ -49,7 +49,7 @@ void leases_turn_end(struct scheduler *s);
 /* Sites that may be worked now: what --once waits for. */
 bool leases_have_work_now(struct scheduler *s);
 /* The worker had no session for it: back to the queue, as if it had not been leased. */
-void lease_returned(struct scheduler *s, struct attempt *attempt);
+void lease_returned(struct scheduler *s, struct attempt *attempt, uint64_t packed_heard);
 
 /* ---- scheduler_site.c ---- */
 struct site *site_create(struct scheduler *s, struct provider *provider, const struct source *source);

@@ -100,7 +100,8 @@ void lease_session_busy(struct worker *w, struct delivery *d);
 void lease_session_over(struct worker *w, struct lease *lease);
 void lease_touch(struct worker *w, struct lease *lease);
 void leases_pump(struct worker *w);
-/* Gives an attempt back that nobody was asked about. */
+/* Gives an attempt back, as it stands. If no host decided anything about it, it is as if it had never been
+ * here; else the recorder has it, and what was left open is tried again at once. */
 void lease_return(struct worker *w, struct attempt *attempt);
 void lease_drain(struct worker *w, struct lease *lease);
 

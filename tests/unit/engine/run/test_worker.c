@@ -559,6 +559,78 @@ static void a_drain_does_not_wait_for_hosts_that_are_silent_before_any_mail(void
 	}
 }
 
+/* A first host where nobody listens, then one that says nothing: its turn is broken off by a drain. */
+static struct route *dead_then(struct peer *peer)
+{
+	const struct test_host hosts[] = {
+		{ "dead.test", 10, peer_refusing_port("127.0.0.3"), "127.0.0.3", ROUTE_HOST_READY, NULL,
+			SECURITY_NEED_MAY },
+		{ "mx1.test", 20, peer->port, peer->address, ROUTE_HOST_READY, NULL, SECURITY_NEED_MAY },
+		{ 0 },
+	};
+	return test_route("a.example", hosts, UINT64_MAX);
+}
+
+static void mail_that_no_host_decided_about_goes_back_though_hosts_were_tried(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	peers[0].rules[0] = (struct peer_rules){ .silent_at = PEER_GREETING };
+	peers[0].rules_count = 1;
+	struct attempt *attempt =
+		work_send(&w, dead_then(&peers[0]), &(struct test_mail){ .rcpts = "ann@a.example" });
+	WORK_WAIT(&w, peers[0].conns_count == 1);
+	drain(false);
+	assert_ptr_equal(work_returned(&w), attempt);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_OPEN);
+	assert_int_equal(w.outcomes_count, 0);
+	WORK_WAIT(&w, w.drained == 1);
+	work_done(&w, attempt);
+	tear_down();
+}
+
+static void a_host_that_deferred_is_heard_though_the_next_one_was_broken_off(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	peers[0].rules[0] = (struct peer_rules){ .banner = "450 4.3.9 later" };
+	peers[1].rules[0] = (struct peer_rules){ .silent_at = PEER_GREETING };
+	peers[0].rules_count = peers[1].rules_count = 1;
+	struct peer *list[] = { &peers[0], &peers[1] };
+	struct attempt *attempt = work_send(&w, work_route(list, 2, SECURITY_NEED_MAY),
+		&(struct test_mail){ .rcpts = "ann@a.example" });
+	WORK_WAIT(&w, peers[1].conns_count == 1);
+	drain(false);
+	assert_ptr_equal(work_outcome(&w), attempt);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DEFERRED);
+	assert_int_equal(attempt->rcpts[0].code, 450);
+	assert_false(attempt->given_back);
+	assert_non_null(strstr(work_reason(attempt), "interrupted here"));
+	WORK_WAIT(&w, w.drained == 1);
+	work_done(&w, attempt);
+	tear_down();
+}
+
+static void what_is_left_of_a_message_that_was_broken_off_is_to_be_tried_at_once(void **state)
+{
+	(void)state;
+	set_up(NULL); /* the first host has no SMTPUTF8, the second is silent */
+	peers[1].rules[0] = (struct peer_rules){ .silent_at = PEER_GREETING };
+	peers[1].rules_count = 1;
+	struct peer *list[] = { &peers[0], &peers[1] };
+	struct attempt *attempt = work_send(&w, work_route(list, 2, SECURITY_NEED_MAY),
+		&(struct test_mail){ .rcpts = "ann@a.example jos\xc3\xa9@a.example" });
+	WORK_WAIT(&w, peers[1].conns_count == 1);
+	drain(false);
+	assert_ptr_equal(work_outcome(&w), attempt);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
+	assert_int_equal(attempt->rcpts[1].fate, ATTEMPT_DEFERRED);
+	assert_true(attempt->given_back);
+	WORK_WAIT(&w, w.drained == 1);
+	work_done(&w, attempt);
+	tear_down();
+}
+
 static void what_was_waiting_for_memory_is_returned_by_a_drain(void **state)
 {
 	(void)state;
@@ -607,6 +679,12 @@ int main(void)
 		cmocka_unit_test(a_drain_ends_idle_sessions_in_good_order),
 		cmocka_unit_test(
 			a_drain_does_not_wait_for_hosts_that_are_silent_before_any_mail),
+		cmocka_unit_test(
+			mail_that_no_host_decided_about_goes_back_though_hosts_were_tried),
+		cmocka_unit_test(
+			a_host_that_deferred_is_heard_though_the_next_one_was_broken_off),
+		cmocka_unit_test(
+			what_is_left_of_a_message_that_was_broken_off_is_to_be_tried_at_once),
 		cmocka_unit_test(what_was_waiting_for_memory_is_returned_by_a_drain),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

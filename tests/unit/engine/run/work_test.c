@@ -65,6 +65,8 @@ static void hear_as_scheduler(struct work *w, const struct mailbox_message *mess
 	case POST_RETURNED:
 		list_push_back(&w->returned, &attempt->node);
 		w->returned_count++;
+		take_heard(w, heard_unpack(message->a));
+		w->heard_count--; /* counts those of outcomes */
 		break;
 	case POST_SLOTS:
 		assert_ptr_equal(message->object, w->lease);
