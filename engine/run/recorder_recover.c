@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include "engine/io/file.h"
+#include "engine/run/files.h"
 #include "engine/run/recorder_state.h"
 #include "store/journal_record.h"
 
@@ -95,6 +96,9 @@ static enum result open_state(struct recorder *r, struct fail *fail)
 enum result recorder_open_state(struct recorder *r, int new_fd, struct fail *fail)
 {
 	enum result result = open_state(r, fail);
+	if (result != RESULT_OK)
+		return result;
+	result = files_restore(r->state_path, new_fd, r->recovery, fail);
 	if (result != RESULT_OK)
 		return result;
 	/* An unlink that a crash kept from being durable must be so before its tombstone goes. */

@@ -139,6 +139,50 @@ static void files_that_are_gone_need_no_tombstones(void **state)
 	rec_stop();
 }
 
+/* Between the move to state/leaving/ and the removal: what is done goes, and mail that had taken the name
+ * is mail again. */
+static void what_a_crash_left_aside_is_removed_or_put_back(void **state)
+{
+	(void)state;
+	char aside[128];
+	rec_start();
+	struct message *message = rec_make_message("m1", "ann@a.example", true);
+	struct message *other = rec_make_message("m2", "ann@a.example", true);
+	struct message *taken = rec_make_message("m3", "ann@a.example", true);
+	const struct file_identity identity = message->identity;
+	struct attempt *attempt = rec_settle(message, 0, 1, ATTEMPT_DELIVERED);
+	rec_assert_recorded(attempt);
+	attempt_destroy(attempt);
+	snprintf(aside, sizeof aside, "%s/state/leaving", rec_folder);
+	assert_int_equal(file_make_directories(aside, 0700, NULL), RESULT_OK);
+	int aside_fd;
+	assert_int_equal(file_open_directory(AT_FDCWD, aside, &aside_fd, NULL), RESULT_OK);
+	static const char *const names[] = { "m1", "m2", "m3" };
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		assert_int_equal(renameat(rec.new_fd, names[i], aside_fd, names[i]), 0);
+	struct message *newer = rec_make_message("m3", "ann@a.example", true);
+	rec_stop();
+
+	rec_start();
+	struct file_identity found;
+	enum file_type type;
+	assert_int_equal(file_look(aside_fd, "m1", &type, &found, NULL), RESULT_NOT_FOUND);
+	assert_int_equal(file_look(rec.new_fd, "m1", &type, &found, NULL), RESULT_NOT_FOUND);
+	assert_null(recovery_find(&rec.base.recovery, "m1", &identity)); /* no tombstone is needed */
+	assert_int_equal(file_look(rec.new_fd, "m2", &type, &found, NULL), RESULT_OK);
+	assert_true(file_identity_equal(&found, &other->identity));
+	assert_int_equal(file_look(rec.new_fd, "m3", &type, &found, NULL), RESULT_OK);
+	assert_true(file_identity_equal(&found, &newer->identity));
+	assert_int_equal(file_look(rec.new_fd, "m3.1", &type, &found, NULL), RESULT_OK);
+	assert_true(file_identity_equal(&found, &taken->identity));
+	rec_stop();
+	file_close(aside_fd);
+	message_destroy(message);
+	message_destroy(other);
+	message_destroy(taken);
+	message_destroy(newer);
+}
+
 static void segments_go_when_their_files_are_gone(void **state)
 {
 	(void)state;
@@ -190,6 +234,7 @@ int main(void)
 		REC_TEST(lines_that_a_crash_kept_from_the_file_are_written_again_byte_for_byte),
 		REC_TEST(lines_of_a_file_that_was_rotated_away_are_not_written_again),
 		REC_TEST(files_that_are_gone_need_no_tombstones),
+		REC_TEST(what_a_crash_left_aside_is_removed_or_put_back),
 		REC_TEST(segments_go_when_their_files_are_gone),
 		REC_TEST(a_file_that_cannot_be_removed_keeps_its_tombstones),
 	};
