@@ -122,6 +122,7 @@ static enum result make_builder(struct resolver *r)
 		.own_names_count = r->config->sources_count,
 		.port = (uint16_t)options->port,
 		.allow_private = options->allow_private,
+		.ignore_half_dane = options->half_dane != 0,
 		.lookup_ns = (uint64_t)options->dns_ms * MS_NS,
 	};
 	return route_builder_create(&config, &r->builder, &r->fail);
