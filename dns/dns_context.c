@@ -1,5 +1,6 @@
 #include "dns/dns_context.h"
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -216,4 +217,18 @@ void dns_context_destroy(struct ub_ctx *context)
 {
 	if (context != NULL)
 		ub_ctx_delete(context);
+}
+
+static void *destroy(void *context)
+{
+	ub_ctx_delete(context);
+	return NULL;
+}
+
+void dns_context_abandon(struct ub_ctx *context)
+{
+	pthread_t thread;
+	/* Without a thread for it the context stays: memory lost is better than look-ups lost. */
+	if (pthread_create(&thread, NULL, destroy, context) == 0)
+		pthread_detach(thread);
 }

@@ -22,4 +22,8 @@ MUST_USE enum result dns_context_create(const struct dns_resolver_config *config
 /* Ends its thread; waits for it. */
 void dns_context_destroy(struct ub_ctx *context);
 
+/* The same for a context whose pipes are in disorder: the farewell is read from them and may never come,
+ * so that a thread of its own waits for it. No callback is called any more from here on. */
+void dns_context_abandon(struct ub_ctx *context);
+
 #endif

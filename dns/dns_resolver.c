@@ -5,17 +5,19 @@
  * turns, so that a zone whose servers do not answer holds its own places and nobody else's (DNS-34).
  * The number of buckets is fixed: two zones may share one, which only makes their share smaller.
  *
- * A flight ends when libunbound calls back, cancelled or not: until then it is work under way. */
+ * A flight ends when libunbound calls back, cancelled or not: until then it is work under way.
+ *
+ * Without a context (libunbound's worker was lost) a question takes the same way and fails where it
+ * would be sent: the waiting lists run empty by themselves. */
 #include "dns/dns_resolver.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-#include "dns/dns_class.h"
 #include "dns/dns_context.h"
 #include "dns/dns_name.h"
-#include "dns/dns_packet.h"
+#include "dns/dns_result.h"
 #include "dns/dns_trust.h"
 #include "engine/base/buf.h"
 #include "engine/base/siphash.h"
@@ -27,9 +29,6 @@ enum {
 	/* A sixteenth of all places for one zone. The hosts of the largest providers' customers are
 	 * all in one, and need some thousand answers a second: 128 places at 20 ms give 6,400. */
 	BUCKET_FLIGHTS_MAX = DNS_FLIGHTS_MAX / 16,
-	/* A message has 64 KB, and a record in it at least 16 octets. */
-	RECORDS_MAX = 4096,
-	WHY_BYTES_MAX = 512,
 	CLASS_IN = 1,
 };
 
@@ -46,7 +45,9 @@ struct bucket {
 };
 
 struct dns_resolver {
-	struct ub_ctx *context;
+	struct dns_resolver_config config;
+	struct ub_ctx *context; /* NULL: lost */
+	int send_error;         /* that libunbound took no question with; not what passes */
 	const char *anchor_file;
 	int epoll_fd; /* libunbound's descriptor, and the next one */
 	int event_fd; /* raised while `failed` has something */
@@ -58,11 +59,19 @@ struct dns_resolver {
 	struct dns_query self_test;
 	dns_self_test_fn *self_test_done;
 	void *self_test_context;
-	struct dns_rdata rdata[RECORDS_MAX]; /* of the same */
+	struct dns_result_memory answer_memory; /* of the answer that is being called back */
 	struct bucket buckets[BUCKETS];
 };
 
 /* ---- start and stop ---- */
+
+static enum result watch(struct dns_resolver *resolver, int fd, struct fail *fail)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+	if (epoll_ctl(resolver->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		return fail_set_errno(fail, errno, "the resolver cannot be watched");
+	return RESULT_OK;
+}
 
 static enum result open_descriptors(struct dns_resolver *resolver, struct fail *fail)
 {
@@ -70,13 +79,22 @@ static enum result open_descriptors(struct dns_resolver *resolver, struct fail *
 	resolver->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (resolver->epoll_fd < 0 || resolver->event_fd < 0)
 		return fail_set_errno(fail, errno, "no descriptor for the resolver");
-	int fds[] = { ub_fd(resolver->context), resolver->event_fd };
-	for (size_t i = 0; i < COUNT_OF(fds); i++) {
-		struct epoll_event event = { .events = EPOLLIN, .data.fd = fds[i] };
-		if (epoll_ctl(resolver->epoll_fd, EPOLL_CTL_ADD, fds[i], &event) < 0)
-			return fail_set_errno(fail, errno, "the resolver cannot be watched");
-	}
-	return RESULT_OK;
+	return watch(resolver, resolver->event_fd, fail);
+}
+
+static enum result open_context(struct dns_resolver *resolver, struct fail *fail)
+{
+	struct ub_ctx *context;
+	enum result r =
+		dns_context_create(&resolver->config, &context, &resolver->anchor_file, fail);
+	if (r != RESULT_OK)
+		return r;
+	r = watch(resolver, ub_fd(context), fail);
+	if (r == RESULT_OK)
+		resolver->context = context;
+	else
+		dns_context_destroy(context);
+	return r;
 }
 
 /* The key only has to differ from run to run, so that nobody aims zones at the bucket of another. The
@@ -93,6 +111,7 @@ enum result dns_resolver_create(const struct dns_resolver_config *config,
 	struct dns_resolver *resolver = calloc(1, sizeof *resolver);
 	if (resolver == NULL)
 		return fail_set(fail, RESULT_MEMORY, "no memory for the resolver");
+	resolver->config = *config;
 	resolver->epoll_fd = resolver->event_fd = -1;
 	list_init(&resolver->ready);
 	list_init(&resolver->failed);
@@ -104,9 +123,9 @@ enum result dns_resolver_create(const struct dns_resolver_config *config,
 		free(resolver);
 		return fail_set(fail, r, "no memory for the resolver");
 	}
-	r = dns_context_create(config, &resolver->context, &resolver->anchor_file, fail);
+	r = open_descriptors(resolver, fail);
 	if (r == RESULT_OK)
-		r = open_descriptors(resolver, fail);
+		r = open_context(resolver, fail);
 	if (r == RESULT_OK)
 		*out_resolver = resolver;
 	else
@@ -159,107 +178,9 @@ static void call_back(struct dns_query *query, const struct dns_answer *answer)
 	query->done(query->context, answer);
 }
 
-/* An answer that says nothing but why there is none. */
-static struct dns_answer failure(const struct dns_query *query, struct text why)
+static void call_back_failure(struct dns_query *query, struct text why)
 {
-	return (struct dns_answer){
-		.class = DNS_FAILURE,
-		.type = query->type,
-		.extended_error = DNS_EXTENDED_ERROR_NONE,
-		.name = text_of(query->name),
-		.canonical_name = text_of(query->name),
-		.why = why,
-	};
-}
-
-/* DNS-33: bogus with libunbound's reason, the rcode, or what libunbound says of itself. */
-static void put_why(
-	struct buf *why, int error, const struct ub_result *result, const struct dns_bits *bits)
-{
-	if (bits->error) {
-		buf_put_text(why, text_cut(text_of(ub_strerror(error)), buf_room(why)));
-	} else if (bits->bogus) {
-		buf_put_cstr(why, "bogus");
-		if (result->why_bogus != NULL) {
-			buf_put_cstr(why, ": ");
-			buf_put_text(why,
-				text_cut(text_trim(text_of(result->why_bogus)), buf_room(why)));
-		}
-	} else if (dns_rcode_name(bits->rcode) != NULL) {
-		buf_put_cstr(why, dns_rcode_name(bits->rcode));
-		if (result->was_ratelimited)
-			buf_put_cstr(why, " (rate limit)");
-	} else {
-		buf_put_cstr(why, "RCODE ");
-		buf_put_number(why, (uint64_t)(unsigned)bits->rcode);
-	}
-}
-
-static void take_records(
-	struct dns_resolver *resolver, const struct ub_result *result, struct dns_answer *answer)
-{
-	size_t count = 0;
-	for (; result->data[count] != NULL && count < RECORDS_MAX; count++)
-		resolver->rdata[count] = (struct dns_rdata){
-			.data = (const uint8_t *)result->data[count],
-			.len = (size_t)result->len[count],
-		};
-	answer->rdata = resolver->rdata;
-	answer->rdata_count = count;
-}
-
-/* DNS-36: lower case, no dot at the end. `memory` holds the name as long as the answer. */
-static void take_canonical_name(
-	const char *name, char memory[static DNS_NAME_TEXT_SIZE], struct dns_answer *answer)
-{
-	struct text text = text_cut(text_of(name), DNS_NAME_TEXT_SIZE - 1);
-	if (text.len > 1 && text.data[text.len - 1] == '.')
-		text.len--;
-	for (size_t i = 0; i < text.len; i++)
-		memory[i] = (char)text_lower((uint8_t)text.data[i]);
-	answer->canonical_name = text_of_bytes(memory, text.len);
-	answer->aliased = !text_equal(answer->canonical_name, answer->name);
-}
-
-/* DNS-16, RFC 2308 5: a denial without SOA serves who waits for it, and is not kept. */
-static uint32_t ttl_of(enum dns_class class, const struct ub_result *result)
-{
-	if (!dns_class_has_data(class) &&
-		!dns_packet_has_soa(result->answer_packet, (size_t)result->answer_len))
-		return 0;
-	return dns_class_ttl_s(class, result->ttl);
-}
-
-static void answer_query(struct dns_resolver *resolver, struct dns_query *query, int error,
-	const struct ub_result *result)
-{
-	struct dns_bits bits = { .error = error != 0 || result == NULL };
-	if (!bits.error) {
-		bits.have_data = result->havedata != 0;
-		bits.secure = result->secure != 0;
-		bits.bogus = result->bogus != 0;
-		bits.rcode = result->rcode;
-	}
-	enum dns_class class = dns_class_of(&bits);
-	char why_memory[WHY_BYTES_MAX];
-	struct buf why;
-	buf_init(&why, why_memory, sizeof why_memory);
-	if (class == DNS_FAILURE)
-		put_why(&why, error, result, &bits);
-	struct dns_answer answer = failure(query, buf_text(&why));
-	char canonical[DNS_NAME_TEXT_SIZE];
-	if (class != DNS_FAILURE) {
-		CHECK(result != NULL);
-		answer.class = class;
-		answer.ttl_s = ttl_of(class, result);
-		answer.nxdomain = bits.rcode == DNS_RCODE_NXDOMAIN;
-		if (dns_class_has_data(class))
-			take_records(resolver, result, &answer);
-		if (result->canonname != NULL)
-			take_canonical_name(result->canonname, canonical, &answer);
-		answer.alias_secure = answer.aliased && bits.secure;
-	}
-	answer.bogus = bits.bogus;
+	struct dns_answer answer = dns_result_failure(text_of(query->name), query->type, why);
 	call_back(query, &answer);
 }
 
@@ -292,8 +213,11 @@ static void on_result(void *context, int error, struct ub_result *result)
 	struct dns_flight *flight = context;
 	struct dns_resolver *resolver = flight->resolver;
 	struct dns_query *query = end_flight(flight);
-	if (query != NULL)
-		answer_query(resolver, query, error, result);
+	if (query != NULL) {
+		struct dns_answer answer = dns_result_read(text_of(query->name), query->type, error, result,
+			&resolver->answer_memory);
+		call_back(query, &answer);
+	}
 	ub_resolve_free(result);
 }
 
@@ -311,6 +235,10 @@ static void raise_failed(struct dns_resolver *resolver, struct dns_query *query)
 static void send_query(
 	struct dns_resolver *resolver, struct bucket *bucket, struct dns_query *query)
 {
+	if (resolver->context == NULL) {
+		raise_failed(resolver, query);
+		return;
+	}
 	struct dns_flight *flight = slab_acquire(&resolver->flights);
 	CHECK(flight != NULL);
 	*flight = (struct dns_flight){ .resolver = resolver, .query = query, .bucket = bucket };
@@ -322,6 +250,9 @@ static void send_query(
 	CHECK(error != UB_SYNTAX);
 	if (error == 0)
 		return;
+	/* Want of memory passes; a worker that nothing can be said to does not come back. */
+	if (error != UB_NOMEM)
+		resolver->send_error = error;
 	query->flight = NULL;
 	end_flight(flight);
 	raise_failed(resolver, query);
@@ -400,19 +331,56 @@ static void call_back_failed(struct dns_resolver *resolver)
 	struct list_node *node;
 	while ((node = list_pop_front(&failed)) != NULL) {
 		struct dns_query *query = CONTAINER_OF(node, struct dns_query, node);
-		struct dns_answer answer = failure(query, TEXT("the resolver takes no question"));
-		call_back(query, &answer);
+		call_back_failure(query,
+			resolver->context == NULL ? TEXT("libunbound's worker is gone")
+						  : TEXT("the resolver takes no question"));
+	}
+}
+
+static void lose_context(struct dns_resolver *resolver)
+{
+	epoll_ctl(resolver->epoll_fd, EPOLL_CTL_DEL, ub_fd(resolver->context), NULL);
+	dns_context_abandon(resolver->context);
+	resolver->context = NULL;
+	resolver->send_error = 0;
+	for (uint32_t i = 0; i < resolver->flights.touched; i++) {
+		struct dns_flight *flight = slab_at(&resolver->flights, i);
+		if (flight == NULL)
+			continue;
+		struct dns_query *query = end_flight(flight);
+		if (query == NULL)
+			continue; /* cancelled */
+		query->flight = NULL;
+		raise_failed(resolver, query);
 	}
 }
 
 enum result dns_resolver_process(struct dns_resolver *resolver, struct fail *fail)
 {
-	int error = ub_process(resolver->context);
+	int error = 0;
+	if (resolver->context != NULL) {
+		error = ub_process(resolver->context);
+		if (error == 0)
+			error = resolver->send_error;
+	}
+	if (error != 0) {
+		lose_context(resolver);
+		send_waiting(resolver); /* fails them: they are called back with the others */
+	}
 	call_back_failed(resolver);
 	send_waiting(resolver);
 	if (error == 0)
 		return RESULT_OK;
 	return fail_set(fail, RESULT_IO, "libunbound's worker is gone: %s", ub_strerror(error));
+}
+
+enum result dns_resolver_reopen(struct dns_resolver *resolver, struct fail *fail)
+{
+	CHECK(resolver->context == NULL);
+	enum result r = open_context(resolver, fail);
+	if (r == RESULT_OK)
+		send_waiting(resolver);
+	return r;
 }
 
 /* ---- does validation work here? ---- */

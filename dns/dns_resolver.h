@@ -27,6 +27,7 @@
 struct dns_flight; /* the place of a question that libunbound works on */
 struct dns_resolver;
 
+/* The texts are borrowed until the resolver is destroyed. */
 struct dns_resolver_config {
 	/* "ADDR" or "ADDR@PORT" that all questions go to; NULL: our own recursion from the root. */
 	const char *forward;
@@ -78,9 +79,14 @@ void dns_resolver_destroy(struct dns_resolver *resolver);
 int dns_resolver_fd(const struct dns_resolver *resolver);
 
 /* Calls back for everything that has come, and sends what waited for a place. Call it when the
- * descriptor is readable; calling it for nothing costs one read. RESULT_IO: libunbound's
- * worker is gone and no question will be answered any more. */
+ * descriptor is readable; calling it for nothing costs one read. RESULT_IO, once: libunbound's
+ * worker is gone. What it worked on or waited for it was called back as DNS_FAILURE, and so is
+ * whatever is asked until dns_resolver_reopen(). */
 MUST_USE enum result dns_resolver_process(struct dns_resolver *resolver, struct fail *fail);
+
+/* After that RESULT_IO, not from inside a callback: a new context with the same settings and an empty
+ * cache. Results of dns_resolver_create(); on failure all stays as it was, for another try. */
+MUST_USE enum result dns_resolver_reopen(struct dns_resolver *resolver, struct fail *fail);
 
 /* Asks for `name` (A-labels, no trailing dot; "" is the root; it must live until the end). `done` is
  * called once, later, unless the query is cancelled before. A name that cannot be in the DNS

@@ -163,6 +163,8 @@ void event_file_close(struct event_file **file)
 
 uint64_t event_file_last_seq(const struct event_file *file) { return file->last_seq; }
 
+bool event_file_keeps(const struct event_file *file) { return file->regular; }
+
 /* ---- writing ---- */
 
 static const char *name_of(const struct event_file *file)

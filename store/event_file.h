@@ -5,11 +5,14 @@
  * above event_file_last_seq(). A last line that was torn in the middle is completed if it is the
  * next to come, else ended by a newline. Nothing is ever cut off: who follows the file sees only
  * growth. For standard output and pipes there is no tail: after a crash lines come at least once.
+ * A file that was rotated away takes its tail with it: before it is let go, its owner notes in the
+ * journal how far it got (EVENTS_WRITTEN).
  *
  * Blocks while a pipe is full: that is the back-pressure. SIGPIPE must be ignored. One thread. */
 #ifndef STORE_EVENT_FILE_H
 #define STORE_EVENT_FILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "engine/base/check.h"
 #include "engine/base/result.h"
@@ -36,6 +39,8 @@ uint64_t event_file_last_seq(const struct event_file *file);
  * it goes on where it stopped. */
 MUST_USE enum result event_file_write(
 	struct event_file *file, struct text lines, struct fail *fail);
+/* Is what was written still there for a next run? A regular file; not a pipe, whose reader may be gone. */
+bool event_file_keeps(const struct event_file *file);
 /* Makes what was written durable where that is possible. */
 MUST_USE enum result event_file_sync(struct event_file *file, struct fail *fail);
 /* After SIGHUP: syncs the old file, opens the path anew. On error the old one stays in use. */

@@ -104,6 +104,25 @@ enum result journal_open(const struct journal_config *config, journal_record_fn 
 	return RESULT_OK;
 }
 
+enum result journal_read(const struct journal_config *config, journal_record_fn *on_record,
+	void *context, struct fail *fail)
+{
+	struct journal_found found = { .last_bytes = 0 };
+	check_config(config);
+	struct journal *journal = create(config);
+	if (journal == NULL)
+		return fail_set(fail, RESULT_MEMORY, "no memory for the journal");
+	enum result result = disk_open_folder(config->path, &journal->folder, fail);
+	if (result == RESULT_OK)
+		result = journal_recover(journal, on_record, context, &found, fail);
+	free(found.drop.items);
+	free(found.spares.items);
+	journal_close(&journal);
+	if (result != RESULT_OK)
+		(void)fail_prefix(fail, "journal %s", config->path);
+	return result;
+}
+
 void journal_close(struct journal **journal)
 {
 	struct journal *j = *journal;

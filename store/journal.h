@@ -64,6 +64,10 @@ typedef enum result journal_record_fn(const struct journal_record *record, void 
  * nothing; besides that what disk.h says. */
 MUST_USE enum result journal_open(const struct journal_config *config, journal_record_fn *on_record,
 	void *context, struct journal **out_journal, struct fail *fail);
+/* Only reads: calls `on_record` for each record and changes nothing, so that what a later record says is
+ * known before journal_open() gives the earlier ones. Results of journal_open(). */
+MUST_USE enum result journal_read(const struct journal_config *config, journal_record_fn *on_record,
+	void *context, struct fail *fail);
 /* What was not committed is lost. Clears the caller's pointer; NULL is allowed. */
 void journal_close(struct journal **journal);
 

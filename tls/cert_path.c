@@ -1,8 +1,51 @@
 #include "tls/cert_path.h"
+#include <limits.h>
+#include <string.h>
 #include <time.h>
 #include "engine/base/check.h"
+#include <openssl/nid.h>
 #include <openssl/x509v3.h>
 #include "tls/boringssl.h"
+
+/* ---- parsing ---- */
+
+X509 *cert_path_parse_one(const struct tls_cert *cert)
+{
+	const uint8_t *end = cert->der;
+	X509 *parsed = d2i_X509(NULL, &end, (long)cert->der_len);
+	ERR_clear_error();
+	if (parsed != NULL && end == cert->der + cert->der_len)
+		return parsed;
+	X509_free(parsed);
+	return NULL;
+}
+
+bool cert_path_same(const struct tls_cert *a, const struct tls_cert *b)
+{
+	return a->der_len == b->der_len && memcmp(a->der, b->der, a->der_len) == 0;
+}
+
+void cert_path_parse(const struct tls_chain *chain, struct cert_path_certs *out_certs)
+{
+	CHECK(chain->certs_count > 0 && chain->certs_count <= TLS_CHAIN_MAX);
+	*out_certs = (struct cert_path_certs){ .leaf = cert_path_parse_one(&chain->certs[0]) };
+	for (size_t i = 1; i < chain->certs_count; i++) {
+		if (cert_path_same(&chain->certs[i], &chain->certs[0]))
+			continue;
+		X509 *cert = cert_path_parse_one(&chain->certs[i]);
+		if (cert == NULL)
+			continue; /* a stranger */
+		out_certs->others_at[out_certs->others_count] = i;
+		out_certs->others[out_certs->others_count++] = cert;
+	}
+}
+
+void cert_path_free(struct cert_path_certs *certs)
+{
+	for (size_t i = 0; i < certs->others_count; i++)
+		X509_free(certs->others[i]);
+	X509_free(certs->leaf);
+}
 
 /* One run of X509_verify_cert. */
 struct attempt {
@@ -50,6 +93,24 @@ static uint64_t seconds_of(const ASN1_TIME *date)
 	return known && all > 0 ? (uint64_t)all : 0;
 }
 
+static unsigned rsa_bits_of(X509 *cert)
+{
+	EVP_PKEY *key = X509_get_pubkey(cert);
+	unsigned bits = key != NULL && EVP_PKEY_id(key) == EVP_PKEY_RSA
+		? (unsigned)EVP_PKEY_bits(key)
+		: UINT_MAX;
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return bits;
+}
+
+static bool is_signed_with_sha1(const X509 *cert)
+{
+	int algorithm = X509_get_signature_nid(cert);
+	return algorithm == NID_sha1WithRSAEncryption || algorithm == NID_sha1WithRSA ||
+	       algorithm == NID_ecdsa_with_SHA1;
+}
+
 static X509 *same_cert(const struct attempt *attempt, const X509 *cert)
 {
 	for (size_t i = 0; i < attempt->anchors_count; i++) {
@@ -60,19 +121,28 @@ static X509 *same_cert(const struct attempt *attempt, const X509 *cert)
 }
 
 /* False if the path does not end in an anchor, which would be a mistake of BoringSSL's. */
-static bool describe_path(
-	const struct attempt *attempt, const STACK_OF(X509) *chain, struct cert_path *out_path)
+static bool describe_path(const struct cert_path_question *question, const struct attempt *attempt,
+	const STACK_OF(X509) *chain, struct cert_path *out_path)
 {
 	*out_path = (struct cert_path){
 		.length = sk_X509_num(chain),
 		.valid_until_s = UINT64_MAX,
+		.rsa_bits_min = UINT_MAX,
 	};
 	CHECK(out_path->length > 0);
 	for (size_t i = 0; i < out_path->length; i++) {
-		uint64_t end_s = seconds_of(X509_get0_notAfter(sk_X509_value(chain, i)));
+		X509 *cert = sk_X509_value(chain, i);
+		uint64_t end_s = seconds_of(X509_get0_notAfter(cert));
+		unsigned rsa_bits = rsa_bits_of(cert);
 		if (end_s < out_path->valid_until_s)
 			out_path->valid_until_s = end_s;
+		if (rsa_bits < out_path->rsa_bits_min)
+			out_path->rsa_bits_min = rsa_bits;
+		if (i + 1 < out_path->length && is_signed_with_sha1(cert))
+			out_path->has_sha1 = true;
 	}
+	if (question->roots != NULL)
+		return true;
 	out_path->anchor = same_cert(attempt, sk_X509_value(chain, out_path->length - 1));
 	return out_path->anchor != NULL;
 }
@@ -114,7 +184,8 @@ static bool run(const struct cert_path_question *question, const struct attempt 
 	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
 	X509_VERIFY_PARAM_set_time(param, (time_t)question->time_s);
 	X509_VERIFY_PARAM_clear_flags(param, X509_V_FLAG_TRUSTED_FIRST);
-	X509_VERIFY_PARAM_set_flags(param, attempt->flags | X509_V_FLAG_PARTIAL_CHAIN);
+	X509_VERIFY_PARAM_set_flags(param,
+		attempt->flags | (question->roots == NULL ? X509_V_FLAG_PARTIAL_CHAIN : 0));
 	if (!X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SSL_SERVER))
 		return false;
 	if (X509_verify_cert(ctx) != 1) {
@@ -127,7 +198,7 @@ static bool run(const struct cert_path_question *question, const struct attempt 
 	if (!keeps_path_lengths(chain, &out_fault->depth))
 		return false;
 	out_fault->text = "the path ends in no anchor";
-	return describe_path(attempt, chain, out_path);
+	return describe_path(question, attempt, chain, out_path);
 }
 
 static bool try(const struct cert_path_question *question, const struct attempt *attempt,
@@ -141,7 +212,9 @@ static bool try(const struct cert_path_question *question, const struct attempt 
 	*question->signatures_left -= cost;
 
 	*out_fault = (struct cert_path_fault){ TLS_FAILURE_LOCAL, "out of memory", 0 };
-	X509_STORE *store = store_of(attempt->anchors, attempt->anchors_count);
+	X509_STORE *store = question->roots;
+	if (store == NULL)
+		store = store_of(attempt->anchors, attempt->anchors_count);
 	STACK_OF(X509) *others = stack_of(attempt->others, attempt->others_count);
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	bool found = store != NULL && others != NULL && ctx != NULL &&
@@ -149,7 +222,8 @@ static bool try(const struct cert_path_question *question, const struct attempt 
 		run(question, attempt, ctx, out_path, out_fault);
 	X509_STORE_CTX_free(ctx);
 	sk_X509_free(others);
-	X509_STORE_free(store);
+	if (store != question->roots)
+		X509_STORE_free(store);
 	ERR_clear_error();
 	return found;
 }
@@ -237,9 +311,12 @@ static bool has_same_subject(X509 *const *certs, size_t count, const X509 *cert)
 	return false;
 }
 
-/* Only then can another path lead where the first did not. */
+/* Only then can another path lead where the first did not. Not for roots: what public authorities issue
+ * is made for finders that do not come back. */
 static bool is_ambiguous(const struct cert_path_question *question)
 {
+	if (question->roots != NULL)
+		return false;
 	for (size_t i = 0; i < question->others_count; i++) {
 		if (has_same_subject(question->others, question->others_count, question->others[i]))
 			return true;

@@ -20,14 +20,11 @@ struct anchor {
 struct work {
 	const struct dane_question *question;
 	struct dane_verdict *verdict;
-	X509 *leaf;
-	X509 *others[TLS_CHAIN_MAX]; /* what can be parsed of what stands behind the leaf */
-	size_t others_count;
+	struct cert_path_certs certs;
 	struct anchor anchors[CERT_PATH_CERTS_MAX];
 	size_t anchors_count;
 	unsigned signatures_left;
 };
-static_assert((int)TLS_CHAIN_MAX <= (int)CERT_PATH_CERTS_MAX, "a whole chain can be asked about");
 
 /* ---- verdicts ---- */
 
@@ -104,22 +101,6 @@ bool dane_verify_leaf(const struct dane_question *question, struct dane_verdict 
 
 /* ---- usage 2: what there is ---- */
 
-static X509 *parse(const uint8_t *der, size_t der_len)
-{
-	const uint8_t *end = der;
-	X509 *cert = d2i_X509(NULL, &end, (long)der_len);
-	ERR_clear_error();
-	if (cert != NULL && end == der + der_len)
-		return cert;
-	X509_free(cert);
-	return NULL;
-}
-
-static bool same_bytes(const struct tls_cert *a, const struct tls_cert *b)
-{
-	return a->der_len == b->der_len && memcmp(a->der, b->der, a->der_len) == 0;
-}
-
 static void add_anchor(struct work *work, X509 *cert, size_t record)
 {
 	if (work->anchors_count == CERT_PATH_CERTS_MAX)
@@ -143,17 +124,12 @@ static void match_anchor(struct work *work, const struct tls_cert *der, X509 *ce
 	}
 }
 
-/* TLSA-23: the leaf is no anchor, nor is another copy of it. What cannot be parsed is a stranger. */
+/* TLSA-23: the leaf is no anchor, nor is another copy of it. */
 static void collect_presented(struct work *work)
 {
-	const struct tls_chain *chain = work->question->chain;
-	for (size_t i = 1; i < chain->certs_count; i++) {
-		const struct tls_cert *der = &chain->certs[i];
-		X509 *cert = same_bytes(der, &chain->certs[0]) ? NULL : parse(der->der, der->der_len);
-		if (cert == NULL)
-			continue;
-		work->others[work->others_count++] = cert;
-		match_anchor(work, der, cert);
+	for (size_t i = 0; i < work->certs.others_count; i++) {
+		size_t at = work->certs.others_at[i];
+		match_anchor(work, &work->question->chain->certs[at], work->certs.others[i]);
 	}
 }
 
@@ -167,9 +143,9 @@ static void collect_published(struct work *work)
 			record->data.len };
 		if (record->usage != TLSA_USAGE_DANE_TA || record->selector != TLSA_SELECTOR_CERT ||
 			record->matching != TLSA_MATCHING_FULL ||
-			same_bytes(&der, &question->chain->certs[0]))
+			cert_path_same(&der, &question->chain->certs[0]))
 			continue;
-		X509 *cert = parse(der.der, der.der_len);
+		X509 *cert = cert_path_parse_one(&der);
 		if (cert != NULL)
 			add_anchor(work, cert, i);
 		X509_free(cert);
@@ -180,9 +156,7 @@ static void release(struct work *work)
 {
 	for (size_t i = 0; i < work->anchors_count; i++)
 		X509_free(work->anchors[i].cert);
-	for (size_t i = 0; i < work->others_count; i++)
-		X509_free(work->others[i]);
-	X509_free(work->leaf);
+	cert_path_free(&work->certs);
 }
 
 /* ---- usage 2: the path ---- */
@@ -191,9 +165,9 @@ static struct cert_path_question path_question(
 	struct work *work, X509 *const *anchors, size_t anchors_count)
 {
 	return (struct cert_path_question){
-		.leaf = work->leaf,
-		.others = work->others,
-		.others_count = work->others_count,
+		.leaf = work->certs.leaf,
+		.others = work->certs.others,
+		.others_count = work->certs.others_count,
 		.anchors = anchors,
 		.anchors_count = anchors_count,
 		.time_s = work->question->time_s,
@@ -235,7 +209,7 @@ static bool try_signed(struct work *work, X509 *cert, size_t record)
 	struct cert_path path;
 	struct cert_path_fault fault;
 	struct cert_path_question question = path_question(work, &cert, 1);
-	if (cert == work->leaf)
+	if (cert == work->certs.leaf)
 		question.others_count = 0;
 	if (!cert_path_find(&question, &path, &fault)) {
 		reject_path(work, &fault, record);
@@ -270,11 +244,12 @@ static EVP_PKEY *key_of(const struct tlsa_record *record)
  * would be enough; but a server may send more than the path, so each is tried. */
 static bool try_key(struct work *work, EVP_PKEY *key, size_t record)
 {
-	if (is_signed(work, work->leaf, key) && try_signed(work, work->leaf, record))
+	const struct cert_path_certs *certs = &work->certs;
+	if (is_signed(work, certs->leaf, key) && try_signed(work, certs->leaf, record))
 		return true;
-	for (size_t i = 0; i < work->others_count; i++) {
-		if (is_signed(work, work->others[i], key) &&
-			try_signed(work, work->others[i], record))
+	for (size_t i = 0; i < certs->others_count; i++) {
+		if (is_signed(work, certs->others[i], key) &&
+			try_signed(work, certs->others[i], record))
 			return true;
 	}
 	return false;
@@ -305,8 +280,8 @@ static void verify_anchored(struct work *work)
 {
 	const struct dane_question *question = work->question;
 	const struct tls_cert *leaf = &question->chain->certs[0];
-	work->leaf = parse(leaf->der, leaf->der_len);
-	if (work->leaf == NULL) {
+	cert_path_parse(question->chain, &work->certs);
+	if (work->certs.leaf == NULL) {
 		reject(work->verdict, TLS_FAILURE_CERTIFICATE,
 			"presents a certificate that cannot be parsed");
 		return;

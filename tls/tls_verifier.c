@@ -6,6 +6,7 @@
 #include "engine/base/list.h"
 #include "engine/base/policy.h"
 #include "tls/dane_verify.h"
+#include "tls/pkix_verify.h"
 #include "tls/verdict_cache.h"
 
 #define TLS_VERIFIER_MAGIC   0x71c7e21fu
@@ -17,6 +18,7 @@ struct tls_verify_job {
 	uint32_t magic;
 	struct list_node out;  /* of the verifier */
 	struct tls_conn *conn; /* NULL: destroyed meanwhile */
+	const struct tls_roots *roots;
 	struct arena arena;    /* of all that follows */
 	struct tls_chain chain;
 	struct security_demand demand;
@@ -91,9 +93,41 @@ static struct tls_verdict rejected_for_want_of_roots(void)
 		"would need a public authority, and there is no store of roots");
 }
 
+/* One name of the set must be on the certificate. An empty set is no demand of its own. */
+static void judge_root(const struct tls_chain *chain, const struct tls_roots *roots,
+	const struct text *names, size_t names_count, uint64_t now_s, struct tls_verdict *verdict,
+	uint64_t *until_s)
+{
+	struct pkix_verdict pkix;
+	if (verdict->kind != TLS_VERDICT_ACCEPTED || names_count == 0)
+		return;
+	const struct pkix_question question = { chain, roots, names, names_count, now_s };
+	pkix_verify(&question, &pkix);
+	if (!pkix.is_match)
+		*verdict = rejected(pkix.failure, pkix.reason);
+	else if (pkix.valid_until_s < *until_s)
+		*until_s = pkix.valid_until_s;
+	verdict->proved_pkix = pkix.is_match;
+}
+
+/* With DANE the names are those of usage 2; without, both sets are for the public chain (policy.h). */
+static void judge_roots(const struct tls_chain *chain, const struct security_demand *demand,
+	const struct tls_roots *roots, uint64_t now_s, struct tls_verdict *verdict, uint64_t *until_s)
+{
+	if (roots == NULL) {
+		*verdict = rejected_for_want_of_roots();
+		return;
+	}
+	if (!needs_dane(demand))
+		judge_root(chain, roots, demand->names, demand->names_count, now_s, verdict, until_s);
+	judge_root(chain, roots, demand->root_names, demand->root_names_count, now_s, verdict, until_s);
+	if (verdict->kind == TLS_VERDICT_ACCEPTED && !verdict->proved_pkix)
+		*verdict = rejected(TLS_FAILURE_NAME, "has no name that its certificate could carry");
+}
+
 /* All that the demand wants, however long it takes. */
 static struct tls_verdict judge(const struct tls_chain *chain, const struct security_demand *demand,
-	uint64_t now_s, uint64_t *out_until_s)
+	const struct tls_roots *roots, uint64_t now_s, uint64_t *out_until_s)
 {
 	struct tls_verdict verdict = { .kind = TLS_VERDICT_ACCEPTED };
 	*out_until_s = UINT64_MAX;
@@ -105,7 +139,7 @@ static struct tls_verdict judge(const struct tls_chain *chain, const struct secu
 		*out_until_s = dane.valid_until_s;
 	}
 	if (verdict.kind == TLS_VERDICT_ACCEPTED && needs_root(demand))
-		return rejected_for_want_of_roots();
+		judge_roots(chain, demand, roots, now_s, &verdict, out_until_s);
 	return verdict;
 }
 
@@ -146,7 +180,7 @@ static struct tls_verdict judge_in_place(struct tls_verifier *verifier,
 	const struct tls_chain *chain, const struct security_demand *demand, uint64_t now_s)
 {
 	uint64_t until_s;
-	struct tls_verdict verdict = judge(chain, demand, now_s, &until_s);
+	struct tls_verdict verdict = judge(chain, demand, verifier->config.roots, now_s, &until_s);
 	keep(verifier, chain, demand, now_s, until_s, &verdict);
 	verifier->counters.built++;
 	return count(verifier, verdict);
@@ -201,6 +235,7 @@ static bool submit(struct tls_verifier *verifier, struct tls_conn *conn,
 	struct tls_verify_job *job = new_job(conn, chain, demand, now_s);
 	if (job == NULL)
 		return false;
+	job->roots = verifier->config.roots;
 	list_push_back(&verifier->jobs, &job->out);
 	verifier->jobs_count++;
 	verifier->config.submit(verifier->config.arg, job);
@@ -210,7 +245,7 @@ static bool submit(struct tls_verifier *verifier, struct tls_conn *conn,
 void tls_verify_job_run(struct tls_verify_job *job)
 {
 	CHECK_OBJ(job, TLS_VERIFY_JOB_MAGIC);
-	job->verdict = judge(&job->chain, &job->demand, job->now_s, &job->valid_until_s);
+	job->verdict = judge(&job->chain, &job->demand, job->roots, job->now_s, &job->valid_until_s);
 }
 
 void tls_verifier_finish(struct tls_verifier *verifier, struct tls_verify_job *job)

@@ -10,7 +10,7 @@
  *   tls_verifier_ask() ─▶ config.submit ─▶ [other thread] tls_verify_job_run() ─▶ back
  *   ─▶ tls_verifier_finish() ─▶ config.answer, unless the connection is gone
  *
- * A demand that needs a public authority is refused: there is no store of roots here. */
+ * A demand that needs a public authority is refused where there is no store of roots. */
 #ifndef TLS_TLS_VERIFIER_H
 #define TLS_TLS_VERIFIER_H
 
@@ -21,6 +21,7 @@
 #include "engine/base/result.h"
 #include "tls/tls_verify.h"
 
+struct tls_roots;
 struct tls_verifier;
 struct tls_verify_job;
 
@@ -44,6 +45,7 @@ struct tls_verifier_config {
 	void *arg;         /* of both */
 	uint32_t jobs_max; /* out at once; one more is run in place */
 	size_t cache_bytes;
+	const struct tls_roots *roots;  /* borrowed; NULL: none */
 };
 
 struct tls_verifier_counters {

@@ -67,10 +67,11 @@ static double parse_us(struct text file)
 {
 	static struct body_budget budget;
 	body_budget_init(&budget, FILE_SIZE * 2);
+	struct body_room room = { .budget = &budget };
 	struct message_file_context context = {
 		.date = TEXT("Tue, 01 Sep 2026 12:34:56 +0000"),
 		.host = TEXT("mx.news.example"),
-		.budget = &budget,
+		.room = &room,
 	};
 	struct arena scratch;
 	arena_init(&scratch, 16 * 1024, MESSAGE_FILE_SCRATCH_BYTES_MAX);

@@ -10,20 +10,14 @@
 #ifndef ENGINE_BASE_BODY_H
 #define ENGINE_BASE_BODY_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "engine/base/body_budget.h"
 #include "engine/base/check.h"
 #include "engine/base/refcount.h"
 
 #define BODY_MAGIC 0xb0d1e5b0u
-
-/* How much memory all bodies together may take. Outlives every body charged to it. */
-struct body_budget {
-	_Atomic size_t used_bytes;
-	size_t max_bytes;
-};
 
 struct body {
 	uint32_t magic;
@@ -45,13 +39,16 @@ struct body {
 	bool has_utf8_headers; /* raw UTF-8 in the header: needs SMTPUTF8 (EXT-U8-01) */
 };
 
-void body_budget_init(struct body_budget *budget, size_t max_bytes);
+/* What a body of that size is charged; SIZE_MAX: there is no such body. */
+size_t body_bytes(size_t data_max, size_t dots_max);
 
 /* A body with room for data_max octets and dots_max offsets, one reference, nothing in it yet.
  * NULL when the budget is used up or malloc fails: normal, the caller keeps the envelope and
- * reads the file again later. A body that is larger than the whole budget is given when no
- * other is held, since otherwise it could never be sent. */
+ * reads the file again later. */
 MUST_USE struct body *body_create(struct body_budget *budget, size_t data_max, size_t dots_max);
+/* The same, charged to what was taken before, which shrinks by it; only what is not in there is asked of
+ * the budget. */
+MUST_USE struct body *body_create_in(struct body_room *room, size_t data_max, size_t dots_max);
 
 /* One more owner; returns the same body. */
 struct body *body_ref(struct body *body);

@@ -98,6 +98,7 @@ struct envelope {
 	bool tls_required_no;
 
 	size_t message_bytes; /* of the message on the wire: SIZE= (EXT-SIZE-01), and in events */
+	size_t body_bytes;    /* what its body takes of --memory (body.h) */
 };
 
 /* Borrowed from the address, live as long as the envelope. */

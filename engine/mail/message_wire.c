@@ -320,9 +320,9 @@ static void note_dots(const struct message_wire *wire, struct body *body)
 	}
 }
 
-struct body *message_wire_write(const struct message_wire *wire, struct body_budget *budget)
+struct body *message_wire_write(const struct message_wire *wire, struct body_room *room)
 {
-	struct body *body = body_create(budget, wire->data_bytes, wire->dots_count);
+	struct body *body = body_create_in(room, wire->data_bytes, wire->dots_count);
 	if (body == NULL)
 		return NULL;
 	struct buf out;

@@ -69,8 +69,7 @@ MUST_USE enum result message_wire_begin(struct message_wire *wire, struct text f
 MUST_USE enum result message_wire_next_field(struct message_wire *wire,
 	struct header_field *out_field, bool *out_more, struct fail *out_fail);
 
-/* The body, with one reference. NULL: see body_create(). */
-MUST_USE struct body *message_wire_write(
-	const struct message_wire *wire, struct body_budget *budget);
+/* The body, with one reference. NULL: see body_create_in(). */
+MUST_USE struct body *message_wire_write(const struct message_wire *wire, struct body_room *room);
 
 #endif

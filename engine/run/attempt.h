@@ -119,6 +119,7 @@ struct attempt {
 	char *last;                    /* for people: how the last pass ended; NULL: none yet */
 	uint64_t expires_ns;           /* monotonic */
 	uint32_t number;               /* of this attempt, from 1 */
+	bool given_back;               /* with its fates: what is deferred was only broken off by us */
 	uint32_t waits;                /* waits so far: the exponent of the next one */
 	uint32_t rcpts_count;
 	struct attempt_rcpt rcpts[];
@@ -132,7 +133,6 @@ void attempt_destroy(struct attempt *attempt);
 /* If there is none; false: out of memory. */
 MUST_USE bool attempt_begin_work(struct attempt *attempt);
 void attempt_end_work(struct attempt *attempt);
-
 /* Adds "host [ip]: what" to the reason. */
 void attempt_add_reason(
 	struct attempt *attempt, const char *host, const struct ip_address *ip, const char *what);

@@ -33,6 +33,8 @@ struct source {
 	uint32_t index;
 };
 
+struct tls_roots;
+
 struct run_config {
 	const struct send_options *options;
 	struct source *sources;
@@ -45,6 +47,7 @@ struct run_config {
 	struct retry_schedule retry[2]; /* by enum retry_class */
 	uint32_t workers_count;
 	uint64_t messages_max;         /* in memory at once; from --memory */
+	struct tls_roots *roots;       /* NULL: none; see roots.h */
 	struct logger log;             /* copies carry the thread's name */
 };
 

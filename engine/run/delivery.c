@@ -367,7 +367,7 @@ bool delivery_open(struct worker *w, struct lease *lease, struct attempt *attemp
 		return false;
 	const struct route_host *host = target->host;
 	struct host_facts facts =
-		host_memory_get(&w->hosts, &target->address->ip, host->port, worker_now(w));
+		host_memory_get(&w->hosts, host->name, &target->address->ip, host->port, worker_now(w));
 	enum tls_rung rung = rung_of(&host->demand, facts.rung);
 	*d = (struct delivery){
 		.magic = DELIVERY_MAGIC,

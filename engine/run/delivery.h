@@ -97,6 +97,8 @@ void delivery_describe_end(const struct smtp_session *smtp, const struct conn *c
 void outcome_of_transaction(struct delivery *d, struct attempt *attempt);
 /* The pass is over: what is open is deferred, bounced or expired. */
 void outcome_of_pass(struct worker *w, struct attempt *attempt);
+/* The pass is broken off by us after a host spoke: that is the deferral. */
+void outcome_of_broken_pass(struct worker *w, struct attempt *attempt);
 /* The transaction with all recipients that are open, ready for smtp_session_begin(). */
 void outcome_prepare(struct attempt *attempt);
 

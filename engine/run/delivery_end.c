@@ -275,7 +275,8 @@ static bool try_lower_rung(struct delivery *d)
 		return false;
 	if (conn_tls(&d->conn) == NULL || failed_with_ticket(&d->smtp, &d->conn))
 		return false; /* it was we who could not begin, or our ticket: no reason to send in clear */
-	host_memory_tls_failed(&d->worker->hosts, &d->ip, d->host->port, d->rung, worker_now(d->worker));
+	host_memory_tls_failed(
+		&d->worker->hosts, d->host->name, &d->ip, d->host->port, d->rung, worker_now(d->worker));
 	return true;
 }
 
@@ -321,7 +322,7 @@ void delivery_ended(struct delivery *d)
 		host_memory_down(&w->hosts, &d->ip, d->host->port, now_ns);
 	unsigned learned = smtp_session_learned(&d->smtp);
 	if (learned != 0)
-		host_memory_avoid(&w->hosts, &d->ip, d->host->port, learned, now_ns);
+		host_memory_avoid(&w->hosts, d->host->name, &d->ip, d->host->port, learned, now_ns);
 	report_session(d, d->smtp.end == SMTP_END_QUIT ? "" : why);
 	if (d->smtp.end != SMTP_END_QUIT)
 		log_write(&w->log, LOG_SESSION_FAILED,

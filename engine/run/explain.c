@@ -12,6 +12,7 @@
 #include "engine/run/explain_options.h"
 #include "engine/run/explain_print.h"
 #include "engine/run/probe.h"
+#include "engine/run/roots.h"
 #include "engine/run/run.h"
 #include "tls/tls_context.h"
 #include "tls/tls_verifier.h"
@@ -187,6 +188,7 @@ static enum result open_tools(struct explain *e)
 	const struct tls_verifier_config verifier = {
 		.now_s = wall_s,
 		.cache_bytes = TLS_VERIFIER_CACHE_BYTES,
+		.roots = e->config.roots,
 	};
 	enum result r = tls_verifier_create(&verifier, &e->verifier, &e->fail);
 	if (r != RESULT_OK)
@@ -290,7 +292,9 @@ static enum result parse(struct explain *e, int argc, char *const *argv)
 	e->domain = text_of(operands.items[0]);
 	if (e->options.connect)
 		r = run_config_need_helo(&e->options.send, fail);
-	return r == RESULT_OK ? run_config_init_receivers(&e->config, &e->options.send, &e->arena, fail) : r;
+	if (r == RESULT_OK)
+		r = run_config_init_receivers(&e->config, &e->options.send, &e->arena, fail);
+	return r == RESULT_OK ? roots_load(&e->config, fail) : r;
 }
 
 static enum result explain(struct explain *e)
@@ -340,6 +344,7 @@ int run_explain(int argc, char *const *argv)
 	dns_resolver_destroy(e->dns);
 	free(e->own_names);
 	free(e->tries);
+	roots_unload(&e->config);
 	arena_deinit(&e->arena);
 	free(e);
 	return status;

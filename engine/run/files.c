@@ -371,17 +371,22 @@ static enum result open_directories(struct files *f, struct fail *fail)
 	enum result r = file_make_directories(spool, 0750, fail);
 	if (r == RESULT_OK)
 		r = file_open_directory(AT_FDCWD, spool, &f->spool_fd, fail);
-	static const char *const names[] = { "tmp", "new", "bad" };
+	static const struct {
+		const char *name;
+		uint32_t mode;
+	} names[] = { { "tmp", 0770 }, { "new", 0770 }, { "bad", 0770 }, { "state/" FILES_ASIDE, 0700 } };
 	for (size_t i = 0; i < COUNT_OF(names) && r == RESULT_OK; i++) {
 		char path[4096];
-		if (snprintf(path, sizeof path, "%s/%s", spool, names[i]) >= (int)sizeof path)
+		if (snprintf(path, sizeof path, "%s/%s", spool, names[i].name) >= (int)sizeof path)
 			return fail_set(fail, RESULT_TOO_LONG, "--spool: the path is too long");
-		r = file_make_directories(path, 0770, fail);
+		r = file_make_directories(path, names[i].mode, fail);
 	}
 	if (r == RESULT_OK)
 		r = file_open_directory(f->spool_fd, "new", &f->new_fd, fail);
 	if (r == RESULT_OK)
 		r = file_open_directory(f->spool_fd, "bad", &f->bad_fd, fail);
+	if (r == RESULT_OK)
+		r = file_open_directory(f->spool_fd, "state/" FILES_ASIDE, &f->aside_fd, fail);
 	if (r != RESULT_OK)
 		fail_prefix(fail, "--spool %s", spool);
 	return r;
@@ -396,7 +401,7 @@ enum result files_create(struct hub *hub, struct files **out_files, struct fail 
 	f->hub = hub;
 	f->config = hub->config;
 	f->log = run_config_logger(hub->config, "files");
-	f->spool_fd = f->new_fd = f->bad_fd = f->scan.fd = f->watch.fd = -1;
+	f->spool_fd = f->new_fd = f->bad_fd = f->aside_fd = f->scan.fd = f->watch.fd = -1;
 	f->credits = HUB_FILES_MAX;
 	f->gone_credits = FILES_GONE_MAX;
 	list_init(&f->gone);
@@ -445,7 +450,7 @@ void files_destroy(struct files *f)
 		hash_map_for_each(&f->left, end_left, f);
 		hash_map_deinit(&f->left);
 	}
-	const int fds[] = { f->spool_fd, f->new_fd, f->bad_fd };
+	const int fds[] = { f->spool_fd, f->new_fd, f->bad_fd, f->aside_fd };
 	for (size_t i = 0; i < COUNT_OF(fds); i++)
 		if (fds[i] >= 0)
 			file_close(fds[i]);

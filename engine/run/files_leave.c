@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <string.h>
 #include "engine/run/files_state.h"
+#include "engine/run/recovery.h"
 
 /* The file of the message goes: unlinked, or moved to bad/, or, when it went away by itself, only
  * forgotten. The recorder hears of it once it is durable; until then its records are tombstones, so a
@@ -12,7 +14,9 @@ static void sync_now(struct files *f)
 	enum result r = file_sync(f->new_fd, false, &fail);
 	if (r == RESULT_OK && f->bad_touched)
 		r = file_sync(f->bad_fd, false, &fail);
-	f->bad_touched = false;
+	if (r == RESULT_OK && f->aside_touched)
+		r = file_sync(f->aside_fd, false, &fail);
+	f->bad_touched = f->aside_touched = false;
 	if (r != RESULT_OK) /* the tombstones stay; only the next start has more to read */
 		log_write(&f->log, LOG_FAILED,
 			LOG_FIELDS(log_cstr("what", "fsync of a spool directory"), log_fail("why", &fail)));
@@ -39,13 +43,48 @@ void files_leave(struct files *f, struct message *message, bool to_bad)
 	list_push_back(&f->leaving, &message->leave_node);
 }
 
-static bool is_still_there(struct files *f, const struct message *message)
+/* ---- names ---- */
+
+enum { FREE_NAME_BYTES = FILE_NAME_BYTES_MAX + 16 };
+
+/* To the same name in another directory, or NAME.1 and so on where that is taken. */
+static enum result move_to_free_name(int from_fd, const char *from, int to_fd,
+	char out_name[static FREE_NAME_BYTES], struct fail *fail)
 {
-	struct file_identity identity;
-	enum file_type type;
-	return file_look(f->new_fd, message->name, &type, &identity, NULL) == RESULT_OK &&
-		file_identity_equal(&identity, &message->identity);
+	enum { TRIES_MAX = 1000 }; /* more of one name is somebody's loop */
+	enum result r = RESULT_EXISTS;
+	for (int i = 0; i < TRIES_MAX && r == RESULT_EXISTS; i++) {
+		if (i == 0)
+			snprintf(out_name, FREE_NAME_BYTES, "%s", from);
+		else
+			snprintf(out_name, FREE_NAME_BYTES, "%.240s.%d", from, i);
+		r = file_rename(from_fd, from, to_fd, out_name, fail);
+	}
+	return r;
 }
+
+static bool is_file(int dir_fd, const char *name, const struct file_identity *identity)
+{
+	struct file_identity there;
+	enum file_type type;
+	return file_look(dir_fd, name, &type, &there, NULL) == RESULT_OK &&
+		file_identity_equal(&there, identity);
+}
+
+/* Another file had taken the name: it is mail, and stays in new/. */
+static void put_back(struct files *f, int from_fd, const char *from)
+{
+	char name[FREE_NAME_BYTES];
+	struct fail fail = { 0 };
+	if (move_to_free_name(from_fd, from, f->new_fd, name, &fail) == RESULT_OK)
+		files_consider(f, name);
+	else
+		log_write(&f->log, LOG_FAILED,
+			LOG_FIELDS(log_cstr("what", "moving a file back to new/"), log_cstr("file", from),
+				log_fail("why", &fail)));
+}
+
+/* ---- going ---- */
 
 static void write_reason(struct files *f, const struct message *message, const char *bad_name)
 {
@@ -64,26 +103,41 @@ static void write_reason(struct files *f, const struct message *message, const c
 			LOG_FIELDS(log_cstr("what", "the reason of a bad file"), log_fail("why", &fail)));
 }
 
-/* bad/NAME, or bad/NAME.1 and so on where that is taken. */
+/* RESULT_NOT_FOUND, here and below: the file is gone, and what has its name is another. */
 static enum result move_to_bad(struct files *f, const struct message *message, struct fail *fail)
 {
-	enum { TRIES_MAX = 1000 }; /* more of one name is somebody's loop */
-	char name[FILE_NAME_BYTES_MAX + 16];
-	enum result r = RESULT_EXISTS;
-	for (int i = 0; i < TRIES_MAX && r == RESULT_EXISTS; i++) {
-		if (i == 0)
-			snprintf(name, sizeof name, "%s", message->name);
-		else
-			snprintf(name, sizeof name, "%.240s.%d", message->name, i);
-		r = file_rename(f->new_fd, message->name, f->bad_fd, name, fail);
-	}
+	char name[FREE_NAME_BYTES];
+	enum result r = move_to_free_name(f->new_fd, message->name, f->bad_fd, name, fail);
 	if (r != RESULT_OK)
 		return r;
 	f->bad_touched = true;
+	if (!is_file(f->bad_fd, name, &message->identity)) {
+		put_back(f, f->bad_fd, name);
+		return RESULT_NOT_FOUND;
+	}
 	write_reason(f, message, name);
 	log_write(&f->log, LOG_SPOOL_FILE_BAD,
 		LOG_FIELDS(log_cstr("file", message->name), log_cstr("why", message->reason)));
 	return RESULT_OK;
+}
+
+static enum result remove_file(struct files *f, const struct message *message, struct fail *fail)
+{
+	const char *name = message->name;
+	enum result r = file_rename(f->new_fd, name, f->aside_fd, name, fail);
+	if (r == RESULT_NOT_FOUND)
+		return r;
+	if (r != RESULT_OK) { /* state/ is on another file system: as well as it can be done there */
+		if (!is_file(f->new_fd, name, &message->identity))
+			return RESULT_NOT_FOUND;
+		return file_unlink(f->new_fd, name, fail);
+	}
+	f->aside_touched = true;
+	if (!is_file(f->aside_fd, name, &message->identity)) {
+		put_back(f, f->aside_fd, name);
+		return RESULT_NOT_FOUND;
+	}
+	return file_unlink(f->aside_fd, name, fail);
 }
 
 /* It cannot be removed: it is not sent again in this run, and its tombstones see to that in the next. */
@@ -92,7 +146,6 @@ static void stay_stuck(struct files *f, struct message *message, const struct fa
 	log_write(&f->log, LOG_FAILED,
 		LOG_FIELDS(log_cstr("what", "removing a file of the spool that is done"),
 			log_cstr("file", message->name), log_fail("why", fail)));
-	hash_map_remove(&f->known, &message->known);
 	files_leave_alone(f, message->name, LEFT_STUCK, &message->identity);
 	hub_post(f->hub->recorder, POST_UNLINKED, message, 1, 0);
 }
@@ -101,21 +154,19 @@ static void leave_one(struct files *f, struct message *message)
 {
 	struct fail fail = { 0 };
 	enum result r = RESULT_OK;
-	bool was_there = is_still_there(f, message);
-	if (was_there && message->to_bad)
+	hash_map_remove(&f->known, &message->known); /* its name may be new mail by now */
+	if (message->to_bad)
 		r = move_to_bad(f, message, &fail);
-	else if (was_there && !message->withdrawn)
-		r = file_unlink(f->new_fd, message->name, &fail);
+	else if (!message->withdrawn)
+		r = remove_file(f, message, &fail);
 	if (r != RESULT_OK && r != RESULT_NOT_FOUND) {
 		stay_stuck(f, message, &fail);
 		return;
 	}
-	hash_map_remove(&f->known, &message->known);
 	list_push_back(&f->unsynced, &message->leave_node);
 	if (f->unsynced_count++ == 0)
 		loop_timer_start(&f->loop, &f->sync_timer, FILES_SYNC_NS, sync_due);
-	/* The name may be new mail by now. */
-	if (!was_there || message->withdrawn)
+	if (r == RESULT_NOT_FOUND || message->withdrawn)
 		files_consider(f, message->name);
 }
 
@@ -135,4 +186,60 @@ void files_leave_all(struct files *f)
 		files_leave_turn(f);
 	if (f->unsynced_count > 0)
 		sync_now(f);
+}
+
+/* ---- after a crash ---- */
+
+static enum result restore_one(int aside_fd, const char *name, int new_fd, struct recovery *recovery,
+	struct fail *fail)
+{
+	struct file_identity identity;
+	enum file_type type;
+	enum result r = file_look(aside_fd, name, &type, &identity, fail);
+	if (r != RESULT_OK)
+		return r;
+	/* It was here because it was done, if the journal knows it: for the one that took its name it has
+	 * nothing. */
+	if (recovery_find(recovery, name, &identity) != NULL)
+		return file_unlink(aside_fd, name, fail);
+	char free_name[FREE_NAME_BYTES];
+	return move_to_free_name(aside_fd, name, new_fd, free_name, fail);
+}
+
+static enum result restore_all(int aside_fd, int new_fd, struct recovery *recovery, struct fail *fail)
+{
+	struct file_scan scan;
+	struct file_scan_entry entry;
+	enum result r = file_scan_open(&scan, aside_fd, ".", fail);
+	if (r != RESULT_OK)
+		return r;
+	while ((r = file_scan_next(&scan, &entry, fail)) == RESULT_OK || r == RESULT_AGAIN) {
+		if (r == RESULT_OK)
+			r = restore_one(aside_fd, entry.name, new_fd, recovery, fail);
+		if (r != RESULT_OK && r != RESULT_AGAIN)
+			break;
+	}
+	file_scan_close(&scan);
+	if (r != RESULT_NOT_FOUND)
+		return r;
+	/* Before their tombstones go. */
+	return file_sync(aside_fd, false, fail);
+}
+
+enum result files_restore(
+	const char *state_path, int new_fd, struct recovery *recovery, struct fail *fail)
+{
+	int state_fd, aside_fd;
+	enum result r = file_open_directory(AT_FDCWD, state_path, &state_fd, fail);
+	if (r != RESULT_OK)
+		return r;
+	r = file_open_directory(state_fd, FILES_ASIDE, &aside_fd, fail);
+	file_close(state_fd);
+	if (r == RESULT_NOT_FOUND)
+		return RESULT_OK; /* no run has made it yet */
+	if (r != RESULT_OK)
+		return r;
+	r = restore_all(aside_fd, new_fd, recovery, fail);
+	file_close(aside_fd);
+	return r == RESULT_OK ? r : fail_prefix(fail, "%s/" FILES_ASIDE, state_path);
 }

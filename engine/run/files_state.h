@@ -12,6 +12,8 @@
 #include "engine/run/message.h"
 
 #define FILES_MAGIC 0xf11e5001u
+/* In state/: see files.h. */
+#define FILES_ASIDE "leaving"
 
 enum {
 	/* Unlinks of one turn: under a millisecond, so that new mail is seen meanwhile. */
@@ -45,6 +47,7 @@ struct files {
 	struct logger log;
 	struct fail fail;
 	int spool_fd, new_fd, bad_fd;
+	int aside_fd; /* state/leaving/ */
 
 	/* coming */
 	bool begun;                  /* POST_BEGIN was heard: until then nothing is taken */
@@ -67,6 +70,7 @@ struct files {
 	struct list unsynced;        /* unlinked or moved, not yet durable */
 	uint32_t unsynced_count;
 	bool bad_touched;            /* bad/ needs its fsync as well */
+	bool aside_touched;          /* and state/leaving/ */
 	struct timer sync_timer;
 };
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "engine/base/nanoseconds.h"
 #include "engine/io/random.h"
 
@@ -10,32 +11,45 @@
 #define AVOID_NS (24 * 3600 * SECOND_NS)
 
 enum {
-	/* Addresses with something to remember. Most have nothing, so this is a lot. */
+	/* Addresses, and hosts, with something to remember. Most have nothing, so this is a lot. */
 	HOST_MEMORY_MAX = 16384,
-	HOST_KEY_LEN = 1 + 16 + 2,
 };
 
+/* Family, address, port, and the name of the host: "" for what is known of the address itself. */
+struct host_key {
+	size_t len;
+	char bytes[1 + 16 + 2 + DOMAIN_BYTES_MAX];
+};
+
+/* An address or a host at an address: each uses its own fields only. */
 struct host {
 	struct hash_node node;
 	struct list_node use_node;
-	char key[HOST_KEY_LEN];
-	uint32_t failures;       /* connections in a row that did not come about */
-	uint64_t down_until_ns, rung_until_ns, avoid_until_ns;
+	uint32_t failures;       /* of the address: connections in a row that did not come about */
+	uint64_t down_until_ns;
+	uint64_t rung_until_ns, avoid_until_ns; /* of the host */
 	enum tls_rung rung;
 	unsigned avoid;
+	size_t key_len;
+	char key[];
 };
 
 static struct text key_of(const struct hash_node *node)
 {
 	const struct host *host = CONTAINER_OF(node, struct host, node);
-	return text_of_bytes(host->key, HOST_KEY_LEN);
+	return text_of_bytes(host->key, host->key_len);
 }
 
-static void make_key(const struct ip_address *ip, uint16_t port, char out_key[HOST_KEY_LEN])
+static struct host_key make_key(const char *name, const struct ip_address *ip, uint16_t port)
 {
-	out_key[0] = (char)ip->family;
-	memcpy(out_key + 1, ip->bytes, 16);
-	memcpy(out_key + 17, &port, 2);
+	struct host_key key;
+	struct text host = text_cut(text_of(name), DOMAIN_BYTES_MAX);
+	key.bytes[0] = (char)ip->family;
+	memcpy(key.bytes + 1, ip->bytes, 16);
+	memcpy(key.bytes + 17, &port, 2);
+	memcpy(key.bytes + 19, host.data, host.len);
+	key.len = 19 + host.len;
+	return key;
 }
 
 enum result host_memory_init(struct host_memory *memory, uint64_t down_first_ns)
@@ -60,18 +74,19 @@ void host_memory_deinit(struct host_memory *memory)
 	hash_map_deinit(&memory->hosts);
 }
 
-static struct host *find(struct host_memory *memory, const struct ip_address *ip, uint16_t port)
+static struct host *find(struct host_memory *memory, const char *name, const struct ip_address *ip,
+	uint16_t port)
 {
-	char key[HOST_KEY_LEN];
-	make_key(ip, port, key);
-	struct hash_node *node = hash_map_find(&memory->hosts, text_of_bytes(key, HOST_KEY_LEN));
+	struct host_key key = make_key(name, ip, port);
+	struct hash_node *node = hash_map_find(&memory->hosts, text_of_bytes(key.bytes, key.len));
 	return node != NULL ? CONTAINER_OF(node, struct host, node) : NULL;
 }
 
 /* NULL: no memory to remember it in, which costs a repeated try and nothing else. */
-static struct host *find_or_add(struct host_memory *memory, const struct ip_address *ip, uint16_t port)
+static struct host *find_or_add(struct host_memory *memory, const char *name,
+	const struct ip_address *ip, uint16_t port)
 {
-	struct host *host = find(memory, ip, port);
+	struct host *host = find(memory, name, ip, port);
 	if (host != NULL) {
 		list_remove(&host->use_node);
 		list_push_back(&memory->by_use, &host->use_node);
@@ -79,35 +94,34 @@ static struct host *find_or_add(struct host_memory *memory, const struct ip_addr
 	}
 	if (hash_map_count(&memory->hosts) >= HOST_MEMORY_MAX)
 		forget(memory, CONTAINER_OF(list_first(&memory->by_use), struct host, use_node));
-	host = calloc(1, sizeof *host);
+	struct host_key key = make_key(name, ip, port);
+	host = calloc(1, sizeof *host + key.len);
 	if (host == NULL)
 		return NULL;
-	make_key(ip, port, host->key);
+	host->key_len = key.len;
+	memcpy(host->key, key.bytes, key.len);
 	hash_map_insert(&memory->hosts, &host->node);
 	list_push_back(&memory->by_use, &host->use_node);
 	return host;
 }
 
-struct host_facts host_memory_get(struct host_memory *memory, const struct ip_address *ip,
-	uint16_t port, uint64_t now_ns)
+/* ---- addresses ---- */
+
+bool host_memory_is_down(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
+	uint64_t now_ns, uint64_t *out_until_ns)
 {
-	struct host_facts facts = { .rung = TLS_RUNG_FULL };
-	const struct host *host = find(memory, ip, port);
-	if (host == NULL)
-		return facts;
-	facts.is_down = now_ns < host->down_until_ns;
-	facts.down_until_ns = host->down_until_ns;
-	if (now_ns < host->rung_until_ns)
-		facts.rung = host->rung;
-	if (now_ns < host->avoid_until_ns)
-		facts.avoid = host->avoid;
-	return facts;
+	const struct host *host = find(memory, "", ip, port);
+	if (host == NULL || now_ns >= host->down_until_ns)
+		return false;
+	if (out_until_ns != NULL)
+		*out_until_ns = host->down_until_ns;
+	return true;
 }
 
 void host_memory_down(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
 	uint64_t now_ns)
 {
-	struct host *host = find_or_add(memory, ip, port);
+	struct host *host = find_or_add(memory, "", ip, port);
 	if (host == NULL || now_ns < host->down_until_ns)
 		return; /* sessions that fail together are one failure */
 	uint64_t wait_ns = memory->down_first_ns;
@@ -119,17 +133,34 @@ void host_memory_down(struct host_memory *memory, const struct ip_address *ip, u
 
 void host_memory_up(struct host_memory *memory, const struct ip_address *ip, uint16_t port)
 {
-	struct host *host = find(memory, ip, port);
+	struct host *host = find(memory, "", ip, port);
 	if (host == NULL)
 		return;
 	host->failures = 0;
 	host->down_until_ns = 0;
 }
 
-void host_memory_tls_failed(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
-	enum tls_rung rung, uint64_t now_ns)
+/* ---- hosts ---- */
+
+struct host_facts host_memory_get(struct host_memory *memory, const char *name,
+	const struct ip_address *ip, uint16_t port, uint64_t now_ns)
 {
-	struct host *host = find_or_add(memory, ip, port);
+	struct host_facts facts = { .rung = TLS_RUNG_FULL };
+	CHECK(*name != '\0');
+	const struct host *host = find(memory, name, ip, port);
+	if (host == NULL)
+		return facts;
+	if (now_ns < host->rung_until_ns)
+		facts.rung = host->rung;
+	if (now_ns < host->avoid_until_ns)
+		facts.avoid = host->avoid;
+	return facts;
+}
+
+void host_memory_tls_failed(struct host_memory *memory, const char *name, const struct ip_address *ip,
+	uint16_t port, enum tls_rung rung, uint64_t now_ns)
+{
+	struct host *host = find_or_add(memory, name, ip, port);
 	if (host == NULL)
 		return;
 	enum tls_rung next = rung == TLS_RUNG_FULL ? TLS_RUNG_1_2 : TLS_RUNG_CLEAR;
@@ -139,17 +170,18 @@ void host_memory_tls_failed(struct host_memory *memory, const struct ip_address 
 	host->rung_until_ns = now_ns + RUNG_NS;
 }
 
-void host_memory_tls_works(struct host_memory *memory, const struct ip_address *ip, uint16_t port)
+void host_memory_tls_works(struct host_memory *memory, const char *name, const struct ip_address *ip,
+	uint16_t port)
 {
-	struct host *host = find(memory, ip, port);
+	struct host *host = find(memory, name, ip, port);
 	if (host != NULL)
 		host->rung_until_ns = 0;
 }
 
-void host_memory_avoid(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
-	unsigned learned, uint64_t now_ns)
+void host_memory_avoid(struct host_memory *memory, const char *name, const struct ip_address *ip,
+	uint16_t port, unsigned learned, uint64_t now_ns)
 {
-	struct host *host = find_or_add(memory, ip, port);
+	struct host *host = find_or_add(memory, name, ip, port);
 	if (host == NULL)
 		return;
 	if (now_ns >= host->avoid_until_ns)

@@ -1,6 +1,8 @@
-/* What a worker remembers of an address that it talked to: that it was down, which TLS it can do, which
- * extensions turned out not to work (MX-18, TLS-03, EXT-CHUNK). Forgotten by time and by number, so that
- * a host which was mended is used as it is now. One thread. */
+/* What a worker remembers of those that it talked to: of an address that it was down; of a host name at an
+ * address which TLS it can do there and which extensions turned out not to work (MX-18, TLS-03, EXT-CHUNK).
+ * Behind one address each name may lead to another server, chosen by SNI: what failed for one says nothing
+ * of the others (MX-23). Forgotten by time and by number, so that a host which was mended is used as it is
+ * now. One thread. */
 #ifndef ENGINE_RUN_HOST_MEMORY_H
 #define ENGINE_RUN_HOST_MEMORY_H
 
@@ -25,8 +27,6 @@ struct host_memory {
 };
 
 struct host_facts {
-	bool is_down;            /* do not connect now */
-	uint64_t down_until_ns;
 	enum tls_rung rung;      /* where to begin */
 	unsigned avoid;          /* set of enum smtp_cap */
 };
@@ -35,21 +35,28 @@ struct host_facts {
 MUST_USE enum result host_memory_init(struct host_memory *memory, uint64_t down_first_ns);
 void host_memory_deinit(struct host_memory *memory);
 
-/* An address that nobody remembers is up and does everything. */
-struct host_facts host_memory_get(struct host_memory *memory, const struct ip_address *ip,
-	uint16_t port, uint64_t now_ns);
+/* True: do not connect now; *out_until_ns, which may be NULL, says until when. An address that nobody
+ * remembers is up. */
+bool host_memory_is_down(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
+	uint64_t now_ns, uint64_t *out_until_ns);
 /* No connection could be made. */
 void host_memory_down(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
 	uint64_t now_ns);
 /* It greeted us. */
 void host_memory_up(struct host_memory *memory, const struct ip_address *ip, uint16_t port);
+
+/* `name`: of the host (A-labels, lower case), as the route has it. One that nobody remembers does
+ * everything. */
+struct host_facts host_memory_get(struct host_memory *memory, const char *name,
+	const struct ip_address *ip, uint16_t port, uint64_t now_ns);
 /* TLS failed at a rung: the next one is tried, and remembered for an hour. */
-void host_memory_tls_failed(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
-	enum tls_rung rung, uint64_t now_ns);
+void host_memory_tls_failed(struct host_memory *memory, const char *name, const struct ip_address *ip,
+	uint16_t port, enum tls_rung rung, uint64_t now_ns);
 /* It must be tried in full again. */
-void host_memory_tls_works(struct host_memory *memory, const struct ip_address *ip, uint16_t port);
+void host_memory_tls_works(struct host_memory *memory, const char *name, const struct ip_address *ip,
+	uint16_t port);
 /* `learned`: set of enum smtp_cap that failed there; remembered for a day. */
-void host_memory_avoid(struct host_memory *memory, const struct ip_address *ip, uint16_t port,
-	unsigned learned, uint64_t now_ns);
+void host_memory_avoid(struct host_memory *memory, const char *name, const struct ip_address *ip,
+	uint16_t port, unsigned learned, uint64_t now_ns);
 
 #endif

@@ -6,6 +6,7 @@
 #define ENGINE_RUN_HUB_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include "engine/base/body.h"
 #include "engine/io/mailbox.h"
@@ -52,6 +53,7 @@ struct hub {
 	struct mailbox **workers;
 	uint32_t workers_count;
 	struct body_budget bodies; /* --memory */
+	_Atomic bool bodies_wanted; /* BODIES_WANTED is under way: one is enough */
 	struct tls_pool *tls_pool;
 	struct hub_counters counters;
 };

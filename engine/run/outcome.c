@@ -70,7 +70,7 @@ static bool wants_tls_back(struct delivery *d, const struct smtp_action *action)
 {
 	if (d->rung != TLS_RUNG_CLEAR || d->smtp.tls_active || action->bounce_class != BOUNCE_CLASS_TLS)
 		return false;
-	host_memory_tls_works(&d->worker->hosts, &d->ip, d->host->port);
+	host_memory_tls_works(&d->worker->hosts, d->host->name, &d->ip, d->host->port);
 	return true;
 }
 
@@ -154,7 +154,7 @@ void outcome_of_transaction(struct delivery *d, struct attempt *attempt)
 	struct verdicts verdicts = { 0 };
 	unsigned learned = smtp_session_learned(&d->smtp);
 	if (learned != 0)
-		host_memory_avoid(&w->hosts, &d->ip, d->host->port, learned, worker_now(w));
+		host_memory_avoid(&w->hosts, d->host->name, &d->ip, d->host->port, learned, worker_now(w));
 	count_message(d, attempt);
 	judge_all(d, attempt, &verdicts);
 	if (!verdicts.again && !verdicts.next_host) {
@@ -249,6 +249,12 @@ static void settle_open(struct worker *w, struct attempt *attempt)
 		}
 	}
 	(void)w;
+}
+
+void outcome_of_broken_pass(struct worker *w, struct attempt *attempt)
+{
+	settle_open(w, attempt);
+	worker_finish(w, attempt);
 }
 
 void outcome_of_pass(struct worker *w, struct attempt *attempt)

@@ -67,6 +67,8 @@ static void write_lines(struct recorder *r)
 		result = event_file_write(r->events, buf_text(&r->lines), &fail);
 	if (result != RESULT_OK)
 		lose_events(r, &fail);
+	else if (!r->events_failed)
+		r->written_seq = journal_committed_seq(r->journal);
 	buf_reset(&r->lines);
 }
 
@@ -117,22 +119,27 @@ static void commit_soon(struct recorder *r)
 
 /* ---- records ---- */
 
-/* Appends a record whose line is the last one in `lines`, from `line_at` on. */
-static void append(struct recorder *r, struct outcome_record *record, size_t line_at)
+static void append_record(struct recorder *r, const struct outcome_record *record)
 {
-	record->line = text_of_bytes(r->lines.data + line_at, r->lines.len - line_at);
 	struct buf payload;
 	buf_init(&payload, r->payload, JOURNAL_PAYLOAD_BYTES_MAX);
 	journal_record_put(&payload, record);
 	CHECK(!payload.overflow);
 	enum result result = journal_append(r->journal, (uint8_t)record->type, buf_text(&payload));
-	if (result == RESULT_OK) {
-		hub_count(&r->hub->counters.event_lines, 1);
+	if (result == RESULT_OK)
 		return;
-	}
 	struct fail fail = { 0 };
 	fail_set(&fail, result, "a record does not fit into the journal");
 	give_up(r, LOG_JOURNAL_FAILED, &fail);
+}
+
+/* Appends a record whose line is the last one in `lines`, from `line_at` on. */
+static void append(struct recorder *r, struct outcome_record *record, size_t line_at)
+{
+	record->line = text_of_bytes(r->lines.data + line_at, r->lines.len - line_at);
+	append_record(r, record);
+	if (!r->failed)
+		hub_count(&r->hub->counters.event_lines, 1);
 }
 
 /* Room for one more line and record, by a commit if need be. */
@@ -278,12 +285,36 @@ static void unlinked(struct recorder *r, struct message *message, bool stuck)
 
 /* ---- the thread ---- */
 
+/* The next run finds a file whose tail says nothing of the lines in this one: without the note it would write
+ * again whatever the journal still has. */
+static enum result note_written(struct recorder *r, struct fail *fail)
+{
+	if (r->events_failed || r->written_seq == 0 || !event_file_keeps(r->events))
+		return RESULT_OK;
+	enum result result = event_file_sync(r->events, fail);
+	if (result != RESULT_OK)
+		return result;
+	const struct outcome_record note = {
+		.type = JOURNAL_RECORD_EVENTS_WRITTEN,
+		.events_seq = r->written_seq,
+	};
+	append_record(r, &note);
+	commit(r);
+	return RESULT_OK;
+}
+
+/* SIGHUP. Lines that are due go to the old file, so that its successor begins with new ones. */
 static void reopen(struct recorder *r)
 {
 	struct fail fail = { 0 };
-	if (r->events == NULL || r->failed)
+	if (r->events == NULL || !commit(r))
 		return;
-	if (event_file_reopen(r->events, &fail) != RESULT_OK)
+	enum result result = note_written(r, &fail);
+	if (r->failed)
+		return;
+	if (result == RESULT_OK)
+		result = event_file_reopen(r->events, &fail);
+	if (result != RESULT_OK)
 		lose_events(r, &fail);
 	else
 		log_write(&r->log, LOG_EVENTS_REOPENED, LOG_NO_FIELDS);

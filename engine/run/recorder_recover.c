@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include "engine/io/file.h"
+#include "engine/run/files.h"
 #include "engine/run/recorder_state.h"
 #include "store/journal_record.h"
 
@@ -26,9 +27,23 @@ static enum result on_record(const struct journal_record *journal_record, void *
 		result = recovery_add_rejected(r->recovery, record.file.name, &identity, seq);
 	/* A line that a crash kept from the event file is written now, the same byte for byte. */
 	if (result == RESULT_OK && r->events != NULL && !text_is_empty(record.line) &&
-		seq > event_file_last_seq(r->events))
+		seq > r->rotated_seq && seq > event_file_last_seq(r->events))
 		result = event_file_write(r->events, record.line, &r->fail);
 	return result;
+}
+
+/* How far the files got that were rotated away: the note comes after the lines that it speaks of. */
+static enum result on_note(const struct journal_record *journal_record, void *context)
+{
+	struct recorder *r = context;
+	struct outcome_record record;
+	if (journal_record->type != JOURNAL_RECORD_EVENTS_WRITTEN)
+		return RESULT_OK;
+	if (!journal_record_get(journal_record, &record))
+		return RESULT_DAMAGED;
+	if (record.events_seq > r->rotated_seq)
+		r->rotated_seq = record.events_seq;
+	return RESULT_OK;
 }
 
 struct still_there {
@@ -69,12 +84,21 @@ static enum result open_state(struct recorder *r, struct fail *fail)
 		.segment_bytes = JOURNAL_SEGMENT_BYTES,
 		.batch_bytes = JOURNAL_BATCH_BYTES,
 	};
-	return journal_open(&config, on_record, r, &r->journal, fail);
+	if (r->events != NULL)
+		result = journal_read(&config, on_note, r, fail);
+	if (result == RESULT_OK)
+		result = journal_open(&config, on_record, r, &r->journal, fail);
+	if (result == RESULT_OK)
+		r->written_seq = journal_committed_seq(r->journal);
+	return result;
 }
 
 enum result recorder_open_state(struct recorder *r, int new_fd, struct fail *fail)
 {
 	enum result result = open_state(r, fail);
+	if (result != RESULT_OK)
+		return result;
+	result = files_restore(r->state_path, new_fd, r->recovery, fail);
 	if (result != RESULT_OK)
 		return result;
 	/* An unlink that a crash kept from being durable must be so before its tombstone goes. */

@@ -43,6 +43,8 @@ struct recorder {
 	uint32_t site_credits;
 	bool failed;                     /* nothing is recorded any more; the scheduler knows */
 	bool events_failed;              /* no line is written any more; the scheduler knows */
+	uint64_t written_seq;            /* lines of records up to here are in event files */
+	uint64_t rotated_seq;            /* of those, the ones that an earlier run saw rotated away */
 	bool told_full;                  /* the disk is nearly full; the scheduler knows */
 
 	struct list live;                /* messages with records, oldest first_seq first */

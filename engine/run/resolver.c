@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "dns/dns_resolver.h"
 #include "engine/base/check.h"
+#include "engine/base/nanoseconds.h"
 #include "engine/io/loop.h"
 #include "engine/io/random.h"
 #include "engine/route/route_builder.h"
@@ -12,6 +13,14 @@
 #include "engine/run/hub.h"
 
 #define RESOLVER_MAGIC 0x4e501ee4u
+
+enum {
+	/* A worker of libunbound that was lost is replaced at once; if the new one is lost as well or
+	 * cannot be made, then after this, and twice that, up to so much. One that held for longer than
+	 * the longest wait begins anew. Each look-up that fails meanwhile is a temporary route. */
+	REOPEN_FIRST_S = 1,
+	REOPEN_MAX_S = 60,
+};
 
 struct resolver {
 	uint32_t magic;
@@ -24,6 +33,9 @@ struct resolver {
 	struct dns_resolver *dns;
 	struct route_builder *builder;
 	struct io_op poll_op;
+	struct timer reopen_timer;
+	uint64_t opened_ns, reopen_wait_ns;
+	bool reopen_failed; /* and it was said */
 	const char **own_names;
 	bool stopping;
 };
@@ -76,6 +88,41 @@ static void watch_answers(struct resolver *r)
 	ring_poll(r->loop.ring, &r->poll_op, dns_resolver_fd(r->dns), POLLIN, answers_there);
 }
 
+static void wait_longer(struct resolver *r)
+{
+	r->reopen_wait_ns = r->reopen_wait_ns == 0 ? REOPEN_FIRST_S * SECOND_NS : 2 * r->reopen_wait_ns;
+	if (r->reopen_wait_ns > REOPEN_MAX_S * SECOND_NS)
+		r->reopen_wait_ns = REOPEN_MAX_S * SECOND_NS;
+}
+
+/* Failing is said for the first time only: until it works there is nothing else to say. */
+static void reopen(struct timer *timer)
+{
+	struct resolver *r = CONTAINER_OF(timer, struct resolver, reopen_timer);
+	struct fail fail = { 0 };
+	if (dns_resolver_reopen(r->dns, &fail) == RESULT_OK) {
+		r->opened_ns = loop_now_ns(&r->loop);
+		r->reopen_failed = false;
+		log_write(&r->log, LOG_RESOLVER_REOPENED, LOG_NO_FIELDS);
+		return;
+	}
+	if (!r->reopen_failed)
+		log_write(&r->log, LOG_RESOLVER_LOST, LOG_FIELDS(log_fail("why", &fail)));
+	r->reopen_failed = true;
+	wait_longer(r);
+	loop_timer_start(&r->loop, &r->reopen_timer, r->reopen_wait_ns, reopen);
+}
+
+static void lost(struct resolver *r, const struct fail *fail)
+{
+	log_write(&r->log, LOG_RESOLVER_LOST, LOG_FIELDS(log_fail("why", fail)));
+	if (loop_now_ns(&r->loop) - r->opened_ns >= REOPEN_MAX_S * SECOND_NS)
+		r->reopen_wait_ns = 0;
+	uint64_t wait_ns = r->reopen_wait_ns;
+	wait_longer(r);
+	loop_timer_start(&r->loop, &r->reopen_timer, wait_ns, reopen);
+}
+
 static void answers_there(struct io_op *op, const struct io_result *result)
 {
 	struct resolver *r = CONTAINER_OF(op, struct resolver, poll_op);
@@ -83,10 +130,8 @@ static void answers_there(struct io_op *op, const struct io_result *result)
 		return;
 	struct fail fail = { 0 };
 	if (dns_resolver_process(r->dns, &fail) != RESULT_OK)
-		log_write(&r->log, LOG_FAILED,
-			LOG_FIELDS(log_cstr("what", "DNS look-ups"), log_fail("why", &fail)));
-	else
-		watch_answers(r);
+		lost(r, &fail);
+	watch_answers(r);
 }
 
 static void hear(struct loop *loop, const struct mailbox_message *message)
@@ -98,6 +143,7 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 		break;
 	case POST_STOP:
 		r->stopping = true;
+		loop_timer_stop(loop, &r->reopen_timer);
 		ring_cancel(loop->ring, &r->poll_op);
 		loop_stop(loop);
 		break;

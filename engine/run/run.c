@@ -13,7 +13,9 @@
 #include "engine/run/recorder.h"
 #include "engine/run/recovery.h"
 #include "engine/run/resolver.h"
+#include "engine/run/roots.h"
 #include "engine/run/scheduler.h"
+#include "engine/run/site.h"
 #include "engine/run/status.h"
 #include "engine/run/verifier.h"
 #include "engine/run/worker.h"
@@ -75,8 +77,9 @@ static enum result make_mailboxes(struct run *run)
 {
 	struct hub *hub = &run->hub;
 	uint32_t workers = hub->workers_count, sessions = (uint32_t)run->options.sessions;
-	/* To a worker: reads, attempts of its sessions, call-backs, verdicts, answers to its reports. */
-	uint32_t worker_messages = HUB_READS_MAX + 4 * sessions + HUB_REPORTS_MAX +
+	/* To a worker: reads, attempts of its sessions, call-backs, room for their bodies, verdicts,
+	 * answers to its reports. */
+	uint32_t worker_messages = HUB_READS_MAX + (4 + LEASE_AHEAD) * sessions + HUB_REPORTS_MAX +
 		HUB_VERDICTS_MAX + MAIL_RARE;
 	/* From the workers: what they read, sessions, what they heard and returned, slots. */
 	uint32_t from_workers = workers * (HUB_READS_MAX + MAIL_RARE) + 3 * HUB_UNRECORDED_MAX + 4 * sessions;
@@ -329,6 +332,8 @@ static int parse(struct run *run, int argc, char *const *argv, bool *out_done)
 		options_print_config(&send_option_table, &run->options, stdout);
 	if (r == RESULT_OK && !*out_done)
 		r = run_config_init(&run->config, &run->options, &run->arena, &run->fail);
+	if (r == RESULT_OK && !*out_done)
+		r = roots_load(&run->config, &run->fail);
 	if (r == RESULT_OK)
 		return RUN_EXIT_DONE;
 	fprintf(stderr, "longship send: %s\n", run->fail.text);
@@ -372,6 +377,7 @@ int run_send(int argc, char *const *argv)
 		raise_limits(run);
 		status = run_threads(run);
 	}
+	roots_unload(&run->config);
 	arena_deinit(&run->arena);
 	free(run);
 	return status;

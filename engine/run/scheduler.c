@@ -154,12 +154,13 @@ static void hear_of_work(struct scheduler *s, const struct mailbox_message *mess
 		lease_heard(s, message->object, message->a);
 		break;
 	case POST_RETURNED:
-		lease_returned(s, message->object);
+		lease_returned(s, message->object, message->a);
 		break;
 	case POST_SLOTS:
 		lease_slots_returned(s, message->object, message->number, message->a);
 		break;
 	case POST_BODIES_WANTED:
+		atomic_store(&s->hub->bodies_wanted, false); /* first: who waits from now on says so again */
 		intake_drop_bodies(s);
 		break;
 	case POST_WORKER_DRAINED:

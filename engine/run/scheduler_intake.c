@@ -151,7 +151,9 @@ void intake_drop_bodies(struct scheduler *s)
 {
 	struct body_budget *budget = &s->hub->bodies;
 	while (!list_is_empty(&s->bodies) &&
-		atomic_load_explicit(&budget->used_bytes, memory_order_relaxed) > budget->max_bytes / 2) {
+		(body_budget_is_wanted(budget) ||
+			atomic_load_explicit(&budget->used_bytes, memory_order_relaxed) >
+				budget->max_bytes / 2)) {
 		struct list_node *node = list_first(&s->bodies);
 		intake_release_body(s, CONTAINER_OF(node, struct message, body_node));
 	}
@@ -316,6 +318,9 @@ static void split(struct scheduler *s, struct message *message)
 	}
 	if (message->body != NULL)
 		list_push_back(&s->bodies, &message->body_node);
+	/* It may be the one that those who wait for room are waiting for. */
+	if (body_budget_is_wanted(&s->hub->bodies))
+		intake_drop_bodies(s);
 	LIST_FOR_EACH_SAFE (node, &message->attempts)
 		start(s, CONTAINER_OF(node, struct attempt, message_node));
 }

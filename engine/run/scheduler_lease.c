@@ -418,24 +418,6 @@ bool leases_have_work_now(struct scheduler *s)
 	return work.found;
 }
 
-void lease_returned(struct scheduler *s, struct attempt *attempt)
-{
-	struct lease *lease = attempt->lease;
-	CHECK_OBJ(lease, LEASE_MAGIC);
-	CHECK(lease->outstanding > 0);
-	lease->outstanding--;
-	attempt->lease = NULL;
-	mailbox_credits_give(&s->unrecorded, 1);
-	body_unref(attempt->body);
-	attempt->body = NULL;
-	attempt_end_work(attempt);
-	dirty(s, lease->site);
-	if (attempt->message->withdrawn)
-		outcome_settle(s, attempt, ATTEMPT_WITHDRAWN, BOUNCE_CLASS_NONE, "", "the file was removed");
-	else
-		domain_route(s, attempt);
-}
-
 /* ---- what workers hear ---- */
 
 void lease_session_up(struct scheduler *s, struct lease *lease)
@@ -445,12 +427,8 @@ void lease_session_up(struct scheduler *s, struct lease *lease)
 	dirty(s, lease->site);
 }
 
-void lease_heard(struct scheduler *s, struct lease *lease, uint64_t packed_heard)
+static void hear(struct scheduler *s, struct site *site, uint64_t packed_heard)
 {
-	CHECK_OBJ(lease, LEASE_MAGIC);
-	CHECK(lease->outstanding > 0);
-	lease->outstanding--;
-	struct site *site = lease->site;
 	struct heard heard = heard_unpack(packed_heard);
 	uint64_t now_ns = scheduler_now(s);
 	for (uint32_t i = 0; i < heard.good; i++)
@@ -464,4 +442,30 @@ void lease_heard(struct scheduler *s, struct lease *lease, uint64_t packed_heard
 	else if (heard.slow_down)
 		throttle_on_slow_down(&site->throttle, now_ns, random_u64(&s->random));
 	dirty(s, site);
+}
+
+void lease_heard(struct scheduler *s, struct lease *lease, uint64_t packed_heard)
+{
+	CHECK_OBJ(lease, LEASE_MAGIC);
+	CHECK(lease->outstanding > 0);
+	lease->outstanding--;
+	hear(s, lease->site, packed_heard);
+}
+
+void lease_returned(struct scheduler *s, struct attempt *attempt, uint64_t packed_heard)
+{
+	struct lease *lease = attempt->lease;
+	CHECK_OBJ(lease, LEASE_MAGIC);
+	CHECK(lease->outstanding > 0);
+	lease->outstanding--;
+	attempt->lease = NULL;
+	mailbox_credits_give(&s->unrecorded, 1);
+	body_unref(attempt->body);
+	attempt->body = NULL;
+	attempt_end_work(attempt);
+	hear(s, lease->site, packed_heard);
+	if (attempt->message->withdrawn)
+		outcome_settle(s, attempt, ATTEMPT_WITHDRAWN, BOUNCE_CLASS_NONE, "", "the file was removed");
+	else
+		domain_route(s, attempt);
 }

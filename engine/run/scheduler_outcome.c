@@ -184,13 +184,17 @@ static uint32_t keep_deferred(struct scheduler *s, struct attempt *attempt, bool
 static void wait_for_retry(struct scheduler *s, struct attempt *attempt, bool counts)
 {
 	hub_count(&s->hub->counters.deferrals, attempt->rcpts_count);
-	attempt->waits++;
-	if (counts)
-		attempt->number++;
-	const struct retry_schedule *retry =
-		&s->config->retry[attempt->transactional ? RETRY_TRANSACTIONAL : RETRY_BULK];
-	uint64_t due_ns = retry_due_ns(
-		retry, attempt->expires_ns, scheduler_now(s), attempt->waits, random_u64(&s->random));
+	uint64_t due_ns = scheduler_now(s);
+	if (!attempt->given_back) { /* else nobody deferred it but we ourselves: it goes on at once */
+		attempt->waits++;
+		if (counts)
+			attempt->number++;
+		const struct retry_schedule *retry =
+			&s->config->retry[attempt->transactional ? RETRY_TRANSACTIONAL : RETRY_BULK];
+		due_ns = retry_due_ns(
+			retry, attempt->expires_ns, due_ns, attempt->waits, random_u64(&s->random));
+	}
+	attempt->given_back = false;
 	attempt->state = ATTEMPT_WAITING;
 	hub_count(&s->hub->counters.waiting, 1);
 	outcome_set_time(s, attempt, due_ns);

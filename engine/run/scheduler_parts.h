@@ -15,7 +15,7 @@ void intake_message_over(struct scheduler *s, struct message *message);
 void intake_turn_end(struct scheduler *s);
 /* The file may go: nothing of the message is open any more. */
 void intake_message_done(struct scheduler *s, struct message *message);
-/* Drops bodies of what waits, until half the budget is free. */
+/* Drops bodies of what waits, until half the budget is free and nobody waits for room. */
 void intake_drop_bodies(struct scheduler *s);
 void intake_release_body(struct scheduler *s, struct message *message);
 
@@ -49,7 +49,7 @@ void leases_turn_end(struct scheduler *s);
 /* Sites that may be worked now: what --once waits for. */
 bool leases_have_work_now(struct scheduler *s);
 /* The worker had no session for it: back to the queue, as if it had not been leased. */
-void lease_returned(struct scheduler *s, struct attempt *attempt);
+void lease_returned(struct scheduler *s, struct attempt *attempt, uint64_t packed_heard);
 
 /* ---- scheduler_site.c ---- */
 struct site *site_create(struct scheduler *s, struct provider *provider, const struct source *source);

@@ -34,10 +34,10 @@ static bool family_fits(const struct attempt *attempt, const struct route_addres
 }
 
 static void say_down(struct worker *w, struct attempt *attempt, const struct route_host *host,
-	const struct route_address *address, const struct host_facts *facts)
+	const struct route_address *address, uint64_t until_ns)
 {
 	char what[80];
-	uint64_t left_s = (facts->down_until_ns - worker_now(w)) / 1000000000 + 1;
+	uint64_t left_s = (until_ns - worker_now(w)) / 1000000000 + 1;
 	snprintf(what, sizeof what, "not reached before, left alone for another %llu s",
 		(unsigned long long)left_s);
 	attempt_add_reason(attempt, host->name, &address->ip, what);
@@ -52,10 +52,10 @@ static const struct route_address *usable_address(struct worker *w, struct attem
 		const struct route_address *address = &host->addresses[work->address_at];
 		if (!family_fits(attempt, address))
 			continue;
-		struct host_facts facts = host_memory_get(&w->hosts, &address->ip, host->port, worker_now(w));
-		if (!facts.is_down)
+		uint64_t until_ns;
+		if (!host_memory_is_down(&w->hosts, &address->ip, host->port, worker_now(w), &until_ns))
 			return address;
-		say_down(w, attempt, host, address, &facts);
+		say_down(w, attempt, host, address, until_ns);
 	}
 	bool any_fits = false;
 	for (size_t i = 0; i < host->addresses_count; i++)

@@ -57,9 +57,12 @@ static void for_each_delivery(struct worker *w, void (*what)(struct delivery *))
 	}
 }
 
-static void stop_if_connecting(struct delivery *d)
+/* A session that was never ready for mail has nothing to finish, and its host may stay silent for minutes. */
+static void stop_softly(struct delivery *d)
 {
-	if (d->begun_count == 0)
+	if (!d->is_up && !d->is_quitting && d->smtp.step != SMTP_STEP_QUIT)
+		delivery_stop(d);
+	else if (d->begun_count == 0)
 		delivery_quit(d);
 	else
 		lease_touch(d->worker, d->lease); /* it quits when it is idle */
@@ -69,7 +72,7 @@ static void drain(struct worker *w, bool at_once)
 {
 	w->draining = true;
 	reads_drain(w);
-	for_each_delivery(w, at_once ? delivery_stop : stop_if_connecting);
+	for_each_delivery(w, at_once ? delivery_stop : stop_softly);
 }
 
 static void tell_drained(struct worker *w)
@@ -89,6 +92,9 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	switch (message->kind) {
 	case POST_READ:
 		read_message(w, message->object);
+		break;
+	case POST_ROOM:
+		read_room_there(w, message->object);
 		break;
 	case POST_WORK:
 		take_work(w, message->object, message->number);
@@ -168,6 +174,7 @@ static enum result make_verifier(struct worker *w)
 		.arg = w,
 		.jobs_max = HUB_VERDICTS_MAX,
 		.cache_bytes = TLS_VERIFIER_CACHE_BYTES,
+		.roots = w->config->roots,
 	};
 	return tls_verifier_create(&config, &w->verifier, &w->fail);
 }

@@ -41,21 +41,37 @@ static void take_out(struct lease *lease, struct attempt *attempt)
 	lease->fifo_count--;
 }
 
-void lease_return(struct worker *w, struct attempt *attempt)
+/* Hosts that could not be reached have decided nothing: the next worker passes over them (MX-18). */
+static void give_back(struct worker *w, struct attempt *attempt)
 {
-	/* What was decided about some of its recipients must not be lost, nor what hosts were tried. */
-	bool untouched = attempt->work->hosts_tried == 0;
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
-		untouched &= attempt->rcpts[i].fate == ATTEMPT_OPEN;
-	if (!untouched) {
-		attempt_add_reason(attempt, "", NULL, "interrupted here");
-		attempt_settle(attempt, ATTEMPT_DEFERRED, BOUNCE_CLASS_NONE, "4.3.2");
-		worker_finish(w, attempt);
-		return;
-	}
+		attempt->rcpts[i] = (struct attempt_rcpt){ .rcpt = attempt->rcpts[i].rcpt };
 	CHECK(w->attempts_count > 0);
 	w->attempts_count--;
-	hub_post(w->hub->scheduler, POST_RETURNED, attempt, 0, 0);
+	hub_post(w->hub->scheduler, POST_RETURNED, attempt, 0, heard_pack(attempt->work->heard));
+}
+
+void lease_return(struct worker *w, struct attempt *attempt)
+{
+	bool any_decided = false, any_deferred = false;
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
+		any_decided |= attempt->rcpts[i].fate != ATTEMPT_OPEN;
+		any_deferred |= attempt->rcpts[i].fate == ATTEMPT_DEFERRED;
+	}
+	bool host_spoke = attempt->work->trouble.code != 0;
+	if (!any_decided && !host_spoke) {
+		give_back(w, attempt);
+		return;
+	}
+	attempt_add_reason(attempt, "", NULL, "interrupted here");
+	if (host_spoke) {
+		outcome_of_broken_pass(w, attempt);
+		return;
+	}
+	/* A recipient that a host deferred waits, and those beside it wait with it. */
+	attempt->given_back = !any_deferred;
+	attempt_settle(attempt, ATTEMPT_DEFERRED, BOUNCE_CLASS_NONE, "4.3.2");
+	worker_finish(w, attempt);
 }
 
 /* The scheduler may let go of the lease when the last of them has come back: it is not looked at after. */

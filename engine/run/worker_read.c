@@ -3,15 +3,25 @@
 #include "engine/base/limits.h"
 #include "engine/base/nanoseconds.h"
 #include "engine/base/time_text.h"
-#include "engine/io/clock.h"
 #include "engine/run/worker_state.h"
 #include "engine/spool/message_file.h"
 #include "engine/spool/spool_format.h"
 
-/* A body that found no room is tried again: sessions that end make room all the time. */
-#define BODYLESS_NS (10 * MS_NS)
+/* Memory. A reading has what it needs of --memory before its file is opened: for the file and for the body
+ * together, so that nobody holds the one while he waits for the other (body_budget.h).
+ *
+ *   for the body of an attempt   waits in the budget's queue: ROOM comes when it is its turn
+ *   the first reading            does without the body if there is no room for both: the envelope is what
+ *                                the scheduler needs. Without room for the file it goes beyond the
+ *                                budget, one at a time, so that new mail is seen in any case */
 
-enum { SCRATCH_CHUNK_BYTES = 64 * 1024 };
+enum {
+	SCRATCH_CHUNK_BYTES = 64 * 1024,
+	/* What a body may have beyond its file: lines that end in LF on disk, Date and Message-ID. A file
+	 * of very short lines takes more; then it is asked for when it is known. */
+	GROWTH_PART = 8,
+	GROWTH_BYTES = 1024,
+};
 
 /* One file being read: for its first reading, or for the body that an attempt needs. */
 struct reading {
@@ -19,12 +29,20 @@ struct reading {
 	struct worker *worker;
 	struct message *message;
 	struct attempt *attempt; /* NULL: the first reading */
+	struct list_node node;   /* in w->unread or w->roomless, while it waits for memory */
+	struct body_wait wait;   /* of an attempt */
+	struct body_room room;   /* taken for its body */
+	size_t file_room;        /* and for the file */
+	bool wants_body;
+	bool is_beyond;          /* the one first reading that may go without room */
 	uint8_t *memory;
 };
 
 enum result reads_init(struct worker *w, struct fail *fail)
 {
 	list_init(&w->bodyless);
+	list_init(&w->unread);
+	list_init(&w->roomless);
 	arena_init(&w->scratch, SCRATCH_CHUNK_BYTES, MESSAGE_FILE_SCRATCH_BYTES_MAX);
 	w->hash_key = random_siphash_key();
 	/* First readings have their credits; each session may need a body. */
@@ -43,41 +61,72 @@ void reads_deinit(struct worker *w)
 static uint8_t *buffer(struct file_read *read, size_t bytes)
 {
 	struct reading *reading = CONTAINER_OF(read, struct reading, read);
+	size_t more = bytes > reading->file_room ? bytes - reading->file_room : 0;
+	/* It grew since it was found. */
+	if (more > 0 && !reading->is_beyond) {
+		if (!body_budget_take(reading->room.budget, more))
+			return NULL;
+		reading->file_room += more;
+	}
 	reading->memory = malloc(bytes > 0 ? bytes : 1);
 	return reading->memory;
 }
 
 /* ---- parse ---- */
 
-static struct text date_now(struct worker *w)
+/* When the message came into being: the Date of one that has none. Files come in the order of time, so that
+ * the text of the last one mostly serves the next. */
+static struct text date_of(struct worker *w, const struct file_identity *identity)
 {
-	int64_t now_s = clock_wall_us() / 1000000;
-	if (now_s != w->date_unix_s || w->date[0] == '\0') {
+	int64_t born_ns = identity->birth_ns != 0 ? identity->birth_ns : identity->modified_ns;
+	int64_t born_s = born_ns / (int64_t)SECOND_NS;
+	if (born_s != w->date_unix_s || w->date[0] == '\0') {
 		struct buf buf;
 		buf_init(&buf, w->date, sizeof w->date - 1);
-		time_text_put_rfc5322(&buf, now_s);
+		time_text_put_rfc5322(&buf, born_s);
 		w->date[buf.len] = '\0';
-		w->date_unix_s = now_s;
+		w->date_unix_s = born_s;
 	}
 	return text_of(w->date);
 }
 
-static enum result parse(struct worker *w, struct text file, struct envelope **out_envelope,
+/* As unique as the identity of a file (DESIGN 1) and the same for as long as it lasts. The keys are no
+ * secret: nobody gains by finding two files with one Message-ID. */
+static void make_unique(const char *name, const struct file_identity *identity,
+	uint8_t out[static MESSAGE_FILE_UNIQUE_BYTES])
+{
+	static const struct siphash_key keys[2] = { { 1, 0 }, { 2, 0 } };
+	bool has_birth = identity->birth_ns != 0;
+	const uint64_t numbers[] = {
+		identity->inode,
+		(uint64_t)(has_birth ? identity->birth_ns : identity->modified_ns),
+		has_birth ? 0 : identity->bytes,
+	};
+	uint8_t all[sizeof numbers + FILE_NAME_BYTES_MAX];
+	size_t name_len = strlen(name);
+	CHECK(name_len <= FILE_NAME_BYTES_MAX);
+	memcpy(all, numbers, sizeof numbers);
+	memcpy(all + sizeof numbers, name, name_len);
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		uint64_t hash = siphash(&keys[i], all, sizeof numbers + name_len);
+		memcpy(out + i * sizeof hash, &hash, sizeof hash);
+	}
+}
+
+static enum result parse(struct worker *w, struct reading *reading, struct envelope **out_envelope,
 	struct body **out_body, struct fail *out_fail)
 {
+	struct text file = text_of_bytes(reading->read.data, reading->read.len);
 	if (spool_format_of(text_cut(file, SPOOL_FORMAT_HEAD_BYTES), false) == SPOOL_FORMAT_BATCH)
 		return fail_set(out_fail, RESULT_UNAVAILABLE,
 			"a batch SMTP file; this version delivers files with X-Sender and X-Receiver");
 	struct message_file_context context = {
-		.date = date_now(w),
+		.date = date_of(w, &reading->read.identity),
 		.host = text_of(w->config->sources[0].helo),
 		.hash_key = w->hash_key,
-		.budget = &w->hub->bodies,
+		.room = reading->wants_body ? &reading->room : NULL,
 	};
-	for (size_t i = 0; i < sizeof context.random; i += 8) {
-		uint64_t random = random_u64(&w->random);
-		memcpy(context.random + i, &random, 8);
-	}
+	make_unique(reading->message->name, &reading->read.identity, context.unique);
 	enum result r = message_file_parse(file, &context, &w->scratch, out_envelope, out_body, out_fail);
 	arena_reset(&w->scratch);
 	return r;
@@ -95,8 +144,7 @@ static enum result result_of_first(struct worker *w, struct reading *reading, en
 		fail_set(&fail, r, "larger than %d MiB, which no receiver takes", MESSAGE_BYTES_MAX >> 20);
 	struct body *body = NULL;
 	if (r == RESULT_OK) {
-		struct text file = text_of_bytes(reading->read.data, reading->read.len);
-		r = parse(w, file, &message->envelope, &body, &fail);
+		r = parse(w, reading, &message->envelope, &body, &fail);
 		message->body = body;
 	}
 	if (r != RESULT_OK)
@@ -113,8 +161,6 @@ static void without_body(struct worker *w, struct attempt *attempt, enum attempt
 	attempt_settle(attempt, fate, BOUNCE_CLASS_INPUT, status);
 	worker_finish(w, attempt);
 }
-
-static void wait_for_room(struct worker *w, struct attempt *attempt);
 
 /* The wait for the body is over: its lease need not keep a slot for it any more. */
 static struct attempt *body_settled(struct worker *w, struct attempt *attempt)
@@ -137,18 +183,17 @@ static void body_read(struct worker *w, struct reading *reading, enum result r)
 	}
 	struct envelope *envelope = NULL;
 	struct body *body = NULL;
-	if (r == RESULT_OK) {
-		struct text file = text_of_bytes(reading->read.data, reading->read.len);
-		r = parse(w, file, &envelope, &body, &fail);
-	}
-	bool same = r == RESULT_OK && envelope->rcpts_count == attempt->message->envelope->rcpts_count &&
-		envelope->message_bytes == attempt->message->envelope->message_bytes;
+	if (r == RESULT_OK)
+		r = parse(w, reading, &envelope, &body, &fail);
+	const struct envelope *first = attempt->message->envelope;
+	bool same = r == RESULT_OK && envelope->rcpts_count == first->rcpts_count &&
+		envelope->message_bytes == first->message_bytes && envelope->body_bytes == first->body_bytes;
 	envelope_unref(envelope);
 	if (r == RESULT_OK && !same) {
 		body_unref(body);
 		without_body(w, attempt, ATTEMPT_WITHDRAWN, "", "the file was changed after it was read");
-	} else if (r == RESULT_OK && body == NULL) {
-		wait_for_room(w, attempt);
+	} else if (r == RESULT_OK && body == NULL) { /* its room was there: malloc refused */
+		without_body(w, attempt, ATTEMPT_DEFERRED, "4.3.0", "no memory left for the message");
 	} else if (r == RESULT_OK) {
 		attempt->body = body;
 		lease_add(w, attempt);
@@ -158,6 +203,31 @@ static void body_read(struct worker *w, struct reading *reading, enum result r)
 		without_body(w, attempt, ATTEMPT_DEFERRED, "4.3.0", fail.text);
 	}
 }
+
+/* ---- the way of a reading ---- */
+
+static struct reading *new_reading(struct worker *w, struct message *message, struct attempt *attempt)
+{
+	struct reading *reading = slab_acquire(&w->reads);
+	CHECK(reading != NULL); /* as many as there are credits and sessions */
+	*reading = (struct reading){
+		.worker = w,
+		.message = message,
+		.attempt = attempt,
+		.room = { .budget = &w->hub->bodies },
+	};
+	return reading;
+}
+
+static void end_reading(struct worker *w, struct reading *reading)
+{
+	free(reading->memory);
+	body_budget_give_back(&w->hub->bodies, reading->file_room + reading->room.bytes);
+	w->reads_beyond -= reading->is_beyond;
+	slab_release(&w->reads, reading);
+}
+
+static void read_waiting(struct worker *w);
 
 static void read_done(struct file_read *read, enum result r)
 {
@@ -171,65 +241,139 @@ static void read_done(struct file_read *read, enum result r)
 		message->read_result = result_of_first(w, reading, r);
 		hub_post(w->hub->scheduler, POST_READ_DONE, message, w->index, 0);
 	}
-	free(reading->memory);
-	slab_release(&w->reads, reading);
+	end_reading(w, reading);
+	read_waiting(w);
 }
 
-static void start(struct worker *w, struct message *message, struct attempt *attempt)
+static void start(struct worker *w, struct reading *reading)
 {
-	struct reading *reading = slab_acquire(&w->reads);
-	CHECK(reading != NULL); /* as many as there are credits and sessions */
-	*reading = (struct reading){
-		.read = { .owner = w, .max_bytes = MESSAGE_BYTES_MAX, .buffer = buffer, .done = read_done },
-		.worker = w,
-		.message = message,
-		.attempt = attempt,
+	reading->read = (struct file_read){
+		.owner = w, .max_bytes = MESSAGE_BYTES_MAX, .buffer = buffer, .done = read_done
 	};
-	file_read_start(&reading->read, w->loop.ring, w->new_fd, message->name);
+	file_read_start(&reading->read, w->loop.ring, w->new_fd, reading->message->name);
+}
+
+/* One more than the file has: see file_read.h. What is too large is not read. */
+static size_t file_bytes(const struct message *message)
+{
+	uint64_t bytes = message->identity.bytes;
+	return bytes <= MESSAGE_BYTES_MAX ? (size_t)bytes + 1 : 0;
+}
+
+/* ---- first readings ---- */
+
+static bool take_room(struct worker *w, struct reading *reading)
+{
+	struct body_budget *budget = &w->hub->bodies;
+	size_t file = file_bytes(reading->message);
+	size_t body = body_bytes(file + file / GROWTH_PART + GROWTH_BYTES, 0);
+	if (body_budget_take(budget, file + body)) {
+		reading->file_room = file;
+		reading->room.bytes = body;
+		reading->wants_body = true;
+		return true;
+	}
+	if (body_budget_take(budget, file)) {
+		reading->file_room = file;
+		return true;
+	}
+	if (w->reads_beyond > 0)
+		return false;
+	w->reads_beyond++;
+	reading->is_beyond = true;
+	return true;
 }
 
 void read_message(struct worker *w, struct message *message)
 {
 	CHECK_OBJ(message, MESSAGE_MAGIC);
-	start(w, message, NULL);
+	struct reading *reading = new_reading(w, message, NULL);
+	if (take_room(w, reading))
+		start(w, reading);
+	else /* one goes beyond the budget, and its end is the next one's turn */
+		list_push_back(&w->unread, &reading->node);
+}
+
+/* ---- bodies of attempts ---- */
+
+static void granted(struct body_wait *wait)
+{
+	struct reading *reading = CONTAINER_OF(wait, struct reading, wait);
+	hub_post(worker_mailbox(reading->worker), POST_ROOM, reading, 0, 0);
+}
+
+/* What it has waited for, or found at once. */
+static void read_in_room(struct worker *w, struct reading *reading)
+{
+	reading->file_room = file_bytes(reading->message);
+	reading->room.bytes = reading->wait.bytes - reading->file_room;
+	start(w, reading);
+}
+
+static void give_attempt_back(struct worker *w, struct reading *reading)
+{
+	struct attempt *attempt = body_settled(w, reading->attempt);
+	w->body_reads--;
+	end_reading(w, reading);
+	lease_return(w, attempt);
+}
+
+void read_room_there(struct worker *w, struct reading *reading)
+{
+	list_remove(&reading->node);
+	if (!w->draining) {
+		read_in_room(w, reading);
+		return;
+	}
+	reading->room.bytes = reading->wait.bytes;
+	give_attempt_back(w, reading);
+}
+
+static void begin_body(struct worker *w, struct attempt *attempt)
+{
+	struct message *message = attempt->message;
+	struct reading *reading = new_reading(w, message, attempt);
+	w->body_reads++;
+	reading->wants_body = true;
+	reading->wait.bytes = file_bytes(message) + message->envelope->body_bytes;
+	reading->wait.granted = granted;
+	if (body_budget_take(&w->hub->bodies, reading->wait.bytes)) {
+		read_in_room(w, reading);
+		return;
+	}
+	list_push_back(&w->roomless, &reading->node);
+	body_budget_wait(&w->hub->bodies, &reading->wait);
+	if (!atomic_exchange(&w->hub->bodies_wanted, true))
+		hub_post(w->hub->scheduler, POST_BODIES_WANTED, NULL, 0, 0);
+}
+
+static bool may_begin_body(const struct worker *w)
+{
+	return w->body_reads < LEASE_AHEAD * (uint32_t)w->config->options->sessions;
 }
 
 void read_body(struct worker *w, struct attempt *attempt)
 {
-	if (w->body_reads >= LEASE_AHEAD * (uint32_t)w->config->options->sessions) {
-		wait_for_room(w, attempt); /* the disk stands still: not more than there is memory for */
-		return;
-	}
-	w->body_reads++;
 	attempt->lease->bodies_awaited++;
-	start(w, attempt->message, attempt);
+	if (may_begin_body(w))
+		begin_body(w, attempt);
+	else
+		list_push_back(&w->bodyless, &attempt->node); /* the disk stands still */
 }
 
-/* ---- no room in the budget ---- */
-
-static void bodyless_due(struct timer *timer)
+/* A reading has ended: the turn of those that it kept waiting. */
+static void read_waiting(struct worker *w)
 {
-	struct worker *w = CONTAINER_OF(timer, struct worker, bodyless_timer);
-	struct list again;
-	list_init(&again);
-	list_splice_back(&again, &w->bodyless);
 	struct list_node *node;
-	while ((node = list_pop_front(&again)) != NULL)
-		read_body(w, body_settled(w, CONTAINER_OF(node, struct attempt, node)));
-}
-
-static void wait_for_room(struct worker *w, struct attempt *attempt)
-{
-	if (w->draining) {
-		lease_return(w, attempt);
-		return;
+	while ((node = list_first(&w->unread)) != NULL) {
+		struct reading *reading = CONTAINER_OF(node, struct reading, node);
+		if (!take_room(w, reading))
+			break;
+		list_remove(node);
+		start(w, reading);
 	}
-	attempt->lease->bodies_awaited++;
-	list_push_back(&w->bodyless, &attempt->node);
-	if (timer_is_running(&w->bodyless_timer))
-		return;
-	hub_post(w->hub->scheduler, POST_BODIES_WANTED, NULL, 0, 0);
-	loop_timer_start(&w->loop, &w->bodyless_timer, BODYLESS_NS, bodyless_due);
+	while (may_begin_body(w) && (node = list_pop_front(&w->bodyless)) != NULL)
+		begin_body(w, CONTAINER_OF(node, struct attempt, node));
 }
 
 void reads_drain(struct worker *w)
@@ -237,4 +381,11 @@ void reads_drain(struct worker *w)
 	struct list_node *node;
 	while ((node = list_pop_front(&w->bodyless)) != NULL)
 		lease_return(w, body_settled(w, CONTAINER_OF(node, struct attempt, node)));
+	LIST_FOR_EACH_SAFE (waiting, &w->roomless) {
+		struct reading *reading = CONTAINER_OF(waiting, struct reading, node);
+		if (!body_budget_cancel(&w->hub->bodies, &reading->wait))
+			continue; /* ROOM is on its way */
+		list_remove(&reading->node);
+		give_attempt_back(w, reading);
+	}
 }

@@ -24,6 +24,7 @@
 #include "tls/tls_context.h"
 
 struct delivery;
+struct reading;
 
 #define WORKER_MAGIC 0x3043e001u
 
@@ -69,8 +70,10 @@ struct worker {
 	struct siphash_key hash_key;
 	int64_t date_unix_s;             /* of `date` */
 	char date[40];
-	struct list bodyless;            /* attempts whose body found no room in the budget */
-	struct timer bodyless_timer;
+	uint32_t reads_beyond;           /* first readings that found no room and go all the same: 0 or 1 */
+	struct list unread;              /* first readings that wait for the one above */
+	struct list roomless;            /* readings for attempts that wait in the budget's queue */
+	struct list bodyless;            /* attempts for which no reading is free */
 };
 
 /* ---- worker_read.c ---- */
@@ -80,7 +83,9 @@ void reads_deinit(struct worker *w);
 void read_message(struct worker *w, struct message *message);
 /* The attempt came without its body: worker_lease_add() when it is there, an outcome if it cannot be. */
 void read_body(struct worker *w, struct attempt *attempt);
-/* All that wait for room in the budget go back to the scheduler. */
+/* POST_ROOM. */
+void read_room_there(struct worker *w, struct reading *reading);
+/* All attempts that wait for room in the budget go back to the scheduler. */
 void reads_drain(struct worker *w);
 
 /* ---- worker_lease.c ---- */
@@ -99,7 +104,8 @@ void lease_session_busy(struct worker *w, struct delivery *d);
 void lease_session_over(struct worker *w, struct lease *lease);
 void lease_touch(struct worker *w, struct lease *lease);
 void leases_pump(struct worker *w);
-/* Gives an attempt back that nobody was asked about. */
+/* Gives an attempt back, as it stands. If no host decided anything about it, it is as if it had never been
+ * here; else the recorder has it, and what was left open is tried again at once. */
 void lease_return(struct worker *w, struct attempt *attempt);
 void lease_drain(struct worker *w, struct lease *lease);
 

@@ -7,13 +7,13 @@
 
 enum {
 	/* < 32 hex digits @ host > */
-	MESSAGE_ID_BYTES_MAX = 1 + 2 * MESSAGE_FILE_RANDOM_BYTES + 1 + DOMAIN_BYTES_MAX + 1,
+	MESSAGE_ID_BYTES_MAX = 1 + 2 * MESSAGE_FILE_UNIQUE_BYTES + 1 + DOMAIN_BYTES_MAX + 1,
 };
 
 static struct text make_message_id(const struct message_file_context *context, struct buf *buf)
 {
 	buf_put_u8(buf, '<');
-	buf_put_hex(buf, context->random, sizeof context->random);
+	buf_put_hex(buf, context->unique, sizeof context->unique);
 	buf_put_u8(buf, '@');
 	buf_put_text(buf, context->host);
 	buf_put_u8(buf, '>');
@@ -63,6 +63,7 @@ static enum result make_envelope(const struct message_wire *wire, struct control
 		RESULT_OK)
 		return fail_set(out_fail, RESULT_MEMORY, "no memory left to merge receivers");
 	draft.message_bytes = wire->data_bytes;
+	draft.body_bytes = body_bytes(wire->data_bytes, wire->dots_count);
 	draft.id = id_of(wire, draft.id, message_id);
 	*out_envelope = envelope_create(&draft);
 	if (*out_envelope == NULL)
@@ -93,7 +94,7 @@ enum result message_file_parse(struct text file, const struct message_file_conte
 		result = read_header(&wire, &fields, &own_id, out_fail);
 	if (result == RESULT_OK)
 		result = make_envelope(&wire, &fields, own_id, context, out_envelope, out_fail);
-	if (result == RESULT_OK && context->budget != NULL)
-		*out_body = message_wire_write(&wire, context->budget);
+	if (result == RESULT_OK && context->room != NULL)
+		*out_body = message_wire_write(&wire, context->room);
 	return result;
 }

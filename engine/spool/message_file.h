@@ -21,7 +21,7 @@
 #include "engine/base/text.h"
 
 enum {
-	MESSAGE_FILE_RANDOM_BYTES = 16, /* as many as a UUID has: no Message-ID comes twice */
+	MESSAGE_FILE_UNIQUE_BYTES = 16, /* as many as a UUID has: no Message-ID comes twice */
 	/* Scratch that is enough for every file which is within the limits: 4 MiB of folded
 	 * fields, 10,000 addresses and ORCPTs that grow in conversion, their arrays. A common
 	 * message takes under 1 KiB. */
@@ -29,16 +29,18 @@ enum {
 };
 
 struct message_file_context {
-	struct text date;                          /* RFC 5322 3.3, now; for messages without one */
-	uint8_t random[MESSAGE_FILE_RANDOM_BYTES]; /* new for each file; for their Message-ID */
+	/* What is added to a message without a Date (RFC 5322 3.3) and Message-ID. Of the file, not of
+	 * the moment: read again, for a retry or after a restart, it must be the same message. */
+	struct text date;
+	uint8_t unique[MESSAGE_FILE_UNIQUE_BYTES];
 	struct text host;                          /* what stands behind its @: the HELO name */
 	struct siphash_key hash_key;               /* of this process */
-	struct body_budget *budget;                /* NULL: no body is wanted, only the envelope */
+	struct body_room *room;                    /* NULL: no body is wanted, only the envelope */
 	bool is_dot_stuffed;                       /* files of IIS: see message_wire.h */
 };
 
 /* RESULT_OK: *out_envelope and *out_body hold one reference each. *out_body is NULL when the
- * budget has no room (or is NULL): the file was checked all the same, and is read again later.
+ * budget has no more (or the room is NULL): the file was checked all the same, and is read again later.
  * RESULT_INVALID: this is no mail that can be sent, and never will be; the sentence for
  * bad/NAME.reason and the event is in out_fail, which is not NULL, and names the line.
  * RESULT_MEMORY: not now.

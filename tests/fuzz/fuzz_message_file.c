@@ -14,10 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct arena arena;
 static struct body_budget budget;
+static struct body_room room = { .budget = &budget };
 static struct message_file_context context = {
 	.date = TEXT_INIT("Tue, 01 Sep 2026 12:34:56 +0000"),
 	.host = TEXT_INIT("mx.example"),
-	.budget = &budget,
+	.room = &room,
 };
 
 static void check_printable(struct text text)

@@ -35,7 +35,8 @@ static struct {
 	struct ub_result result; /* what they are answered with */
 	int result_error;
 	size_t freed_count;
-	bool deleted;
+	bool deleted, refused;
+	unsigned created, abandoned;
 } ub;
 
 enum result dns_context_create(const struct dns_resolver_config *config, struct ub_ctx **out_context,
@@ -43,12 +44,17 @@ enum result dns_context_create(const struct dns_resolver_config *config, struct 
 {
 	if (config->forward != NULL && strcmp(config->forward, "bad") == 0)
 		return fail_set(fail, RESULT_INVALID, "bad forwarder");
+	if (ub.refused)
+		return fail_set(fail, RESULT_MEMORY, "no memory for libunbound");
+	ub.created++;
 	*out_context = (struct ub_ctx *)(void *)&ub;
 	*out_anchor_file = config->trust_anchor_file;
 	return RESULT_OK;
 }
 
 void dns_context_destroy(struct ub_ctx *context) { ub.deleted = context != NULL; }
+
+void dns_context_abandon(struct ub_ctx *context) { ub.abandoned += context != NULL; }
 
 int ub_fd(struct ub_ctx *context)
 {
@@ -129,7 +135,7 @@ static int teardown(void **state)
 	dns_resolver_destroy(resolver);
 	resolver = NULL;
 	close(ub.fd);
-	return ub.deleted ? 0 : -1;
+	return ub.deleted || ub.abandoned == ub.created ? 0 : -1;
 }
 
 /* What a callback got, copied. */
@@ -481,6 +487,64 @@ static void a_dead_worker_is_an_error_for_the_owner(void **state)
 	assert_non_null(strstr(fail.text, "worker"));
 }
 
+/* What was under way and what waited fails; so does what is asked from then on, until there is a context
+ * again. */
+static void a_lost_worker_fails_its_questions_and_can_be_replaced(void **state)
+{
+	(void)state;
+	struct fail fail;
+	ask_many(0, ZONE_PLACES + 3, "n", ".zone.lab");
+	dns_resolver_cancel(resolver, &many[0]);
+	dns_resolver_cancel(resolver, &many[ZONE_PLACES]);
+	ub.process_error = UB_PIPE;
+	assert_int_equal(dns_resolver_process(resolver, &fail), RESULT_IO);
+	assert_int_equal(ub.abandoned, 1);
+	assert_int_equal(answered_count(0, ZONE_PLACES + 3), ZONE_PLACES + 1);
+	for (size_t i = 1; i < ZONE_PLACES + 3; i++) {
+		if (i == ZONE_PLACES)
+			continue;
+		assert_int_equal(many_got[i].class, DNS_FAILURE);
+		assert_string_equal(many_got[i].why, "libunbound's worker is gone");
+	}
+	assert_int_equal(dns_resolver_in_flight(resolver), 0);
+	assert_int_equal(dns_resolver_waiting(resolver), 0);
+	assert_false(readable());
+
+	ask_many(0, 1, "late", ".zone.lab");
+	assert_int_equal(answered_count(0, 1), 0);
+	assert_true(readable());
+	process(0); /* said once */
+	assert_int_equal(answered_count(0, 1), 1);
+	assert_int_equal(many_got[0].class, DNS_FAILURE);
+
+	ub.refused = true;
+	assert_int_equal(dns_resolver_reopen(resolver, &fail), RESULT_MEMORY);
+	ub.refused = false;
+	assert_int_equal(dns_resolver_reopen(resolver, &fail), RESULT_OK);
+	ub.process_error = 0;
+	ub.answer_next = ub.asked_count; /* the new worker knows nothing of the old questions */
+	ask_many(0, 1, "new", ".zone.lab");
+	assert_string_equal(ub.asked[ub.asked_count - 1].name, "new0.zone.lab");
+	uint64_t one = 1;
+	assert_int_equal(write(ub.fd, &one, sizeof one), sizeof one);
+	assert_true(readable());
+	process(1);
+	assert_int_equal(many_got[0].class, DNS_INSECURE_DENIAL);
+}
+
+/* A pipe that takes nothing is noticed though no answer ever comes through the other. */
+static void a_worker_that_takes_no_question_is_lost_too(void **state)
+{
+	(void)state;
+	struct fail fail;
+	ub.ask_error = UB_PIPE;
+	ask_many(0, 1, "n", ".zone.lab");
+	assert_true(readable());
+	assert_int_equal(dns_resolver_process(resolver, &fail), RESULT_IO);
+	assert_int_equal(answered_count(0, 1), 1);
+	assert_int_equal(ub.abandoned, 1);
+}
+
 static void destroy_with_questions_under_way_calls_nobody(void **state)
 {
 	(void)state;
@@ -521,6 +585,8 @@ int main(void)
 		TEST(a_question_that_cannot_be_sent_fails_by_the_descriptor),
 		TEST(the_descriptor_follows_libunbounds),
 		TEST(a_dead_worker_is_an_error_for_the_owner),
+		TEST(a_lost_worker_fails_its_questions_and_can_be_replaced),
+		TEST(a_worker_that_takes_no_question_is_lost_too),
 		TEST(destroy_with_questions_under_way_calls_nobody),
 		TEST(what_the_context_refuses_is_passed_on),
 	};

@@ -54,6 +54,29 @@ static void numbers_go_on_over_runs(void **state)
 	journal_close(&journal);
 }
 
+static void reading_gives_all_records_and_changes_nothing(void **state)
+{
+	(void)state;
+	struct came_back back;
+	const struct journal_config config = { .path = temp_folder,
+		.segment_bytes = TEST_SEGMENT_BYTES, .batch_bytes = TEST_BATCH_BYTES };
+	struct journal *journal = open_here(&back);
+	append(journal, 10);
+	append(journal, 20);
+	assert_int_equal(journal_commit(journal, &fail), RESULT_OK);
+	journal_close(&journal);
+	for (int i = 0; i < 2; i++) {
+		back = (struct came_back){ .next = 0 };
+		assert_int_equal(journal_read(&config, take_back, &back, &fail), RESULT_OK);
+		assert_int_equal(back.first, 1);
+		assert_int_equal(back.next, 3);
+	}
+	journal = open_here(&back);
+	assert_int_equal(back.next, 3);
+	assert_int_equal(journal_next_seq(journal), 3);
+	journal_close(&journal);
+}
+
 static void a_full_batch_asks_for_a_commit(void **state)
 {
 	(void)state;
@@ -171,6 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(numbers_go_on_over_runs),
+		TEST(reading_gives_all_records_and_changes_nothing),
 		TEST(a_full_batch_asks_for_a_commit),
 		TEST(segments_rotate_and_are_used_again),
 		TEST(commits_do_not_share_a_block),

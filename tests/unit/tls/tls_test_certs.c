@@ -25,13 +25,13 @@ static EVP_PKEY *new_ec_key(int curve)
 	return key;
 }
 
-static EVP_PKEY *new_rsa_key(void)
+static EVP_PKEY *new_rsa_key(int bits)
 {
 	RSA *rsa = RSA_new();
 	BIGNUM *exponent = BN_new();
 	EVP_PKEY *key = EVP_PKEY_new();
 	CHECK(rsa != NULL && exponent != NULL && key != NULL && BN_set_word(exponent, RSA_F4));
-	CHECK(RSA_generate_key_ex(rsa, 2048, exponent, NULL));
+	CHECK(RSA_generate_key_ex(rsa, bits, exponent, NULL));
 	CHECK(EVP_PKEY_assign_RSA(key, rsa));
 	BN_free(exponent);
 	return key;
@@ -49,7 +49,8 @@ static EVP_PKEY *new_ed25519_key(void)
 EVP_PKEY *test_key_new(enum test_key kind)
 {
 	switch (kind) {
-	case TEST_KEY_RSA: return new_rsa_key();
+	case TEST_KEY_RSA: return new_rsa_key(2048);
+	case TEST_KEY_RSA_1024: return new_rsa_key(1024);
 	case TEST_KEY_P256: return new_ec_key(NID_X9_62_prime256v1);
 	case TEST_KEY_P384: return new_ec_key(NID_secp384r1);
 	case TEST_KEY_P521: return new_ec_key(NID_secp521r1);

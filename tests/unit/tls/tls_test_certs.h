@@ -14,7 +14,8 @@ enum test_key {
 	TEST_KEY_P384,
 	TEST_KEY_P521,
 	TEST_KEY_ED25519,
-	TEST_KEY_COUNT
+	TEST_KEY_COUNT,
+	TEST_KEY_RSA_1024, /* too short for most; not among those of struct test_certs */
 };
 
 struct test_cert {

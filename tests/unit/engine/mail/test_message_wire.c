@@ -23,6 +23,7 @@ static const struct message_wire_options stuffed = {
 	.is_dot_stuffed = true,
 };
 static struct body_budget budget;
+static struct body_room room = { .budget = &budget };
 
 static int set_up(void **state)
 {
@@ -92,7 +93,7 @@ static struct body *make_body(
 	struct body *body = NULL;
 	enum result result = measure((struct text){ copy, file.len }, options, &wire, fail);
 	if (result == RESULT_OK) {
-		body = message_wire_write(&wire, &budget);
+		body = message_wire_write(&wire, &room);
 		assert_non_null(body);
 		assert_canonical(body);
 	} else {
@@ -629,17 +630,18 @@ static void a_used_up_budget_gives_no_body_but_all_checks(void **state)
 	assert_int_equal(measure(TEXT(DATED_LF "\n.body\n"), &plain, &wire, &fail), RESULT_OK);
 	assert_int_equal(wire.data_bytes, strlen(DATED "\r\n.body\r\n"));
 	struct body_budget small;
+	struct body_room small_room = { .budget = &small };
 	body_budget_init(&small, 300);
-	struct body *first = message_wire_write(&wire, &small);
+	struct body *first = message_wire_write(&wire, &small_room);
 	assert_non_null(first);
 	struct body *more[8];
 	size_t count = 0;
-	while (count < COUNT_OF(more) && (more[count] = message_wire_write(&wire, &small)) != NULL)
+	while (count < COUNT_OF(more) && (more[count] = message_wire_write(&wire, &small_room)) != NULL)
 		count++;
 	assert_true(count < COUNT_OF(more));
 	assert_true(atomic_load(&small.used_bytes) <= 300);
 	body_unref(first);
-	first = message_wire_write(&wire, &small);
+	first = message_wire_write(&wire, &small_room);
 	assert_non_null(first);
 	body_unref(first);
 	while (count > 0)

@@ -108,6 +108,8 @@ static struct envelope_address address_of(struct text text)
 	const char *at = memrchr(text.data, '@', text.len);
 	if (at != NULL)
 		address.domain_at = (uint16_t)(at + 1 - text.data);
+	for (const char *c = text.data; at != NULL && c < at; c++)
+		address.needs_smtputf8 |= (uint8_t)*c > 127;
 	return address;
 }
 

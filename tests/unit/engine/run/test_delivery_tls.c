@@ -152,6 +152,31 @@ static void a_failed_handshake_is_tried_with_tls_1_2_and_then_without(void **sta
 	}
 }
 
+static void what_failed_for_one_name_is_no_reason_for_another_at_the_same_address(void **state) /* MX-23 */
+{
+	(void)state;
+	set_up(1, (struct peer_rules){ .tls = PEER_TLS_GARBAGE });
+	peers[0].rules[1] = peers[0].rules[0];
+	peers[0].rules[2] = (struct peer_rules){ 0 };
+	peers[0].rules[3] = (struct peer_rules){ .tls = PEER_TLS_GOOD };
+	peers[0].rules_count = 4;
+	struct attempt *attempt = send_needing(1, SECURITY_NEED_MAY);
+	assert_string_equal(facts_of(attempt)->tls, "");
+	work_done(&w, attempt);
+	WORK_WAIT(&w, w.slots == 0);
+	const struct test_host other[] = { { "mx.other.example", 10, peers[0].port, peers[0].address,
+						   ROUTE_HOST_READY, NULL, SECURITY_NEED_MAY },
+		{ 0 } };
+	attempt = work_send(&w, test_route("b.example", other, UINT64_MAX),
+		&(struct test_mail){ .rcpts = "bob@b.example" });
+	assert_ptr_equal(work_outcome(&w), attempt);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
+	assert_string_equal(facts_of(attempt)->tls, "TLSv1.3");
+	assert_int_equal(peers[0].conns_count, 4);
+	work_done(&w, attempt);
+	tear_down(1);
+}
+
 static void the_middle_rung_is_enough_where_only_tls_1_3_fails(void **state) /* TLS-03 */
 {
 	(void)state;
@@ -362,6 +387,8 @@ int main(void)
 		cmocka_unit_test(a_session_in_clear_serves_nobody_who_demands_tls),
 		cmocka_unit_test(a_ceiling_of_none_never_asks_for_tls),
 		cmocka_unit_test(a_failed_handshake_is_tried_with_tls_1_2_and_then_without),
+		cmocka_unit_test(
+			what_failed_for_one_name_is_no_reason_for_another_at_the_same_address),
 		cmocka_unit_test(the_middle_rung_is_enough_where_only_tls_1_3_fails),
 		cmocka_unit_test(a_refused_starttls_goes_on_in_clear_on_the_same_connection),
 		cmocka_unit_test(demanded_tls_is_never_given_up),

@@ -374,6 +374,55 @@ static void a_file_that_is_replaced_while_it_is_being_finished_is_not_unlinked(v
 	stop();
 }
 
+/* The same, at whatever moment the new file comes: between a look at the name and its removal too. */
+static void a_file_that_takes_the_name_of_one_that_leaves_is_never_lost(void **state)
+{
+	(void)state;
+	enum { COUNT = 32, ROUNDS = 40 };
+	char names[COUNT][8], from[16], to[16];
+	create();
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(names[i], sizeof names[i], "m%d", i);
+		submit(names[i]);
+	}
+	start();
+	for (uint64_t round = 0; round < ROUNDS; round++) {
+		struct message *old[COUNT];
+		for (int i = 0; i < COUNT; i++) {
+			WAIT(find(names[i]) != NULL);
+			old[i] = find(names[i]);
+			snprintf(from, sizeof from, "tmp/%s", names[i]);
+			write_file(from, "hello\n");
+		}
+		for (int i = 0; i < COUNT; i++)
+			hub_post(base.hub.files, POST_UNLINK, old[i], 0, 0);
+		uint64_t start_ns = clock_now_ns();
+		while (clock_now_ns() - start_ns < round * 5000)
+			;
+		for (int i = 0; i < COUNT; i++) {
+			snprintf(from, sizeof from, "tmp/%s", names[i]);
+			snprintf(to, sizeof to, "new/%s", names[i]);
+			assert_int_equal(renameat(spool_fd, from, spool_fd, to), 0);
+		}
+		for (int i = 0; i < COUNT; i++) {
+			struct mailbox_message heard;
+			assert_true(test_mailbox_wait(base.hub.recorder, &heard, WAIT_MS));
+			assert_int_equal(heard.kind, POST_UNLINKED);
+		}
+		for (int i = 0; i < COUNT; i++) {
+			snprintf(to, sizeof to, "new/%s", names[i]);
+			assert_true(exists(to));
+			for (size_t j = 0; j < found_count; j++)
+				if (found[j] == old[i])
+					found[j] = NULL;
+			message_destroy(old[i]);
+		}
+	}
+	for (int i = 0; i < COUNT; i++)
+		WAIT(find(names[i]) != NULL);
+	stop();
+}
+
 /* ---- leaving ---- */
 
 static void what_is_done_is_unlinked(void **state)
@@ -538,6 +587,7 @@ int main(void)
 		TEST(a_file_that_is_removed_is_told_as_gone),
 		TEST(a_file_that_is_replaced_is_gone_and_the_new_one_is_found_after_it),
 		TEST(a_file_that_is_replaced_while_it_is_being_finished_is_not_unlinked),
+		TEST(a_file_that_takes_the_name_of_one_that_leaves_is_never_lost),
 		TEST(what_is_done_is_unlinked),
 		TEST(what_is_no_mail_goes_to_bad_with_its_reason_and_never_over_another),
 		TEST(many_leave_before_the_thread_ends),

@@ -67,6 +67,45 @@ static void lines_that_a_crash_kept_from_the_file_are_written_again_byte_for_byt
 	}
 }
 
+/* What the file had when it was rotated away is not written again into its successor, whatever a crash
+ * kept from that one. */
+static void lines_of_a_file_that_was_rotated_away_are_not_written_again(void **state)
+{
+	(void)state;
+	char rotated[160], old[8192];
+	snprintf(rotated, sizeof rotated, "%s.1", rec_events_path);
+	rec_start();
+	struct message *message = rec_make_message("m1", "1@a.example 2@a.example", true);
+	for (int i = 0; i < 2; i++) {
+		struct attempt *attempt =
+			rec_settle(message, (uint32_t)i, 1, i > 0 ? ATTEMPT_DEFERRED : ATTEMPT_DELIVERED);
+		rec_assert_recorded(attempt);
+		attempt_destroy(attempt);
+		if (i == 0)
+			assert_int_equal(rename(rec_events_path, rotated), 0);
+	}
+	hub_post(rec.base.hub.recorder, POST_REOPEN, NULL, 0, 0);
+	rec_stop(); /* as in a crash, before any other line */
+	rec_keep(rec_read_events(rotated), old, sizeof old);
+	assert_int_equal(rec_count_of(old, "\n"), 2);
+	rec_start();
+	assert_string_equal(rec_read_events(rec_events_path), "");
+	rec_record_one("m2", ATTEMPT_DELIVERED);
+	rec_stop();
+	message_destroy(message);
+	char fresh[8192];
+	rec_keep(rec_read_events(rec_events_path), fresh, sizeof fresh);
+	assert_int_equal(rec_count_of(fresh, "\n"), 1);
+	const long cuts[] = { (long)strlen(fresh), 20, 0 };
+	for (size_t i = 0; i < COUNT_OF(cuts); i++) {
+		assert_int_equal(truncate(rec_events_path, cuts[i]), 0);
+		rec_start();
+		assert_string_equal(rec_read_events(rec_events_path), fresh);
+		assert_string_equal(rec_read_events(rotated), old);
+		rec_stop();
+	}
+}
+
 static void files_that_are_gone_need_no_tombstones(void **state)
 {
 	(void)state;
@@ -98,6 +137,50 @@ static void files_that_are_gone_need_no_tombstones(void **state)
 	assert_null(recovery_find(&rec.base.recovery, "replaced", &identities[2]));
 	assert_null(recovery_find(&rec.base.recovery, "replaced", &other_identity));
 	rec_stop();
+}
+
+/* Between the move to state/leaving/ and the removal: what is done goes, and mail that had taken the name
+ * is mail again. */
+static void what_a_crash_left_aside_is_removed_or_put_back(void **state)
+{
+	(void)state;
+	char aside[128];
+	rec_start();
+	struct message *message = rec_make_message("m1", "ann@a.example", true);
+	struct message *other = rec_make_message("m2", "ann@a.example", true);
+	struct message *taken = rec_make_message("m3", "ann@a.example", true);
+	const struct file_identity identity = message->identity;
+	struct attempt *attempt = rec_settle(message, 0, 1, ATTEMPT_DELIVERED);
+	rec_assert_recorded(attempt);
+	attempt_destroy(attempt);
+	snprintf(aside, sizeof aside, "%s/state/leaving", rec_folder);
+	assert_int_equal(file_make_directories(aside, 0700, NULL), RESULT_OK);
+	int aside_fd;
+	assert_int_equal(file_open_directory(AT_FDCWD, aside, &aside_fd, NULL), RESULT_OK);
+	static const char *const names[] = { "m1", "m2", "m3" };
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		assert_int_equal(renameat(rec.new_fd, names[i], aside_fd, names[i]), 0);
+	struct message *newer = rec_make_message("m3", "ann@a.example", true);
+	rec_stop();
+
+	rec_start();
+	struct file_identity found;
+	enum file_type type;
+	assert_int_equal(file_look(aside_fd, "m1", &type, &found, NULL), RESULT_NOT_FOUND);
+	assert_int_equal(file_look(rec.new_fd, "m1", &type, &found, NULL), RESULT_NOT_FOUND);
+	assert_null(recovery_find(&rec.base.recovery, "m1", &identity)); /* no tombstone is needed */
+	assert_int_equal(file_look(rec.new_fd, "m2", &type, &found, NULL), RESULT_OK);
+	assert_true(file_identity_equal(&found, &other->identity));
+	assert_int_equal(file_look(rec.new_fd, "m3", &type, &found, NULL), RESULT_OK);
+	assert_true(file_identity_equal(&found, &newer->identity));
+	assert_int_equal(file_look(rec.new_fd, "m3.1", &type, &found, NULL), RESULT_OK);
+	assert_true(file_identity_equal(&found, &taken->identity));
+	rec_stop();
+	file_close(aside_fd);
+	message_destroy(message);
+	message_destroy(other);
+	message_destroy(taken);
+	message_destroy(newer);
 }
 
 static void segments_go_when_their_files_are_gone(void **state)
@@ -149,7 +232,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		REC_TEST(the_next_run_knows_who_is_done_and_numbers_go_on),
 		REC_TEST(lines_that_a_crash_kept_from_the_file_are_written_again_byte_for_byte),
+		REC_TEST(lines_of_a_file_that_was_rotated_away_are_not_written_again),
 		REC_TEST(files_that_are_gone_need_no_tombstones),
+		REC_TEST(what_a_crash_left_aside_is_removed_or_put_back),
 		REC_TEST(segments_go_when_their_files_are_gone),
 		REC_TEST(a_file_that_cannot_be_removed_keeps_its_tombstones),
 	};

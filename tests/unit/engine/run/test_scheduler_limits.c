@@ -297,6 +297,33 @@ static void bodies_of_what_waits_are_dropped_when_workers_want_room(void **state
 	sched_end(&s);
 }
 
+static void on_granted(struct body_wait *wait) { wait->granted = NULL; }
+
+/* Half the budget is not enough for who waits for more; and what comes later is in the way too. */
+static void bodies_are_dropped_for_as_long_as_somebody_waits_for_room(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--site-sessions=1", NULL });
+	fill("1@a.example", 50);
+	struct body_budget *budget = &s.base.hub.bodies;
+	size_t used = atomic_load(&budget->used_bytes);
+	budget->max_bytes = 8 * used; /* the scheduler sleeps */
+	struct body_wait wait = { .bytes = 8 * used, .granted = on_granted };
+	body_budget_wait(budget, &wait);
+	s.base.hub.bodies_wanted = true;
+	hub_post(s.base.hub.scheduler, POST_BODIES_WANTED, NULL, 0, 0);
+	sched_settle(&s);
+	assert_false(s.base.hub.bodies_wanted); /* who waits from now on says so again */
+	/* What workers hold is all that is left, and it comes back. */
+	assert_true(atomic_load(&budget->used_bytes) <= LEASE_AHEAD * used / 50);
+	assert_non_null(wait.granted);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	assert_null(wait.granted);
+	assert_int_equal(hub_read(&s.base.hub.counters.delivered), 50);
+	body_budget_give_back(budget, wait.bytes);
+	sched_end(&s);
+}
+
 static void a_body_is_let_go_with_the_last_attempt_that_needs_it(void **state)
 {
 	(void)state;
@@ -331,6 +358,7 @@ int main(void)
 		cmocka_unit_test(a_site_that_refuses_us_is_suspended_and_said_so),
 		cmocka_unit_test(too_many_block_replies_suspend_and_good_ones_between_do_not),
 		cmocka_unit_test(a_site_stays_while_an_attempt_of_it_is_on_its_way_back),
+		cmocka_unit_test(bodies_are_dropped_for_as_long_as_somebody_waits_for_room),
 		cmocka_unit_test(bodies_of_what_waits_are_dropped_when_workers_want_room),
 		cmocka_unit_test(a_body_is_let_go_with_the_last_attempt_that_needs_it),
 	};

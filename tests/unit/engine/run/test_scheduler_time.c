@@ -35,6 +35,29 @@ static void a_deferred_recipient_comes_back_after_the_first_wait(void **state)
 	sched_end(&s);
 }
 
+static void what_a_worker_gave_back_is_tried_at_once_and_was_no_attempt(void **state)
+{
+	(void)state;
+	sched_init(&s, NULL); /* the first wait is 15 minutes */
+	sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example 2@a.example" });
+	sched_settle(&s);
+	struct attempt *attempt = sched_leased(&s, NULL);
+	attempt->rcpts[0].fate = ATTEMPT_DELIVERED;
+	attempt->rcpts[1].counts_as_attempt = true;
+	attempt->given_back = true;
+	sched_answer(&s, attempt, ATTEMPT_DEFERRED);
+	SCHED_WAIT(&s, sched_leased(&s, NULL) != NULL);
+	attempt = sched_leased(&s, NULL);
+	assert_int_equal(attempt->rcpts_count, 1);
+	assert_int_equal(attempt->rcpts[0].rcpt, 1);
+	assert_int_equal(attempt->number, 1);
+	assert_int_equal(attempt->waits, 0);
+	assert_false(attempt->given_back);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	assert_int_equal(hub_read(&s.base.hub.counters.delivered), 2);
+	sched_end(&s);
+}
+
 static void waits_double_up_to_the_longest(void **state)
 {
 	(void)state;
@@ -317,6 +340,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_deferred_recipient_comes_back_after_the_first_wait),
+		cmocka_unit_test(what_a_worker_gave_back_is_tried_at_once_and_was_no_attempt),
 		cmocka_unit_test(waits_double_up_to_the_longest),
 		cmocka_unit_test(what_was_no_attempt_is_not_counted_but_waits_longer_all_the_same),
 		cmocka_unit_test(only_the_deferred_recipients_come_back),

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
+#include "engine/base/time_text.h"
 #include "engine/io/clock.h"
 #include "engine/io/file.h"
 #include "tests/unit/engine/run/work_test.h"
@@ -50,6 +51,46 @@ static void a_file_is_read_into_envelope_and_body(void **state)
 	assert_text_equal(message->envelope->rcpts[1].address.text, "bob@b.example");
 	assert_non_null(message->body);
 	assert_int_equal(message->envelope->message_bytes, message->body->data_bytes);
+	message_destroy(message);
+	tear_down();
+}
+
+/* Those who get the message at a retry, or after a restart, get the one that the others got. */
+static void what_is_added_to_a_message_is_the_same_at_each_reading(void **state)
+{
+	(void)state;
+	char first[512], date[64];
+	size_t first_len = 0;
+	set_up(NULL);
+	struct message *message = work_file(&w, "m1", MAIL);
+	for (int i = 0; i < 2; i++) {
+		read_it(message);
+		struct body *body = message->body;
+		assert_in_range(body->data_bytes, 1, sizeof first);
+		if (i == 0) {
+			first_len = body->data_bytes;
+			memcpy(first, body->data, first_len);
+		}
+		assert_int_equal(body->data_bytes, first_len);
+		assert_memory_equal(body->data, first, first_len);
+		envelope_unref(message->envelope);
+		body_unref(body);
+		message->envelope = NULL;
+		message->body = NULL;
+	}
+	struct buf buf;
+	buf_init(&buf, date, sizeof date);
+	buf_put_cstr(&buf, "Date: ");
+	int64_t born_ns = message->identity.birth_ns != 0 ? message->identity.birth_ns
+							 : message->identity.modified_ns;
+	time_text_put_rfc5322(&buf, born_ns / 1000000000);
+	assert_int_not_equal(
+		text_find_text(text_of_bytes(first, first_len), buf_text(&buf)), TEXT_NONE);
+	struct message *other = work_file(&w, "m2", MAIL);
+	read_it(other);
+	assert_int_equal(other->body->data_bytes, first_len);
+	assert_memory_not_equal(other->body->data, first, first_len); /* its Message-ID */
+	message_destroy(other);
 	message_destroy(message);
 	tear_down();
 }
@@ -189,6 +230,126 @@ static void a_body_that_finds_no_room_waits_until_there_is_some(void **state)
 	assert_ptr_equal(work_outcome(&w), attempt);
 	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
 	work_done(&w, attempt);
+	tear_down();
+}
+
+/* ---- --memory ---- */
+
+static size_t used_bytes(void) { return atomic_load(&w.base.hub.bodies.used_bytes); }
+
+static uint32_t waiting_count(void) { return atomic_load(&w.base.hub.bodies.waiting_count); }
+
+/* The file and the body made of it are there at the same time. */
+static void a_body_is_read_only_when_there_is_room_for_its_file_too(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	struct message *message = work_file(&w, "m1", MAIL);
+	read_it(message);
+	assert_int_equal(used_bytes(), message->body->charged_bytes); /* what the file took is back */
+	assert_int_equal(message->envelope->body_bytes, message->body->charged_bytes);
+	body_unref(message->body);
+	message->body = NULL;
+	assert_int_equal(used_bytes(), 0);
+	struct body *other = test_body(&w.base.hub.bodies, "x");
+	size_t needed = message->envelope->body_bytes + strlen(MAIL) + 1;
+	w.base.hub.bodies.max_bytes = used_bytes() + needed - 1;
+	struct attempt *attempt = work_send_bodyless(&w, work_route_to(&peers[0]), message);
+	WORK_WAIT(&w, w.bodies_wanted > 0);
+	assert_int_equal(waiting_count(), 1);
+	body_unref(other);
+	assert_ptr_equal(work_outcome(&w), attempt);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
+	work_done(&w, attempt);
+	tear_down();
+	assert_int_equal(used_bytes(), 0);
+}
+
+static struct message *without_its_body(const char *name, const char *text)
+{
+	struct message *message = work_file(&w, name, text);
+	read_it(message);
+	body_unref(message->body);
+	message->body = NULL;
+	return message;
+}
+
+static void a_large_body_does_not_starve_behind_small_ones(void **state)
+{
+	(void)state;
+	static char large_text[20000];
+	set_up(NULL);
+	size_t head = (size_t)snprintf(large_text, sizeof large_text, "%s", MAIL);
+	for (size_t at = head; at + 3 < sizeof large_text; at += 2)
+		snprintf(large_text + at, 3, "\r\n");
+	struct message *small = without_its_body("small", MAIL);
+	struct message *large = without_its_body("large", large_text);
+	struct body *held = test_body(&w.base.hub.bodies, "x");
+	/* Enough for the small one at any time, for the large one when nothing else is held. */
+	w.base.hub.bodies.max_bytes = large->envelope->body_bytes + strlen(large_text) + 1;
+	struct attempt *first = work_send_bodyless(&w, work_route_to(&peers[0]), large);
+	WORK_WAIT(&w, waiting_count() == 1);
+	struct attempt *second = work_send_bodyless(&w, work_route_to(&peers[1]), small);
+	WORK_WAIT(&w, waiting_count() == 2);
+	assert_true(list_is_empty(&w.outcomes));
+	body_unref(held);
+	struct attempt *outcomes[2] = { work_outcome(&w), work_outcome(&w) };
+	assert_true((outcomes[0] == first && outcomes[1] == second) ||
+		    (outcomes[0] == second && outcomes[1] == first));
+	assert_int_equal(first->rcpts[0].fate, ATTEMPT_DELIVERED);
+	assert_int_equal(second->rcpts[0].fate, ATTEMPT_DELIVERED);
+	work_done(&w, first);
+	work_done(&w, second);
+	tear_down();
+}
+
+/* New mail is seen in any case: its envelopes do not wait for bodies to go. */
+static void files_are_read_one_by_one_while_memory_is_used_up(void **state)
+{
+	(void)state;
+	enum { COUNT = 7 };
+	struct message *messages[COUNT];
+	char name[8];
+	set_up(NULL);
+	struct body *held = test_body(&w.base.hub.bodies, "x");
+	w.base.hub.bodies.max_bytes = 1;
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof name, "m%d", i);
+		messages[i] = work_file(&w, name, MAIL);
+	}
+	for (int i = 0; i < COUNT; i++)
+		hub_post(w.base.hub.workers[0], POST_READ, messages[i], 0, 0);
+	WORK_WAIT(&w, w.reads_done == COUNT);
+	assert_int_equal(used_bytes(), held->charged_bytes);
+	for (int i = 0; i < COUNT; i++) {
+		assert_int_equal(messages[i]->read_result, RESULT_OK);
+		assert_null(messages[i]->body);
+		message_destroy(messages[i]);
+	}
+	body_unref(held);
+	tear_down();
+}
+
+static void what_waits_in_the_queue_for_memory_is_returned_by_a_drain(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	struct message *messages[] = { without_its_body("m1", MAIL), without_its_body("m2", MAIL) };
+	struct attempt *attempts[2];
+	struct body *held = test_body(&w.base.hub.bodies, "x");
+	w.base.hub.bodies.max_bytes = 1;
+	for (int i = 0; i < 2; i++)
+		attempts[i] = work_send_bodyless(&w, work_route_to(&peers[0]), messages[i]);
+	WORK_WAIT(&w, waiting_count() == 2);
+	hub_post(w.base.hub.workers[0], POST_WORKER_DRAIN, NULL, 0, 0);
+	for (int i = 0; i < 2; i++)
+		assert_ptr_equal(work_returned(&w), attempts[i]);
+	WORK_WAIT(&w, w.drained == 1);
+	assert_int_equal(waiting_count(), 0);
+	assert_int_equal(used_bytes(), held->charged_bytes);
+	body_unref(held);
+	for (int i = 0; i < 2; i++)
+		work_done(&w, attempts[i]);
 	tear_down();
 }
 
@@ -358,22 +519,115 @@ static void a_drain_at_once_ends_transactions_as_they_stand(void **state)
 	tear_down();
 }
 
-static void a_drain_ends_idle_sessions_and_at_once_those_that_wait_for_a_greeting(void **state)
+static void a_drain_ends_idle_sessions_in_good_order(void **state)
 {
 	(void)state;
 	set_up(NULL);
-	peers[1].rules[0] = (struct peer_rules){ .silent_at = PEER_GREETING };
-	peers[1].rules_count = 1;
 	work_done(&w, deliver(1));
-	struct attempt *waits = work_send_slots(
-		&w, work_route_to(&peers[1]), &(struct test_mail){ .rcpts = "ann@a.example" }, 1);
-	WORK_WAIT(&w, peers[1].conns_count == 1);
 	drain(false);
 	WORK_WAIT(&w, peers[0].quits == 1);
-	drain(true);
-	assert_ptr_equal(work_returned(&w), waits); /* nobody was asked about it */
-	work_done(&w, waits);
 	WORK_WAIT(&w, w.drained == 1);
+	tear_down();
+}
+
+/* Five minutes for a greeting, and two for a handshake, are longer than an end may take. */
+static void a_drain_does_not_wait_for_hosts_that_are_silent_before_any_mail(void **state)
+{
+	(void)state;
+	static const struct peer_rules rules[] = {
+		{ .silent_at = PEER_GREETING },
+		{ .silent_at = PEER_EHLO },
+		{ .silent_at = PEER_HANDSHAKE, .tls = PEER_TLS_GOOD },
+	};
+	for (size_t i = 0; i < COUNT_OF(rules); i++) {
+		set_up(NULL);
+		peers[0].rules[0] = rules[i];
+		peers[0].rules_count = 1;
+		struct attempt *attempt = work_send(
+			&w, work_route_to(&peers[0]), &(struct test_mail){ .rcpts = "ann@a.example" });
+		WORK_WAIT(&w, peers[0].conns_count == 1);
+		if (i > 0)
+			WORK_WAIT(&w, peer_said(&peers[0], 0, i == 1 ? "EHLO" : "STARTTLS"));
+		uint64_t start_ns = clock_now_ns();
+		drain(false);
+		assert_ptr_equal(work_returned(&w), attempt); /* nobody was asked about it */
+		WORK_WAIT(&w, w.drained == 1);
+		assert_true(clock_now_ns() - start_ns < 10000 * TEST_MS_NS);
+		assert_int_equal(w.outcomes_count, 0);
+		work_done(&w, attempt);
+		tear_down();
+	}
+}
+
+/* A first host where nobody listens, then one that says nothing: its turn is broken off by a drain. */
+static struct route *dead_then(struct peer *peer)
+{
+	const struct test_host hosts[] = {
+		{ "dead.test", 10, peer_refusing_port("127.0.0.3"), "127.0.0.3", ROUTE_HOST_READY, NULL,
+			SECURITY_NEED_MAY },
+		{ "mx1.test", 20, peer->port, peer->address, ROUTE_HOST_READY, NULL, SECURITY_NEED_MAY },
+		{ 0 },
+	};
+	return test_route("a.example", hosts, UINT64_MAX);
+}
+
+static void mail_that_no_host_decided_about_goes_back_though_hosts_were_tried(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	peers[0].rules[0] = (struct peer_rules){ .silent_at = PEER_GREETING };
+	peers[0].rules_count = 1;
+	struct attempt *attempt =
+		work_send(&w, dead_then(&peers[0]), &(struct test_mail){ .rcpts = "ann@a.example" });
+	WORK_WAIT(&w, peers[0].conns_count == 1);
+	drain(false);
+	assert_ptr_equal(work_returned(&w), attempt);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_OPEN);
+	assert_int_equal(w.outcomes_count, 0);
+	WORK_WAIT(&w, w.drained == 1);
+	work_done(&w, attempt);
+	tear_down();
+}
+
+static void a_host_that_deferred_is_heard_though_the_next_one_was_broken_off(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	peers[0].rules[0] = (struct peer_rules){ .banner = "450 4.3.9 later" };
+	peers[1].rules[0] = (struct peer_rules){ .silent_at = PEER_GREETING };
+	peers[0].rules_count = peers[1].rules_count = 1;
+	struct peer *list[] = { &peers[0], &peers[1] };
+	struct attempt *attempt = work_send(&w, work_route(list, 2, SECURITY_NEED_MAY),
+		&(struct test_mail){ .rcpts = "ann@a.example" });
+	WORK_WAIT(&w, peers[1].conns_count == 1);
+	drain(false);
+	assert_ptr_equal(work_outcome(&w), attempt);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DEFERRED);
+	assert_int_equal(attempt->rcpts[0].code, 450);
+	assert_false(attempt->given_back);
+	assert_non_null(strstr(work_reason(attempt), "interrupted here"));
+	WORK_WAIT(&w, w.drained == 1);
+	work_done(&w, attempt);
+	tear_down();
+}
+
+static void what_is_left_of_a_message_that_was_broken_off_is_to_be_tried_at_once(void **state)
+{
+	(void)state;
+	set_up(NULL); /* the first host has no SMTPUTF8, the second is silent */
+	peers[1].rules[0] = (struct peer_rules){ .silent_at = PEER_GREETING };
+	peers[1].rules_count = 1;
+	struct peer *list[] = { &peers[0], &peers[1] };
+	struct attempt *attempt = work_send(&w, work_route(list, 2, SECURITY_NEED_MAY),
+		&(struct test_mail){ .rcpts = "ann@a.example jos\xc3\xa9@a.example" });
+	WORK_WAIT(&w, peers[1].conns_count == 1);
+	drain(false);
+	assert_ptr_equal(work_outcome(&w), attempt);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
+	assert_int_equal(attempt->rcpts[1].fate, ATTEMPT_DEFERRED);
+	assert_true(attempt->given_back);
+	WORK_WAIT(&w, w.drained == 1);
+	work_done(&w, attempt);
 	tear_down();
 }
 
@@ -402,6 +656,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_is_read_into_envelope_and_body),
+		cmocka_unit_test(what_is_added_to_a_message_is_the_same_at_each_reading),
 		cmocka_unit_test(what_is_no_mail_is_told_with_its_line),
 		cmocka_unit_test(
 			a_file_that_is_gone_or_another_is_not_read_as_the_one_that_was_found),
@@ -409,6 +664,10 @@ int main(void)
 		cmocka_unit_test(a_body_that_is_not_there_is_read_again),
 		cmocka_unit_test(a_file_that_changed_since_is_withdrawn),
 		cmocka_unit_test(a_body_that_finds_no_room_waits_until_there_is_some),
+		cmocka_unit_test(a_body_is_read_only_when_there_is_room_for_its_file_too),
+		cmocka_unit_test(a_large_body_does_not_starve_behind_small_ones),
+		cmocka_unit_test(files_are_read_one_by_one_while_memory_is_used_up),
+		cmocka_unit_test(what_waits_in_the_queue_for_memory_is_returned_by_a_drain),
 		cmocka_unit_test(a_call_back_ends_an_idle_session),
 		cmocka_unit_test(a_call_back_ends_a_busy_session_after_what_it_does),
 		cmocka_unit_test(a_call_back_that_comes_when_nothing_is_left_is_answered),
@@ -417,8 +676,15 @@ int main(void)
 		cmocka_unit_test(a_worse_host_has_two_sessions_at_most_while_the_best_one_fails),
 		cmocka_unit_test(a_drain_lets_a_transaction_end_and_returns_what_waits),
 		cmocka_unit_test(a_drain_at_once_ends_transactions_as_they_stand),
+		cmocka_unit_test(a_drain_ends_idle_sessions_in_good_order),
 		cmocka_unit_test(
-			a_drain_ends_idle_sessions_and_at_once_those_that_wait_for_a_greeting),
+			a_drain_does_not_wait_for_hosts_that_are_silent_before_any_mail),
+		cmocka_unit_test(
+			mail_that_no_host_decided_about_goes_back_though_hosts_were_tried),
+		cmocka_unit_test(
+			a_host_that_deferred_is_heard_though_the_next_one_was_broken_off),
+		cmocka_unit_test(
+			what_is_left_of_a_message_that_was_broken_off_is_to_be_tried_at_once),
 		cmocka_unit_test(what_was_waiting_for_memory_is_returned_by_a_drain),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

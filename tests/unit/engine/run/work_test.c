@@ -66,6 +66,8 @@ static void hear_as_scheduler(struct work *w, const struct mailbox_message *mess
 	case POST_RETURNED:
 		list_push_back(&w->returned, &attempt->node);
 		w->returned_count++;
+		take_heard(w, heard_unpack(message->a));
+		w->heard_count--; /* counts those of outcomes */
 		break;
 	case POST_SLOTS:
 		assert_ptr_equal(message->object, w->lease);
@@ -75,7 +77,10 @@ static void hear_as_scheduler(struct work *w, const struct mailbox_message *mess
 		break;
 	case POST_SESSION_UP: w->sessions_up++; break;
 	case POST_BODIES_WANTED: w->bodies_wanted++; break;
-	case POST_READ_DONE: w->read = message->object; break;
+	case POST_READ_DONE:
+		w->read = message->object;
+		w->reads_done++;
+		break;
 	case POST_WORKER_DRAINED: w->drained++; break;
 	default: fail_msg("%s came to the scheduler", post_name(message->kind));
 	}

@@ -47,6 +47,7 @@ struct work {
 	uint32_t heard_count;
 	uint32_t chains;                                 /* that the verifier thread was given */
 	struct message *read;                            /* the last READ_DONE */
+	uint32_t reads_done;
 	struct session_report reports[WORK_REPORTS_MAX]; /* in the order in which sessions ended */
 	char report_mx[WORK_REPORTS_MAX][64];
 	size_t reports_count;

@@ -11,13 +11,14 @@
 #include "engine/spool/message_file.h"
 
 static struct body_budget budget;
+static struct body_room room = { .budget = &budget };
 static struct arena arena;
 static struct message_file_context context = {
 	.date = TEXT_INIT("Tue, 01 Sep 2026 12:34:56 +0000"),
-	.random = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 },
+	.unique = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 },
 	.host = TEXT_INIT("mx.example"),
 	.hash_key = { 1, 2 },
-	.budget = &budget,
+	.room = &room,
 };
 
 static int set_up(void **state)
@@ -366,9 +367,10 @@ static void without_budget_there_is_an_envelope_but_no_body(void **state)
 	(void)state;
 	struct text file = TEXT("X-Sender: <>\nX-Receiver: a@b\nDate: d\nMessage-ID: m\n\nbody");
 	struct body_budget none;
+	struct body_room nothing = { .budget = &none };
 	body_budget_init(&none, 50);
 	struct parsed first = parse_good(file); /* of the large budget */
-	context.budget = &none;
+	context.room = &nothing;
 	/* The first is given although it is larger than the budget: it could never be sent else. */
 	struct parsed only = parse_good(file);
 	struct parsed second = parse(file);
@@ -377,13 +379,13 @@ static void without_budget_there_is_an_envelope_but_no_body(void **state)
 	assert_int_equal(second.envelope->message_bytes, first.envelope->message_bytes);
 	release(&only);
 	assert_int_equal(atomic_load(&none.used_bytes), 0);
-	context.budget = NULL;
+	context.room = NULL;
 	struct parsed checked = parse(file);
 	assert_int_equal(checked.result, RESULT_OK);
 	assert_null(checked.body);
 	/* The file is looked at whole all the same. */
 	assert_refused(TEXT("X-Sender: <>\nX-Receiver: a@b\n\nbody\r"), "a CR");
-	context.budget = &budget;
+	context.room = &room;
 	release(&first);
 	release(&second);
 	release(&checked);
