@@ -164,6 +164,18 @@ static bool keeps_path_lengths(const STACK_OF(X509) *chain, size_t *out_depth)
 	return true;
 }
 
+/* RFC 5280 6.1.4 (k) and (n), for the anchor as well: BoringSSL asks this only of what stands below it,
+ * and one that a key of the DNS has signed (TLSA-18) may be anybody's certificate (TLSA-21). */
+static bool are_authorities(const STACK_OF(X509) *chain, size_t *out_depth)
+{
+	for (size_t i = 1; i < sk_X509_num(chain); i++) {
+		*out_depth = i;
+		if (X509_check_ca(sk_X509_value(chain, i)) == 0)
+			return false;
+	}
+	return true;
+}
+
 static void describe_fault(X509_STORE_CTX *ctx, struct cert_path_fault *out_fault)
 {
 	int error = X509_STORE_CTX_get_error(ctx);
@@ -194,6 +206,9 @@ static bool run(const struct cert_path_question *question, const struct attempt 
 	}
 	const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
 	*out_fault = (struct cert_path_fault){ .failure = TLS_FAILURE_UNTRUSTED };
+	out_fault->text = X509_verify_cert_error_string(X509_V_ERR_INVALID_CA);
+	if (!are_authorities(chain, &out_fault->depth))
+		return false;
 	out_fault->text = X509_verify_cert_error_string(X509_V_ERR_PATH_LENGTH_EXCEEDED);
 	if (!keeps_path_lengths(chain, &out_fault->depth))
 		return false;

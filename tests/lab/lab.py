@@ -115,7 +115,8 @@ def connects(address, port):
 
 
 class Lab:
-    def __init__(self, bulk_domains=0, bulk_addresses=()):
+    def __init__(self, bulk_domains=0, bulk_addresses=(), stage=None):
+        """`stage`: dane.Stage, for a lab that has its scenarios."""
         if os.environ.get("LAB_USERNS") not in ("0", "1"):
             sys.exit("lab: run this through tests/lab/enter")
         if not os.path.exists(os.path.join(SERVERS, ".unpacked")):
@@ -138,8 +139,12 @@ class Lab:
         self.certificate = self.authority.issue(["mx.lab", "*.lab", "*.play.lab"])
         self.ca_file = self.authority.ca_file
         builder = zones.ZoneBuilder(os.path.join(self.directory, "dns"), SERVERS)
-        self.trust_anchor = builder.build(
-            zones.standard_zones(self.certificate.key_digest(), bulk_domains, bulk_addresses))
+        self.stage = (
+            stage(os.path.join(self.directory, "dane"), self.address, self.authority)
+            if stage else None)
+        self.trust_anchor = builder.build(zones.standard_zones(
+            self.certificate.key_digest(), bulk_domains, bulk_addresses,
+            self.stage.zones() if stage else ()))
         self.knot = self.start("knotd", [builder.knotd, "-c", builder.config()])
         self.knot.until(_answers(zones.KNOT_ADDRESS, "lab."), "answers for lab.")
         self.names = Names(self.background)

@@ -322,11 +322,13 @@ class Sink:
         self.directory = lab.directory_for("sink")
         self.received = os.path.join(self.directory, "mail")
         self.report_file = os.path.join(self.directory, "report.json")
+        self.mail_log = os.path.join(self.directory, "mail.log")
         os.makedirs(self.received)
         self._watch = Directory(self.received)
         command = [os.path.join(os.path.dirname(program()), "longship-sink"),
                    "--cert", lab.certificate.chain_file, "--key", lab.certificate.key_file,
-                   "--store", self.received, "--report", self.report_file, "--workers", "1"]
+                   "--store", self.received, "--report", self.report_file, "--mail-log", self.mail_log,
+                   "--workers", "1"]
         for address in self.addresses:
             command += ["--listen", address]
         self.process = lab.start("longship-sink", command + list(flags), directory=self.directory)

@@ -19,6 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 import case as case_module  # noqa: E402
+import dane  # noqa: E402
 import lab as lab_module  # noqa: E402
 import sender as sender_module  # noqa: E402
 
@@ -92,7 +93,7 @@ def main():
     if not os.access(sender_module.program(), os.X_OK):
         sys.exit(f"lab: {sender_module.program()} is not there; build it first")
     start = time.monotonic()
-    lab = lab_module.Lab()
+    lab = lab_module.Lab(stage=dane.Stage)
     print(f"# lab up in {time.monotonic() - start:.1f} s, in {lab.directory}", flush=True)
     report = Report(len(cases))
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:

@@ -19,6 +19,7 @@ both longship's own recursion and `--resolver 127.0.0.53@53` work.
     servfail.lab.   delegated and configured, but without data: SERVFAIL
     dane.lab.       signed, with a TLSA record 3 1 1 of the key that receivers in the lab have
     danebad.lab.    the same, of a key that nobody has
+    tlsa.lab. and others  what the scenarios of dane.py put there
     play.lab.       not signed; not here: names.py answers it, as the tests wish
     bulk.lab.       signed; as many mail domains as the lab was asked for
 """
@@ -59,9 +60,10 @@ MX_ADDRESS = {
 
 
 class Zone:
-    """One zone: its lines without SOA and NS, how it is signed, and what is broken in it."""
+    """One zone: its lines without SOA and NS, how it is signed, and what is broken in it. `forged`:
+    owner and type of records that are changed after the signing."""
 
-    def __init__(self, name, lines=(), signed=None, damage=None, ds_at_parent=True):
+    def __init__(self, name, lines=(), signed=None, damage=None, ds_at_parent=True, forged=()):
         assert signed in (None, "nsec", "nsec3")
         assert damage in (
             None, "bogus", "expired", "future", "algorithm", "badds", "servfail")
@@ -69,6 +71,7 @@ class Zone:
         self.lines = list(lines)
         self.signed = signed
         self.damage = damage
+        self.forged = list(forged)
         self.ds_at_parent = ds_at_parent and signed is not None
         self.ds = []
 
@@ -130,9 +133,9 @@ def dane_domain(address, digest):
     return mail_domain(address) + [f"_25._tcp.mx TLSA 3 1 1 {digest}"]
 
 
-def standard_zones(key_digest, bulk_domains=0, bulk_addresses=()):
-    """The zones of the docstring above, children before their parents. `key_digest`: of the key that
-    receivers have, in hex."""
+def standard_zones(key_digest, bulk_domains=0, bulk_addresses=(), more=()):
+    """The zones of the docstring above and `more`. `key_digest`: of the key that receivers have, in
+    hex."""
     nobody = hashlib.sha256(b"a key that nobody has").hexdigest()
     zones = [
         Zone(
@@ -159,6 +162,7 @@ def standard_zones(key_digest, bulk_domains=0, bulk_addresses=()):
     ]
     if bulk_domains:
         zones.append(Zone("bulk.lab", bulk_lines(bulk_domains, bulk_addresses), "nsec"))
+    zones += more
     children = [zone.name for zone in zones if zone.name.count(".") == 1] + ["play.lab"]
     top = [f"ns A {NS_ADDRESS}", "own-recursion MX 10 mx.own-recursion",
            "mx.own-recursion A 127.10.0.9"]
@@ -241,6 +245,8 @@ class ZoneBuilder:
             text, changes = re.subn(r"\tMX\t10 ", "\tMX\t11 ", text)
             text, more = re.subn(r"\tA\t127\.10\.", "\tA\t127.11.", text)
             assert changes and more, "nothing to corrupt"
+        for owner, rdtype in zone.forged:
+            text = _forge(text, owner, rdtype)
         if zone.damage == "algorithm":
             # RFC 4035 5.2: a zone whose every DS has an unknown algorithm is an unsigned one.
             text = re.sub(rf"(\tDNSKEY\t257 3 ){ALGORITHM} ", rf"\g<1>{UNKNOWN_ALGORITHM} ", text)
@@ -274,6 +280,25 @@ class ZoneBuilder:
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr}{done.stdout}")
         return done.stdout
+
+
+def _forge(text, owner, rdtype):
+    """Other data of the same form in all records of an owner and type; their signatures stay."""
+    def change(match):
+        data = match.group(2)
+        if rdtype == "MX":
+            data = re.sub(r"^\d", lambda digit: str((int(digit.group()) + 1) % 10), data)
+        elif rdtype == "CNAME":
+            data = "forged-" + data
+        else:
+            last = "1" if data[-1] != "1" else "2"
+            data = data[:-1] + last
+        return match.group(1) + data
+
+    pattern = rf"^({re.escape(owner)}\.\s+(?:\d+\s+)?{rdtype}\s+)(\S.*?)\s*$"
+    text, changes = re.subn(pattern, change, text, flags=re.MULTILINE)
+    assert changes, f"no {rdtype} of {owner} to forge"
+    return text
 
 
 def _signing_config(work, zone):

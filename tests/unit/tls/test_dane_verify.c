@@ -507,6 +507,25 @@ static void a_certificate_that_is_no_authority_issues_nothing(void **state)
 	assert_false(verify(a));
 }
 
+/* TLSA-21: nor does it as the anchor itself, nor where the key of an anchor has signed it (TLSA-18):
+ * BoringSSL looks at the flag of certificates below the anchor only. */
+static void a_host_issues_nothing_as_the_top_of_a_path(void **state)
+{
+	struct asked *a = *state;
+	struct test_node *root = authority(a, "root", NULL);
+	struct test_node *customer = node(a, (struct test_node_spec){ .name = "customer",
+		.issuer = root, .constraints = "critical,CA:FALSE" });
+	present(a, host(a, customer));
+	present(a, customer);
+	publish(a, root, 2, 1, 0);
+	assert_rejected(a, TLS_FAILURE_UNTRUSTED, "certificate 1: invalid CA certificate");
+	for (uint8_t selector = 0; selector <= 1; selector++) {
+		a->records_count = 0;
+		publish(a, customer, 2, selector, 1);
+		assert_rejected(a, TLS_FAILURE_UNTRUSTED, "certificate 1: invalid CA certificate");
+	}
+}
+
 /* TLSA-20. */
 static void the_constraints_of_the_anchor_hold(void **state)
 {
@@ -661,6 +680,7 @@ int main(void)
 		TEST(dates_are_those_of_the_time_that_is_asked_about),
 		TEST(a_signature_that_does_not_verify_is_no_path),
 		TEST(a_certificate_that_is_no_authority_issues_nothing),
+		TEST(a_host_issues_nothing_as_the_top_of_a_path),
 		TEST(the_constraints_of_the_anchor_hold),
 		TEST(name_constraints_of_the_anchor_hold),
 		TEST(a_leaf_for_clients_or_with_an_unknown_critical_extension_is_refused),

@@ -1,0 +1,276 @@
+"""Scenarios of DANE: each a mail domain with hosts, certificates, TLSA records and faults of its own,
+and the outcome that one message to it must have.
+
+    @scenario(waits("matches no TLSA record"), "DANE-14 DANE-18")
+    def a_key_that_no_record_names(s):
+        s.mx(s.host(tlsa=[f"3 1 1 {NOBODY_256}"]))
+
+All scenarios live in four zones that the lab signs once at its start. The scenarios of one `play`
+get their mail from one run of longship, and one longship-sink has all their hosts, each on an
+address of its own; the first test that asks for a play runs it. What a scenario's function returns
+is called at the end with what happened (`Result`), for what the outcome alone does not show.
+"""
+
+import json
+import os
+import threading
+
+import receivers
+from case import CASES, Case
+from chains import Chains, self_signed
+from sender import IMPATIENT, MAIL_WAITS, check, equal
+from zones import Zone
+
+# Signed with NSEC; signed with NSEC3 and opt-out, and an unsigned child of it; not signed.
+SIGNED, OPT_OUT, CHILD, PLAIN = "tlsa.lab", "tlsa3.lab", "child.tlsa3.lab", "open.lab"
+
+SCENARIOS = []
+# Flags of the run of each play. A name server that says nothing makes libunbound shy of it, so such
+# scenarios have plays of their own.
+PLAYS = {"main": (), "mute": ("--dns-timeout=3s",), "ignore": ("--half-dane=ignore",)}
+
+
+# What must happen to the message.
+
+
+def delivered(security, host=0):
+    """By this host of the scenario (its index), with this security in the event."""
+    def judge(scene, event):
+        equal((event["event"], event["security"]), ("delivered", security), f"{event}")
+        wanted = scene.hosts[host]
+        check(event["ip"] in wanted.addresses, f"{event['ip']} is not of {wanted.name}")
+        equal(event["channel"],
+              "authenticated" if "dane" in security else "unauthenticated", f"{event}")
+    return judge
+
+
+def waits(*words, status="4.7."):
+    """Deferred with such a status and a reason that has these words and names the first host."""
+    def judge(scene, event):
+        equal(event["event"], "deferred", f"{event}")
+        check(event["status"].startswith(status), f"{event}")
+        for word in words + tuple(host.name for host in scene.hosts[:1]):
+            check(word in event["reason"], f"no {word!r} in {event['reason']!r}")
+    return judge
+
+
+def waits_for_dns(*words, status="4.4.3"):
+    """Deferred since a name server did not say what is needed: no host is known."""
+    def judge(_, event):
+        equal(event["event"], "deferred", f"{event}")
+        check(event["status"].startswith(status), f"{event}")
+        for word in words:
+            check(word in event["reason"], f"no {word!r} in {event['reason']!r}")
+    return judge
+
+
+def bounced(status):
+    def judge(_, event):
+        equal((event["event"], event["status"]), ("bounced", status), f"{event}")
+    return judge
+
+
+# What a scenario is made of.
+
+
+class Host:
+    def __init__(self, name, addresses, certificate, bugs, port):
+        self.name = name
+        self.addresses = addresses
+        self.certificate = certificate
+        self.bugs = bugs
+        self.port = port
+
+
+class Scene:
+    """What one scenario adds to the zones and to the receivers. Names are of its own label."""
+
+    def __init__(self, stage, number, play):
+        self.stage = stage
+        self.label = f"s{number}"
+        self.play = play
+        self.hosts = []
+        self.domain = None
+        self.flags = []
+
+    def name(self, label="", zone=SIGNED):
+        """A name of this scenario in a zone."""
+        return ".".join(part for part in (label, self.label, zone) if part)
+
+    def record(self, owner, rdtype, *datas):
+        zone = max((zone for zone in self.stage.lines if owner.endswith("." + zone)), key=len)
+        self.stage.lines[zone] += [f"{owner}. {rdtype} {data}" for data in datas]
+
+    def alias(self, owner, target):
+        self.record(owner, "CNAME", target + ".")
+        return owner
+
+    def tlsa(self, host, *records, port=25):
+        self.record(f"_{port}._tcp.{host}", "TLSA", *records)
+
+    def host(self, label="mx", zone=SIGNED, chain=None, tlsa=(), bugs=(), count=1, port=25,
+             name=None, certificate=None):
+        """A host with `count` addresses; `chain`: the links that it shows, instead of which there
+        may be a certificate of another authority."""
+        name = name or self.name(label, zone)
+        addresses = [self.stage.address() for _ in range(count)]
+        certificate = certificate or self.stage.chains.certificate(*(chain or [self.stage.leaf]))
+        host = Host(name, addresses, certificate, list(bugs), port)
+        self.record(name, "A", *addresses)
+        if tlsa:
+            self.tlsa(name, *tlsa, port=port)
+        self.hosts.append(host)
+        return host
+
+    def dane_host(self, label="mx", zone=SIGNED, **options):
+        """A host whose record is that of its key."""
+        return self.host(label, zone, tlsa=[self.stage.leaf.tlsa(3, 1, 1)], **options)
+
+    def mx(self, *hosts, zone=SIGNED, domain=None):
+        """The mail domain: hosts (or their names) of falling preference."""
+        self.domain = domain or self.name(zone=zone)
+        self.record(self.domain, "MX", *(
+            f"{10 * index} {getattr(host, 'name', host)}."
+            for index, host in enumerate(hosts, 1)))
+
+    def corrupt(self, owner, rdtype):
+        """Changes the signed record: a forgery that its signature shows."""
+        zone = max((zone for zone in self.stage.lines if owner.endswith("." + zone)), key=len)
+        self.stage.forged[zone].append((owner, rdtype))
+
+    def fault(self, owner, rdtype, kind):
+        self.stage.faults.append((owner, rdtype, kind))
+
+    def rcpt(self):
+        return f"you@{self.domain}"
+
+
+class Result:
+    """What happened to the message of one scenario."""
+
+    def __init__(self, scene, event, sessions, names):
+        self.scene = scene
+        self.event = event
+        self._sessions = sessions
+        self._names = names
+
+    def sessions(self, host=0):
+        """What the sink wrote about each connection to a host, in order."""
+        addresses = self.scene.hosts[host].addresses
+        return [line for line in self._sessions if line["address"] in addresses]
+
+    def check_sessions(self):
+        """By what the sink saw: nothing of a message that waits, and nothing in clear unless the
+        event says so."""
+        for number in range(len(self.scene.hosts)):
+            for session in self.sessions(number):
+                if session["messages"] == 0:
+                    continue
+                equal(self.event["event"], "delivered", f"{session}")
+                equal(session["tls"] == "", self.event["security"] == "cleartext", f"{session}")
+
+    def never_connected(self, host=0):
+        equal(self.sessions(host), [], "connections")
+
+    def asked(self, name, rdtype):
+        return len(self._names.queries(name, rdtype))
+
+
+# How scenarios are played.
+
+
+class Stage:
+    """All scenarios of a lab: zones for its start, and each play once it is asked for."""
+
+    def __init__(self, directory, address, trusted):
+        """`address` gives a new one; `trusted`: the authority of --ca-file."""
+        self.address = address
+        self.trusted = trusted
+        self.chains = Chains(directory)
+        self.leaf = self_signed("nobody.asks.for.this.name.lab")
+        self.lines = {SIGNED: [], OPT_OUT: ["child NS ns.lab."], CHILD: [], PLAIN: []}
+        self.forged = {zone: [] for zone in self.lines}
+        self.faults = []
+        self.scenes = {}
+        self.finals = {}
+        self._plays = {name: (threading.Lock(), []) for name in PLAYS}
+        for number, (function, play) in enumerate(SCENARIOS, 1):
+            scene = Scene(self, number, play)
+            self.scenes[function] = scene
+            self.finals[function] = function(scene)
+
+    def zones(self):
+        signed = {SIGNED: "nsec", OPT_OUT: "nsec3"}
+        return [Zone(name, lines, signed.get(name), forged=self.forged[name])
+                for name, lines in self.lines.items()]
+
+    def hosts(self, play):
+        return [host for scene in self.scenes.values() if scene.play == play
+                for host in scene.hosts]
+
+    def sink(self, lab, play):
+        """A receiver for all hosts of a play."""
+        flags, addresses = [], []
+        for host in self.hosts(play):
+            for address in host.addresses:
+                addresses.append(f"{address}:{host.port}")
+                pair = f"{host.certificate.chain_file},{host.certificate.key_file}"
+                for bug in [f"tls-cert:{pair}"] + host.bugs:
+                    flags += ["--bug", f"{address}/{bug}"]
+        return receivers.Sink(lab, *flags, addresses=addresses)
+
+    def result(self, t, function):
+        """What happened to the message of a scenario; plays it if that was not done yet."""
+        scene = self.scenes[function]
+        lock, results = self._plays[scene.play]
+        with lock:
+            if not results:
+                results.append({})
+                results[0].update(self._run(t, scene.play))
+        check(function in results[0], "the play broke off: see the first test of it that failed")
+        return results[0][function]
+
+    def _run(self, t, play):
+        """One run of longship with a message for every scenario of the play."""
+        scenes = {function: scene for function, scene in self.scenes.items() if scene.play == play}
+        for owner, rdtype, kind in self.faults:
+            t.lab.names.fault(owner, rdtype, kind)
+        sink = self.sink(t.lab, play)
+        flags = [flag for scene in scenes.values() for flag in scene.flags]
+        sender = t.sender(*IMPATIENT, *PLAYS[play], *flags)
+        for scene in scenes.values():
+            sender.put(scene.rcpt())
+        sender.run(expect=(0, MAIL_WAITS))
+        _, report = sink.report()
+        # Which messages may go in clear is said by each scenario.
+        odd = {name for name, count in report["oddities"].items() if count} - {"CLEARTEXT_MAIL"}
+        equal(odd, set(), "what the sink found odd in the sender")
+        sessions = [line for line in _lines(sink.mail_log) if line["event"] == "session"]
+        return {function: Result(scene, sender.outcome(scene.rcpt()), sessions, t.lab.names)
+                for function, scene in scenes.items()}
+
+
+def _lines(path):
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def scenario(judge, ids, play="main", sentence=None):
+    """Registers a scenario, and the test that looks at its outcome."""
+    def register(function):
+        def test(t):
+            result = t.lab.stage.result(t, function)
+            judge(result.scene, result.event)
+            result.check_sessions()
+            final = t.lab.stage.finals[function]
+            if final is not None:
+                final(result)
+
+        test.__name__ = sentence or function.__name__
+        test.__module__ = function.__module__
+        SCENARIOS.append((function, play))
+        CASES.append(Case(test, ids, False))
+        return function
+    return register
