@@ -264,26 +264,47 @@ void tls_verifier_finish(struct tls_verifier *verifier, struct tls_verify_job *j
 
 /* ---- the two that TLS calls ---- */
 
+/* What needs no path to be built now. */
+static bool know(struct tls_verifier *verifier, const struct tls_chain *chain,
+	const struct security_demand *demand, uint64_t now_s, struct tls_verdict *out_verdict)
+{
+	struct verdict_cache_value value;
+	if (judge_at_once(chain, demand, now_s, out_verdict)) {
+		verifier->counters.leaf++;
+		*out_verdict = count(verifier, *out_verdict);
+		return true;
+	}
+	if (!verdict_cache_find(verifier->cache, chain, demand, now_s, &value))
+		return false;
+	verifier->counters.cached++;
+	*out_verdict = (struct tls_verdict){ .kind = TLS_VERDICT_ACCEPTED,
+		.proved_dane = value.proved_dane,
+		.proved_pkix = value.proved_pkix };
+	return true;
+}
+
 struct tls_verdict tls_verifier_ask(void *verify_arg, struct tls_conn *conn,
 	const struct tls_chain *chain, const struct security_demand *demand)
 {
 	struct tls_verifier *verifier = verify_arg;
 	struct tls_verdict verdict;
-	struct verdict_cache_value value;
 	CHECK_OBJ(verifier, TLS_VERIFIER_MAGIC);
 	uint64_t now_s = verifier->config.now_s();
-	if (judge_at_once(chain, demand, now_s, &verdict)) {
-		verifier->counters.leaf++;
-		return count(verifier, verdict);
-	}
-	if (verdict_cache_find(verifier->cache, chain, demand, now_s, &value)) {
-		verifier->counters.cached++;
-		return (struct tls_verdict){ .kind = TLS_VERDICT_ACCEPTED,
-			.proved_dane = value.proved_dane,
-			.proved_pkix = value.proved_pkix };
-	}
+	if (know(verifier, chain, demand, now_s, &verdict))
+		return verdict;
 	if (submit(verifier, conn, chain, demand, now_s))
 		return (struct tls_verdict){ .kind = TLS_VERDICT_WAIT };
+	return judge_in_place(verifier, chain, demand, now_s);
+}
+
+struct tls_verdict tls_verifier_judge(struct tls_verifier *verifier, const struct tls_chain *chain,
+	const struct security_demand *demand)
+{
+	struct tls_verdict verdict;
+	CHECK_OBJ(verifier, TLS_VERIFIER_MAGIC);
+	uint64_t now_s = verifier->config.now_s();
+	if (know(verifier, chain, demand, now_s, &verdict))
+		return verdict;
 	return judge_in_place(verifier, chain, demand, now_s);
 }
 

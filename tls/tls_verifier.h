@@ -65,6 +65,10 @@ void tls_verifier_destroy(struct tls_verifier *verifier);
 tls_verify_fn tls_verifier_ask;
 tls_verify_cancel_fn tls_verifier_cancel;
 
+/* The same verdict for who only wants to know (--tls audit): never WAIT, a path is built in place. */
+struct tls_verdict tls_verifier_judge(struct tls_verifier *verifier, const struct tls_chain *chain,
+	const struct security_demand *demand);
+
 /* Any thread. */
 void tls_verify_job_run(struct tls_verify_job *job);
 /* On the verifier's thread, with a job that has been run: keeps the verdict, gives it to its

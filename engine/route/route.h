@@ -80,6 +80,7 @@ struct route_host {
 	/* Of the class DNS_SECURE_DATA, with its base domain; DNS_FAILURE: it could not be looked up;
 	 * any other class: there is none that counts. */
 	struct tlsa_set tlsa;
+	const struct security_demand *audited; /* --tls audit: what would be demanded; else NULL */
 	struct security_demand demand; /* what it must prove before it gets this mail, and the SNI;
 	                                * without SNI for an address (MX-19) */
 };

@@ -112,6 +112,9 @@ static void note_audit(struct route_draft *draft, struct route_host *host,
 	struct text audit = arena_printf(&draft->route->arena, "%s%s", unmet != NULL ? unmet : need,
 		record_text(draft, host));
 	host->audit = audit.data != NULL ? audit.data : need;
+	struct security_demand *audited = arena_alloc(&draft->route->arena, sizeof *audited);
+	if (audited != NULL && security_demand_copy(audited, &decision->audited, &draft->route->arena))
+		host->audited = audited; /* else the end of the draft sees that the arena is full */
 }
 
 void route_demand_set(

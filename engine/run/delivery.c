@@ -1,4 +1,5 @@
 #include "engine/run/delivery.h"
+#include "engine/run/delivery_audit.h"
 #include "engine/base/check.h"
 #include "engine/base/nanoseconds.h"
 #include "tls/tls_conn.h"
@@ -307,8 +308,9 @@ static void tls_done(struct conn *conn)
 	struct tls_info info;
 	tls_conn_describe(conn_tls(conn), &info);
 	d->tls = info.protocol;
-	d->security = delivery_security(d);
+	d->security = delivery_security_of(&d->conn, d->host);
 	d->tls_result = TLS_RESULT_SUCCESS;
+	delivery_audit(d);
 	hub_count(&d->worker->hub->counters.sessions_tls, 1);
 	hub_count(&d->worker->hub->counters.sessions_resumed, info.resumed);
 	smtp_session_tls_started(&d->smtp);

@@ -35,6 +35,7 @@ struct delivery {
 	bool was_open;                 /* the connection was made */
 	bool is_up;                    /* it was ready for mail once, and the scheduler knows */
 	bool is_ended;                 /* delivery_ended() was called */
+	bool is_audited;               /* delivery_audit() had its say */
 	struct worker *worker;
 	struct lease *lease;
 	struct list_node node;         /* lease->sessions */
@@ -84,10 +85,8 @@ void delivery_ended(struct delivery *d);
 /* The facts of this session for the events of an attempt: an index for attempt_rcpt.facts. */
 uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt);
 struct smtp_channel delivery_channel(const struct delivery *d);
-/* Which security the connection has, for the event and for those who ask. */
-enum security_level delivery_security(const struct delivery *d);
-enum security_level delivery_security_of(
-	const struct conn *conn, const struct route *route, const struct route_host *host);
+/* Which security the connection has to that host, for the event and for those who ask. */
+enum security_level delivery_security_of(const struct conn *conn, const struct route_host *host);
 /* Why a session ended, for people; `fail` is that of the protocol. */
 void delivery_describe_end(const struct smtp_session *smtp, const struct conn *conn,
 	const struct fail *fail, bool was_open, char out[static DELIVERY_WHY_MAX]);

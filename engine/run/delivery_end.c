@@ -2,37 +2,27 @@
 #include <string.h>
 #include "engine/io/clock.h"
 #include "engine/run/delivery.h"
+#include "engine/run/delivery_audit.h"
 #include "engine/run/report.h"
+#include "engine/run/walk.h"
 #include "engine/smtp/smtp_reply_class.h"
 #include "tls/tls_conn.h"
 
 /* ---- what a connection is worth ---- */
 
-enum security_level delivery_security_of(
-	const struct conn *conn, const struct route *route, const struct route_host *host)
+enum security_level delivery_security_of(const struct conn *conn, const struct route_host *host)
 {
 	if (conn_tls(conn) == NULL)
 		return SECURITY_CLEARTEXT;
 	struct tls_info info;
 	tls_conn_describe(conn_tls(conn), &info);
-	bool mx_secure = route->mx_secure;
-	if (info.proved_dane && info.proved_pkix)
-		return SECURITY_DANE_STS;
-	if (info.proved_dane)
-		return mx_secure ? SECURITY_DANE : SECURITY_HALF_DANE;
-	if (info.proved_pkix)
-		return host->demand.need == SECURITY_NEED_SECURE ? SECURITY_SECURE : SECURITY_STS;
-	return SECURITY_ENCRYPTED;
+	return info.proved_dane || info.proved_pkix ? (enum security_level)host->success
+						     : SECURITY_ENCRYPTED;
 }
 
-enum security_level delivery_security(const struct delivery *d)
+static bool is_authenticated(enum security_level security)
 {
-	return delivery_security_of(&d->conn, d->route, d->host);
-}
-
-static bool is_authenticated(const struct delivery *d)
-{
-	switch (d->security) {
+	switch (security) {
 	case SECURITY_CLEARTEXT:
 	case SECURITY_ENCRYPTED:
 	case SECURITY_LEVEL_COUNT:
@@ -65,6 +55,17 @@ static bool is_referred_to(const struct attempt *attempt, uint8_t facts)
 	return false;
 }
 
+/* What the session proved means for this message: its own route says whether the MX answer was secure,
+ * not the one that the session was opened for (POL-15, DANE-27). */
+static enum security_level security_for(const struct delivery *d, const struct attempt *attempt)
+{
+	const struct route_host *host = walk_host(attempt);
+	bool is_served = host != NULL &&
+		(host == d->host || security_demand_equal(&host->demand, &d->host->demand));
+	return is_served && is_authenticated(d->security) ? (enum security_level)host->success
+							  : d->security;
+}
+
 uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt)
 {
 	struct attempt_work *work = attempt->work;
@@ -76,6 +77,7 @@ uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt)
 	else if (is_referred_to(attempt, last))
 		return 0; /* no place left: better no facts than those of another session */
 	struct attempt_facts *facts = &work->facts[last];
+	enum security_level security = security_for(d, attempt);
 	route_unref(facts->route);
 	*facts = (struct attempt_facts){
 		.route = route_ref(d->route),
@@ -85,9 +87,9 @@ uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt)
 		.helo = d->source->helo,
 		.tls = d->tls,
 		.session = d->id,
-		.security = d->security,
+		.security = security,
 		.need = d->host->demand.need,
-		.authenticated = is_authenticated(d),
+		.authenticated = is_authenticated(security),
 	};
 	uint16_t port;
 	struct ip_address local;
@@ -324,6 +326,8 @@ void delivery_ended(struct delivery *d)
 	if (learned != 0)
 		host_memory_avoid(&w->hosts, d->host->name, &d->ip, d->host->port, learned, now_ns);
 	report_session(d, d->smtp.end == SMTP_END_QUIT ? "" : why);
+	if (d->was_open)
+		delivery_audit(d);
 	if (d->smtp.end != SMTP_END_QUIT)
 		log_write(&w->log, LOG_SESSION_FAILED,
 			LOG_FIELDS(log_number("session", d->id), log_cstr("host", d->host->name),

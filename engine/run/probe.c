@@ -87,7 +87,7 @@ static void pass(struct probe *p)
 {
 	CHECK(!security_demand_needs_tls(&p->host->demand) || p->smtp.tls_active);
 	p->result.verdict = PROBE_PASSED;
-	p->result.security = delivery_security_of(&p->conn, p->route, p->host);
+	p->result.security = delivery_security_of(&p->conn, p->host);
 	p->result.offered = p->smtp.caps.offered;
 	take_tls(p);
 	p->is_quitting = true;
@@ -106,7 +106,7 @@ static void judge_end(struct probe *p)
 	enum smtp_end end = p->smtp.end;
 	bool is_refused = is_about_proof(end) && security_demand_needs_tls(&p->host->demand);
 	result->verdict = is_refused ? PROBE_REFUSED : PROBE_FAILED;
-	result->security = delivery_security_of(&p->conn, p->route, p->host);
+	result->security = delivery_security_of(&p->conn, p->host);
 	result->offered = p->smtp.caps.offered;
 	result->spoke = smtp_session_end_reply(&p->smtp).code != 0;
 	result->tls_broke = end == SMTP_END_TLS_FAILED && conn_tls(&p->conn) != NULL;

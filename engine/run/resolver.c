@@ -42,12 +42,25 @@ struct resolver {
 
 /* ---- routes ---- */
 
+/* POL-11: what would stop the mail before anybody is asked. What sessions prove they tell themselves. */
+static void note_audits(struct resolver *r, const struct route *route)
+{
+	for (size_t i = 0; i < route->hosts_count; i++) {
+		const struct route_host *host = &route->hosts[i];
+		if (host->audit_unmet)
+			log_write(&r->log, LOG_AUDIT_UNMET,
+				LOG_FIELDS(log_cstr("domain", route->domain), log_cstr("host", host->name),
+					log_cstr("why", host->audit)));
+	}
+}
+
 static void send_route(struct resolver *r, struct domain *domain, struct route *route)
 {
 	domain->new_route = route;
 	if (route->kind == ROUTE_TEMPORARY)
 		log_write(&r->log, LOG_ROUTE_FAILED,
 			LOG_FIELDS(log_cstr("domain", domain->name), log_cstr("why", route->reason)));
+	note_audits(r, route);
 	hub_post(r->hub->scheduler, POST_ROUTE_FOUND, domain, 0, 0);
 }
 

@@ -21,6 +21,12 @@ void walk_next_host(struct attempt *attempt)
 	attempt->work->address_at = 0;
 }
 
+const struct route_host *walk_host(const struct attempt *attempt)
+{
+	size_t rank = attempt->work->host_rank;
+	return rank < attempt->route->hosts_count ? host_at(attempt, rank) : NULL;
+}
+
 void walk_next_address(struct attempt *attempt)
 {
 	attempt->work->address_at++;

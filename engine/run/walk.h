@@ -21,6 +21,8 @@ struct walk_target {
 void walk_begin(struct worker *w, struct attempt *attempt);
 /* Where to try now. False: nothing is left in this pass. Calling it again gives the same. */
 bool walk_target(struct worker *w, struct attempt *attempt, struct walk_target *out_target);
+/* The host whose turn it is; NULL when all had theirs. */
+const struct route_host *walk_host(const struct attempt *attempt);
 /* That address came to nothing: the next one of the host, then the next host. */
 void walk_next_address(struct attempt *attempt);
 /* That host will not do: the next one. */

@@ -234,7 +234,8 @@ struct route *test_route(const char *domain, const struct test_host *hosts, uint
 	return route;
 }
 
-void test_route_demand(struct route *route, const struct security_demand *demand)
+void test_route_demand(
+	struct route *route, const struct security_demand *demand, enum security_level success)
 {
 	struct route_host *list =
 		arena_alloc_array(&route->arena, route->hosts_count, sizeof *list);
@@ -242,6 +243,21 @@ void test_route_demand(struct route *route, const struct security_demand *demand
 	for (size_t i = 0; i < route->hosts_count; i++) {
 		list[i] = route->hosts[i];
 		list[i].demand = *demand;
+		list[i].success = (uint8_t)success;
+	}
+	route->hosts = list;
+}
+
+void test_route_audit(struct route *route, const struct security_demand *audited)
+{
+	struct route_host *list =
+		arena_alloc_array(&route->arena, route->hosts_count, sizeof *list);
+	struct security_demand *copy = arena_alloc(&route->arena, sizeof *copy);
+	CHECK(list != NULL && copy != NULL);
+	*copy = *audited;
+	for (size_t i = 0; i < route->hosts_count; i++) {
+		list[i] = route->hosts[i];
+		list[i].audited = copy;
 	}
 	route->hosts = list;
 }

@@ -273,25 +273,39 @@ static void without_a_proof_no_mail_is_sent_where_one_is_demanded(void **state) 
 
 /* ---- DANE ---- */
 
-/* Sends to one host with this TLSA record; `digest` is its data. */
-static struct attempt *send_under_dane(struct tlsa_record *record, const uint8_t digest[32])
+static const struct text host_names[] = { TEXT_INIT("mx0.test") };
+
+static struct security_demand dane_demand(struct tlsa_record *record, const uint8_t digest[32])
 {
-	struct peer *list[] = { &peers[0] };
-	struct route *route = work_route(list, 1, SECURITY_NEED_DANE);
-	static const struct text names[] = { TEXT_INIT("mx0.test") };
-	route->mx_secure = true;
+	struct security_demand demand = security_demand_opportunistic(host_names[0]);
 	record->data = text_of_bytes(digest, 32);
-	/* A route is read-only once made; this one nobody has seen yet. */
-	struct route_host *host = (struct route_host *)(uintptr_t)&route->hosts[0];
-	struct security_demand *demand = &host->demand;
-	demand->tlsa = record;
-	demand->tlsa_count = 1;
-	demand->names = names;
-	demand->names_count = 1;
+	demand.need = SECURITY_NEED_DANE;
+	demand.cleartext_allowed = false;
+	demand.tlsa = record;
+	demand.tlsa_count = 1;
+	demand.names = host_names;
+	demand.names_count = 1;
+	return demand;
+}
+
+static struct attempt *send_by(struct route *route)
+{
 	struct attempt *attempt =
 		work_send(&w, route, &(struct test_mail){ .rcpts = "ann@a.example" });
 	assert_ptr_equal(work_outcome(&w), attempt);
 	return attempt;
+}
+
+/* Sends to one host with this TLSA record; `digest` is its data, `success` what the route makes of a
+ * match. */
+static struct attempt *send_under_dane(
+	struct tlsa_record *record, const uint8_t digest[32], enum security_level success)
+{
+	struct peer *list[] = { &peers[0] };
+	const struct security_demand demand = dane_demand(record, digest);
+	struct route *route = work_route(list, 1, SECURITY_NEED_DANE);
+	test_route_demand(route, &demand, success);
+	return send_by(route);
 }
 
 static void a_key_that_the_dns_vouches_for_gets_its_mail(void **state) /* DANE-37 */
@@ -299,7 +313,7 @@ static void a_key_that_the_dns_vouches_for_gets_its_mail(void **state) /* DANE-3
 	(void)state;
 	struct tlsa_record record = { .usage = 3, .selector = 1, .matching = 1 };
 	set_up(1, (struct peer_rules){ .tls = PEER_TLS_GOOD, .pipelining = true });
-	struct attempt *attempt = send_under_dane(&record, peer_key_digest());
+	struct attempt *attempt = send_under_dane(&record, peer_key_digest(), SECURITY_DANE);
 	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
 	assert_int_equal(facts_of(attempt)->security, SECURITY_DANE);
 	assert_true(facts_of(attempt)->authenticated);
@@ -307,6 +321,58 @@ static void a_key_that_the_dns_vouches_for_gets_its_mail(void **state) /* DANE-3
 	work_done(&w, attempt);
 	tear_down(1);
 	assert_int_equal(w.reports[0].security, SECURITY_DANE);
+}
+
+/* POL-15, DANE-27: the same session, the same key, and yet not the same proof. */
+static void a_pooled_session_is_worth_what_the_way_of_the_message_is(void **state)
+{
+	(void)state;
+	static const enum security_level levels[] = { SECURITY_DANE, SECURITY_HALF_DANE,
+		SECURITY_DANE };
+	struct tlsa_record record = { .usage = 3, .selector = 1, .matching = 1 };
+	set_up(1, (struct peer_rules){ .tls = PEER_TLS_GOOD, .pipelining = true });
+	for (size_t i = 0; i < COUNT_OF(levels); i++) {
+		struct attempt *attempt = send_under_dane(&record, peer_key_digest(), levels[i]);
+		assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
+		assert_int_equal(facts_of(attempt)->security, levels[i]);
+		assert_true(facts_of(attempt)->authenticated);
+		work_done(&w, attempt);
+	}
+	assert_int_equal(peers[0].conns_count, 1);
+	tear_down(1);
+}
+
+/* POL-11: delivered all the same, not called secure, and the log has the violation. */
+static void under_audit_each_session_tells_what_it_would_have_proven(void **state)
+{
+	(void)state;
+	static const uint8_t other[32] = { 0xab, 0xcd };
+	static const struct {
+		enum peer_tls tls;
+		bool right;
+		const char *logged, *why;
+	} table[] = {
+		{ PEER_TLS_GOOD, true, "audit_met", "dane" },
+		{ PEER_TLS_GOOD, false, "audit_unmet", "3 1 1 abcd0000" },
+		{ PEER_TLS_NOT_OFFERED, true, "audit_unmet", "has no TLS" },
+	};
+	for (size_t i = 0; i < COUNT_OF(table); i++) {
+		struct peer *list[] = { &peers[0] };
+		struct tlsa_record record = { .usage = 3, .selector = 1, .matching = 1 };
+		set_up(1, (struct peer_rules){ .tls = table[i].tls, .pipelining = true });
+		const struct security_demand audited =
+			dane_demand(&record, table[i].right ? peer_key_digest() : other);
+		struct route *route = work_route(list, 1, SECURITY_NEED_MAY);
+		test_route_audit(route, &audited);
+		struct attempt *attempt = send_by(route);
+		assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
+		assert_false(facts_of(attempt)->authenticated);
+		work_done(&w, attempt);
+		tear_down(1);
+		assert_true(run_test_logged(&w.base, table[i].logged));
+		assert_true(run_test_logged(&w.base, table[i].why));
+		assert_true(run_test_logged(&w.base, "mx0.test"));
+	}
 }
 
 /* TLSA-26, and the reason tells a person which record of which host. */
@@ -322,7 +388,7 @@ static void another_key_than_the_published_one_gets_nothing(void **state)
 	for (size_t i = 0; i < COUNT_OF(table); i++) {
 		struct tlsa_record record = { .usage = table[i].usage, .selector = 1, .matching = 1 };
 		set_up(1, (struct peer_rules){ .tls = PEER_TLS_GOOD, .pipelining = true });
-		struct attempt *attempt = send_under_dane(&record, other);
+		struct attempt *attempt = send_under_dane(&record, other, SECURITY_DANE);
 		assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DEFERRED);
 		assert_int_equal(peers[0].mails, 0);
 		assert_int_equal(peers[0].conns_count, 1);
@@ -397,6 +463,8 @@ int main(void)
 		cmocka_unit_test(a_host_that_fails_what_is_demanded_gives_way_to_the_next),
 		cmocka_unit_test(without_a_proof_no_mail_is_sent_where_one_is_demanded),
 		cmocka_unit_test(a_key_that_the_dns_vouches_for_gets_its_mail),
+		cmocka_unit_test(a_pooled_session_is_worth_what_the_way_of_the_message_is),
+		cmocka_unit_test(under_audit_each_session_tells_what_it_would_have_proven),
 		cmocka_unit_test(another_key_than_the_published_one_gets_nothing),
 		cmocka_unit_test(a_refusal_before_demanded_tls_bounces_nobody),
 		cmocka_unit_test(

