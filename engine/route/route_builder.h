@@ -41,6 +41,7 @@ struct route_builder_config {
 	size_t own_names_count;
 	uint16_t port;                  /* --port */
 	bool allow_private;             /* --allow-private (MX-16) */
+	bool ignore_half_dane;          /* --half-dane ignore (DANE-24) */
 	bool keep_steps;                /* fill route.steps, for `explain` */
 	uint64_t lookup_ns;             /* DNS-35: deadline of one look-up; 0: 30 s */
 	uint32_t builds_max;            /* domains looked up at a time; 0: a default */

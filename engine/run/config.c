@@ -248,6 +248,7 @@ struct route_builder_config run_config_routes(const struct run_config *config, c
 		.own_names_count = config->sources_count,
 		.port = (uint16_t)options->port,
 		.allow_private = options->allow_private,
+		.ignore_half_dane = options->half_dane != 0,
 		.lookup_ns = (uint64_t)options->dns_ms * MS_NS,
 	};
 }

@@ -7,6 +7,7 @@ import time
 
 import lab as lab_module
 import receivers
+import zones
 from case import case
 from peer import Dialogue
 from sender import HELO, IMPATIENT, check, equal, program
@@ -164,6 +165,26 @@ def explain_shows_tlsa_records_and_verify_agrees_with_them(t):
         equal(done.returncode, status, done.stdout + done.stderr)
         if verdict is not None:
             equal(json.loads(done.stdout)["verdict"], verdict)
+
+
+@case("DANE-01 DANE-37 TLSA-26 POL-12")
+def explain_proves_dane_or_refuses(t):
+    receivers_of = {domain: t.receiver(addresses=zones.MX_ADDRESS[domain])
+                    for domain in ("dane.lab", "danebad.lab")}
+    record = f"3 1 1 {t.lab.certificate.key_digest()}"
+    found = facts(t, "dane.lab", "--connect", "--helo", HELO, status=DELIVERABLE)
+    equal((found["policy"], found["security"]), ("dane", "dane"))
+    (made,) = found["hosts"][0]["tries"]
+    equal((found["hosts"][0]["usable"], made["matched"], made["depth"]), ([record], record, 0))
+    found = facts(t, "danebad.lab", "--connect", "--helo", HELO, status=REFUSED)
+    (made,) = found["hosts"][0]["tries"]
+    equal((made["verdict"], made["matched"], made["key"]), ("refused", "", record[6:]))
+    check("matches no TLSA record" in found["decision"], found["decision"])
+    status, out, _ = explain(t, "danebad.lab", "--connect", "--helo", HELO, "--tls",
+                             "danebad.lab=may")
+    equal((status, "passed, encrypted" in out), (DELIVERABLE, True), out)
+    for receiver in receivers_of.values():
+        equal(receiver.mails, [])
 
 
 @case("POL-12 STLS-11 MX-08 MX-10")

@@ -86,6 +86,7 @@ static void a_host_that_cannot_prove_what_is_demanded_makes_it_a_refusal(void **
 	route->status = "4.4.3";
 	route->reason = "a.example: mx1.example has no TLSA records";
 	host->tlsa.class = DNS_SECURE_DENIAL;
+	host->waits_for_proof = true;
 	ask(route);
 	decides(EXPLAIN_REFUSED, 1,
 		"mail for a.example waits until this is mended (4.4.3): "
