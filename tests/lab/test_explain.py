@@ -183,6 +183,8 @@ def explain_proves_dane_or_refuses(t):
     status, out, _ = explain(t, "danebad.lab", "--connect", "--helo", HELO, "--tls",
                              "danebad.lab=may")
     equal((status, "passed, encrypted" in out), (DELIVERABLE, True), out)
+    found = facts(t, "danebad.lab", "--tls", "danebad.lab=audit", status=DELIVERABLE)
+    check("dane" in found["hosts"][0]["audit"], found["hosts"][0]["audit"])
     for receiver in receivers_of.values():
         equal(receiver.mails, [])
 
