@@ -112,7 +112,7 @@ static enum result find_route(struct explain *e)
 	ring_cancel(e->loop.ring, &e->poll_op);
 	while (e->poll_op.in_flight)
 		ring_run_once(e->loop.ring, RING_FOREVER);
-	return e->fail.result;
+	return e->route != NULL ? RESULT_OK : e->fail.result; /* only a lost libunbound ends it without */
 }
 
 /* ---- connecting: as a delivery walks, but over all hosts ---- */

@@ -28,8 +28,7 @@ const char *explain_verdict_text(enum explain_verdict verdict)
 /* Everything could be looked up, and what was found does not do for what is demanded. */
 static bool lacks_proof(const struct route_host *host)
 {
-	return host->state == ROUTE_HOST_WAITS && host->addresses_count > 0 &&
-		host->tlsa.class != DNS_FAILURE;
+	return host->waits_for_proof && host->tlsa.class != DNS_FAILURE;
 }
 
 static bool any_lacks_proof(const struct explain_answer *answer)

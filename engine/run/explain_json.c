@@ -155,6 +155,7 @@ static void put_host(struct buf *out, const struct explain_answer *answer, const
 	json_object_put_number(out, "port", host->port);
 	put(out, "state", states[host->state]);
 	put(out, "reason", host->reason);
+	put(out, "audit", host->audit);
 	put_addresses(out, host);
 	json_object_put_text(out, "tlsa_base", host->tlsa.base_domain);
 	put_records(out, "tlsa", host->tlsa.records, host->tlsa.count);

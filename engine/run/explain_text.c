@@ -97,6 +97,9 @@ static void print_demand(const struct route_host *host, FILE *out)
 	}
 	fprintf(out, "     %-12s%.*s: %s\n", "demanded", TEXT_ARG(security_need_text(demand->need)),
 		security_need_meaning(demand->need));
+	if (host->audit[0] != '\0')
+		fprintf(out, "     %-12s%s%s\n", "audit",
+			host->audit_unmet ? "it would wait, since it " : "would be demanded: ", host->audit);
 	print_records("one of", demand->tlsa, demand->tlsa_count, out);
 	print_names("names", demand->names, demand->names_count, out);
 	print_names("and", demand->root_names, demand->root_names_count, out);

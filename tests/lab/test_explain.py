@@ -7,6 +7,7 @@ import time
 
 import lab as lab_module
 import receivers
+import zones
 from case import case
 from peer import Dialogue
 from sender import HELO, IMPATIENT, check, equal, program
@@ -14,12 +15,19 @@ from sender import HELO, IMPATIENT, check, equal, program
 DELIVERABLE, REFUSED, ARGUMENTS, WAITS = 0, 1, 2, 75
 
 
-def explain(t, domain, *flags, resolver=lab_module.RESOLVER):
+# Runs a command where the system has no bundle of public authorities.
+WITHOUT_BUNDLE = ["unshare", "--mount", "sh", "-c",
+                  "bundle=/etc/ssl/certs/ca-certificates.crt; "
+                  '[ ! -e $bundle ] || mount --bind /dev/null $bundle && exec "$@"', "sh"]
+
+
+def explain(t, domain, *flags, resolver=lab_module.RESOLVER, ca_file=True, wrapper=()):
     """The exit status, what stands on standard output, and what is said to people about errors."""
-    command = os.environ.get("LONGSHIP_WRAPPER", "").split()
+    command = [*wrapper, *os.environ.get("LONGSHIP_WRAPPER", "").split()]
     command += [program(), "explain", domain, "--trust-anchor", t.lab.trust_anchor,
-                "--ca-file", t.lab.ca_file, "--allow-private", *IMPATIENT[:4]]
+                "--allow-private", *IMPATIENT[:4]]
     command += ["--resolver", resolver] if resolver else []
+    command += ["--ca-file", t.lab.ca_file if ca_file is True else ca_file] if ca_file else []
     done = subprocess.run(
         command + list(flags), capture_output=True, text=True, check=False, timeout=120)
     for word in ("Sanitizer", "runtime error", "CHECK failed"):
@@ -159,6 +167,28 @@ def explain_shows_tlsa_records_and_verify_agrees_with_them(t):
             equal(json.loads(done.stdout)["verdict"], verdict)
 
 
+@case("DANE-01 DANE-37 TLSA-26 POL-12")
+def explain_proves_dane_or_refuses(t):
+    receivers_of = {domain: t.receiver(addresses=zones.MX_ADDRESS[domain])
+                    for domain in ("dane.lab", "danebad.lab")}
+    record = f"3 1 1 {t.lab.certificate.key_digest()}"
+    found = facts(t, "dane.lab", "--connect", "--helo", HELO, status=DELIVERABLE)
+    equal((found["policy"], found["security"]), ("dane", "dane"))
+    (made,) = found["hosts"][0]["tries"]
+    equal((found["hosts"][0]["usable"], made["matched"], made["depth"]), ([record], record, 0))
+    found = facts(t, "danebad.lab", "--connect", "--helo", HELO, status=REFUSED)
+    (made,) = found["hosts"][0]["tries"]
+    equal((made["verdict"], made["matched"], made["key"]), ("refused", "", record[6:]))
+    check("matches no TLSA record" in found["decision"], found["decision"])
+    status, out, _ = explain(t, "danebad.lab", "--connect", "--helo", HELO, "--tls",
+                             "danebad.lab=may")
+    equal((status, "passed, encrypted" in out), (DELIVERABLE, True), out)
+    found = facts(t, "danebad.lab", "--tls", "danebad.lab=audit", status=DELIVERABLE)
+    check("dane" in found["hosts"][0]["audit"], found["hosts"][0]["audit"])
+    for receiver in receivers_of.values():
+        equal(receiver.mails, [])
+
+
 @case("POL-12 STLS-11 MX-08 MX-10")
 def explain_tries_every_host_and_the_first_that_passes_decides(t):
     clear = t.receiver(certificate=None)
@@ -175,6 +205,28 @@ def explain_tries_every_host_and_the_first_that_passes_decides(t):
     for words in ("cannot connect: Connection refused",
                   "NOT PROVEN: STARTTLS is required and was not offered\n", "passed, encrypted"):
         check(words in out, out)
+
+
+@case("POL-10 TLS-23 TLS-25")
+def explain_proves_what_secure_demands_by_the_authorities_given(t):
+    domain, receiver = t.domain_with_receiver()
+    flags = ("--connect", "--helo", HELO, "--tls", f"{domain}=secure")
+    found = facts(t, domain, *flags, status=DELIVERABLE)
+    equal((found["policy"], found["security"]), ("secure", "secure"))
+    found = facts(t, domain, *flags[:-1], f"{domain}=secure:other.example", status=REFUSED)
+    equal(found["hosts"][0]["tries"][0]["result"], "certificate-host-mismatch")
+    stranger = t.lab.authority.issue(["stranger.example"], damage="self-signed").chain_file
+    found = facts(t, domain, *flags, ca_file=stranger, status=REFUSED)
+    equal(found["hosts"][0]["tries"][0]["result"], "certificate-not-trusted")
+    equal(receiver.mails, [])
+
+
+@case("")
+def explain_without_any_authorities_says_so_and_goes_on(t):
+    status, out, err = explain(t, "signed.lab", ca_file=None, wrapper=WITHOUT_BUNDLE)
+    equal(status, DELIVERABLE, out + err)
+    check("mail for signed.lab goes to mx.signed.lab" in out, out)
+    check("ca-certificates" in err, err)
 
 
 @case("POL-12 STLS-11")

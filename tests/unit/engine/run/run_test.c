@@ -216,6 +216,7 @@ struct route *test_route(const char *domain, const struct test_host *hosts, uint
 		struct route_host *host = &list[route->hosts_count];
 		host->name = host->canonical = arena_text_copy(arena, text_of(hosts->name)).data;
 		host->reason = hosts->reason != NULL ? hosts->reason : "";
+		host->audit = "";
 		host->preference = hosts->preference;
 		host->port = hosts->port != 0 ? hosts->port : 25;
 		host->state = (uint8_t)hosts->state;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include "engine/run/config.h"
 
-enum { FLAGS_MAX = 12 };
+enum { FLAGS_MAX = 16 };
 
 struct parsed {
 	struct arena arena;
@@ -245,7 +245,7 @@ static void what_the_flags_say_reaches_dns_and_route(void **state)
 	static struct parsed p;
 	const char *names[2];
 	parse(&p, FLAGS(GOOD, "--source=192.0.2.1,helo=a.sender.example", "--source=192.0.2.2",
-			  "--resolver=192.0.2.53", "--port=2525", "--allow-private", "--dns-timeout=7s",
+			  "--resolver=192.0.2.53", "--port=2525", "--allow-private", "--half-dane=ignore", "--dns-timeout=7s",
 			  "--tls=a.example=encrypt", "--route=b.example=relay.example"));
 	assert_int_equal(p.result, RESULT_OK);
 	struct dns_resolver_config dns = run_config_dns(&p.config);
@@ -255,7 +255,7 @@ static void what_the_flags_say_reaches_dns_and_route(void **state)
 	struct route_builder_config routes = run_config_routes(&p.config, names);
 	assert_int_equal(routes.port, 2525);
 	assert_int_equal(routes.lookup_ns, 7000000000);
-	assert_true(routes.allow_private);
+	assert_true(routes.allow_private && routes.ignore_half_dane);
 	assert_false(routes.keep_steps);
 	assert_int_equal(routes.options_count, 1);
 	assert_int_equal(routes.tls_options_count, 1);

@@ -86,6 +86,7 @@ static void a_host_that_cannot_prove_what_is_demanded_makes_it_a_refusal(void **
 	route->status = "4.4.3";
 	route->reason = "a.example: mx1.example has no TLSA records";
 	host->tlsa.class = DNS_SECURE_DENIAL;
+	host->waits_for_proof = true;
 	ask(route);
 	decides(EXPLAIN_REFUSED, 1,
 		"mail for a.example waits until this is mended (4.4.3): "
@@ -200,6 +201,7 @@ static struct route *full_route(void)
 	route->steps = steps;
 	route->steps_count = COUNT_OF(steps);
 	host->tlsa = (struct tlsa_set){ DNS_SECURE_DATA, TEXT("mx1.example"), &record, 1, false };
+	host->audit = "dane";
 	host->demand.tlsa = &record;
 	host->demand.tlsa_count = 1;
 	ask(route);
@@ -230,7 +232,8 @@ static void the_text_shows_every_step_host_and_try(void **state)
 		"  A     mx2.example                          failed             SERVFAIL\n",
 		"  10 mx1.example, port 25\n     addresses   192.0.2.1\n",
 		"     TLSA at     _25._tcp.mx1.example\n     records     3 1 1 abcd\n",
-		"     demanded    dane: A TLSA record must match.\n     one of      3 1 1 abcd\n",
+		"     demanded    dane: A TLSA record must match.\n"
+		"     audit       would be demanded: dane\n     one of      3 1 1 abcd\n",
 		"     connection  192.0.2.1: passed, dane\n"
 		"                 TLSv1.3 TLS_AES_128_GCM_SHA256 X25519\n",
 		"     matches     3 1 1 abcd\n                 at depth 2 of the chain\n",
