@@ -64,6 +64,7 @@ struct route_host {
 	                        * events and MTA-STS (MX-11, DANE-26); "192.0.2.1" for an address */
 	const char *canonical; /* where the aliases of `name` end; the same text without alias */
 	const char *reason;    /* why it waits or is unusable, for people; "" when ready */
+	const char *audit;     /* --tls audit: what would be demanded, or why it would wait; else "" */
 	const struct route_address *addresses; /* in the order to try them (MX-10, MX-17) */
 	uint16_t addresses_count;
 	uint16_t preference;
@@ -73,6 +74,9 @@ struct route_host {
 	bool is_alias;           /* `canonical` differs */
 	bool address_secure;     /* the addresses and the whole chain of aliases are (DANE-04) */
 	bool first_alias_secure; /* is_alias, and the alias itself is in a signed zone (DNS-07) */
+	bool waits_for_proof;    /* it waits for its TLSA records or since its demand cannot be met */
+	bool audit_unmet;        /* `audit` is a reason to wait */
+	uint8_t success;         /* enum security_level: of a session that meets the demand */
 	/* Of the class DNS_SECURE_DATA, with its base domain; DNS_FAILURE: it could not be looked up;
 	 * any other class: there is none that counts. */
 	struct tlsa_set tlsa;

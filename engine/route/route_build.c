@@ -3,6 +3,7 @@
 #include "dns/dns_name.h"
 #include "dns/dns_resolver.h"
 #include "engine/route/route_address.h"
+#include "engine/route/route_demand.h"
 #include "engine/route/route_mx.h"
 #include "engine/route/route_rules.h"
 
@@ -137,7 +138,7 @@ static void finish_with_hosts(struct route_build *build)
 	struct route_draft *draft = &build->draft;
 	const struct route_rules *rules = build->env->rules;
 	for (size_t i = 0; i < draft->route->hosts_count; i++)
-		route_rules_set_demand(rules, draft, &draft->hosts[i]);
+		route_demand_set(rules, draft, &draft->hosts[i]);
 	enum route_cause unusable = ROUTE_CAUSE_NO_ADDRESS;
 	if (draft->route->origin == ROUTE_FROM_OPTION)
 		unusable = ROUTE_CAUSE_ROUTE_UNUSABLE; /* a mistake of ours bounces nothing */
@@ -276,6 +277,8 @@ static void on_mx(struct route_build *build)
 	struct route *route = build->draft.route;
 	route->mx_class = answer->class;
 	route->mx_secure = dns_class_is_secure(answer->class); /* DANE-50 */
+	/* DANE-24: what does not count is not asked for, and cannot fail. */
+	build->wants_dane &= route->mx_secure || rules->half_dane;
 	if (answer->aliased) /* MX-07: both names are remembered */
 		route->mx_owner = route_draft_text(&build->draft, answer->canonical_name);
 	struct route_mx_list list;

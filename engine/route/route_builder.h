@@ -41,6 +41,8 @@ struct route_builder_config {
 	size_t own_names_count;
 	uint16_t port;                  /* --port */
 	bool allow_private;             /* --allow-private (MX-16) */
+	bool ignore_half_dane;          /* --half-dane ignore (DANE-24) */
+	uint32_t trust_generation;      /* of the store of roots (tls_roots.h); 0: there is none */
 	bool keep_steps;                /* fill route.steps, for `explain` */
 	uint64_t lookup_ns;             /* DNS-35: deadline of one look-up; 0: 30 s */
 	uint32_t builds_max;            /* domains looked up at a time; 0: a default */

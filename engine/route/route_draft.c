@@ -115,7 +115,7 @@ bool route_draft_add_hosts(struct route_draft *draft, size_t count)
 	if (draft->hosts == NULL)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		draft->hosts[i].reason = "";
+		draft->hosts[i].reason = draft->hosts[i].audit = "";
 		draft->hosts[i].tlsa.class = DNS_INSECURE_DENIAL; /* until records are found */
 	}
 	draft->route->hosts = draft->hosts;
@@ -193,10 +193,11 @@ struct route *route_draft_end_hosts(struct route_draft *draft, enum route_cause 
 	enum route_cause unusable, uint64_t now_ns)
 {
 	struct route *route = draft->route;
-	size_t ready_count = 0, waiting_count = 0;
+	size_t ready_count = 0, waiting_count = 0, unproven_count = 0;
 	for (size_t i = 0; i < route->hosts_count; i++) {
 		ready_count += route->hosts[i].state == ROUTE_HOST_READY;
 		waiting_count += route->hosts[i].state == ROUTE_HOST_WAITS;
+		unproven_count += route->hosts[i].waits_for_proof;
 	}
 	add_host_set(draft);
 	if (arena_is_exhausted(&route->arena)) {
@@ -208,6 +209,8 @@ struct route *route_draft_end_hosts(struct route_draft *draft, enum route_cause 
 		route->cause = ROUTE_CAUSE_NONE;
 		return end(draft);
 	}
+	if (unproven_count > 0 && unproven_count == waiting_count)
+		waits = ROUTE_CAUSE_UNPROVEN; /* POL-13 */
 	char memory[ROUTE_DRAFT_TEXT_MAX * 2];
 	struct buf detail;
 	buf_init(&detail, memory, sizeof memory);

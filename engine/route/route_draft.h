@@ -17,8 +17,8 @@ enum {
 	/* Most routes have one to three hosts and fit in one chunk. */
 	ROUTE_DRAFT_CHUNK_BYTES = 1024,
 	/* 20 hosts with 10 addresses and two names of 253 octets each are 24 KB; with the steps of
-	 * `explain`, 80 KB. */
-	ROUTE_DRAFT_BYTES_MAX = 192 * 1024,
+	 * `explain`, 80 KB. TLSA sets of 32 digests, as found and as demanded, are 13 KB a host. */
+	ROUTE_DRAFT_BYTES_MAX = 512 * 1024,
 	/* What one reason or step says at most: a line for people. */
 	ROUTE_DRAFT_TEXT_MAX = 400,
 
@@ -60,8 +60,8 @@ struct route *route_draft_end_cause(
 	struct route_draft *draft, enum route_cause cause, uint64_t now_ns, struct text detail);
 
 /* Ends the draft with its hosts, whose states are final: it has hosts when one is ready. Else `waits`
- * is the cause if at least one only waits, and `unusable` if the DNS is certain of all; the detail
- * then says what is wrong with which host. */
+ * is the cause if at least one only waits (ROUTE_CAUSE_UNPROVEN if all of them wait for a proof),
+ * and `unusable` if the DNS is certain of all; the detail says what is wrong with which host. */
 struct route *route_draft_end_hosts(struct route_draft *draft, enum route_cause waits,
 	enum route_cause unusable, uint64_t now_ns);
 

@@ -1,8 +1,5 @@
 #include "engine/route/route_policy.h"
-#include <string.h>
 #include "engine/route/domain_index.h"
-
-/* ---- the flag ---- */
 
 static enum result parse_names(
 	struct text names, struct route_tls_option *option, struct fail *fail)
@@ -49,52 +46,4 @@ enum result route_tls_option_parse(
 	if (r == RESULT_OK)
 		r = parse_level(text_skip(value, equals + 1), out_option, fail);
 	return r == RESULT_OK ? r : fail_prefix(fail, "--tls %.*s", TEXT_ARG(value));
-}
-
-/* ---- the demand ---- */
-
-/* The names that a certificate must carry one of: those of the flag, else the recipient domain. */
-static const char *demand_names(const struct route_tls_option *option, struct text domain,
-	struct arena *arena, struct security_demand *demand)
-{
-	if (option->names_count == 0 && domain.len > 0 && domain.data[0] == '[')
-		return "is an address, which has no name for --tls secure to prove";
-	size_t count = option->names_count > 0 ? option->names_count : 1;
-	struct text *names = arena_alloc_array(arena, count, sizeof *names);
-	if (names == NULL)
-		return "has more names than fit in a route";
-	names[0] = domain;
-	for (size_t i = 0; i < option->names_count; i++)
-		names[i] = text_of(option->names[i]);
-	demand->names = names;
-	demand->names_count = count;
-	return NULL;
-}
-
-const char *route_policy_demand(const struct route_tls_option *option, struct text domain,
-	struct text sni, struct arena *arena, struct security_demand *out_demand)
-{
-	*out_demand = security_demand_opportunistic(sni);
-	switch (option != NULL ? option->level : TLS_LEVEL_DANE) {
-	case TLS_LEVEL_DANE:
-	case TLS_LEVEL_MAY:
-	case TLS_LEVEL_AUDIT: return NULL;
-	case TLS_LEVEL_NONE: out_demand->need = SECURITY_NEED_NONE; return NULL;
-	case TLS_LEVEL_ENCRYPT:
-		out_demand->need = SECURITY_NEED_ENCRYPT;
-		out_demand->cleartext_allowed = false;
-		return NULL;
-	case TLS_LEVEL_DANE_ONLY:
-		/* POL-10, DANE-44: without TLSA records no connection is made, and this host's
-		 * were not looked up. */
-		out_demand->need = SECURITY_NEED_DANE;
-		out_demand->cleartext_allowed = false;
-		return "has no TLSA records that --tls dane-only could check";
-	case TLS_LEVEL_SECURE:
-		out_demand->need = SECURITY_NEED_SECURE;
-		out_demand->cleartext_allowed = false;
-		return demand_names(option, domain, arena, out_demand);
-	case TLS_LEVEL_COUNT: break;
-	}
-	UNREACHABLE("a level that is not in the table");
 }

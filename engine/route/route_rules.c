@@ -2,6 +2,7 @@
 #include "engine/base/ip_address.h"
 #include "engine/route/route_address.h"
 #include "engine/route/route_builder.h"
+#include "engine/route/route_demand.h"
 
 enum result route_rules_init(struct route_rules *rules, const struct route_builder_config *config)
 {
@@ -12,6 +13,8 @@ enum result route_rules_init(struct route_rules *rules, const struct route_build
 		.port = config->port,
 		.allow_private = config->allow_private,
 		.keep_steps = config->keep_steps,
+		.trust_generation = config->trust_generation,
+		.half_dane = !config->ignore_half_dane,
 	};
 	enum result r = domain_index_init(
 		&rules->options, config->options, sizeof config->options[0], config->options_count);
@@ -54,21 +57,6 @@ bool route_rules_audits(const struct route_rules *rules, struct text domain)
 	return option != NULL && option->level == TLS_LEVEL_AUDIT;
 }
 
-void route_rules_set_demand(
-	const struct route_rules *rules, struct route_draft *draft, struct route_host *host)
-{
-	struct text domain = text_of(draft->route->domain);
-	/* MX-19: an address gets no SNI. */
-	struct text sni = host->is_address ? TEXT_EMPTY : text_of(host->name);
-	const char *unmet = route_policy_demand(route_rules_tls_option(rules, domain), domain, sni,
-		&draft->route->arena, &host->demand);
-	if (unmet == NULL || host->state != ROUTE_HOST_READY)
-		return;
-	/* What the operator demands is never lowered, and never a verdict about the recipient. */
-	host->state = ROUTE_HOST_WAITS;
-	host->reason = unmet;
-}
-
 struct route *route_rules_make_bad_name(
 	struct text domain, enum domain_name_fault fault, uint64_t now_ns)
 {
@@ -98,7 +86,7 @@ static struct route *end_with_address(const struct route_rules *rules, struct ro
 	if (route_draft_add_hosts(draft, 1)) {
 		draft->hosts[0].port = port;
 		route_address_fill_literal(draft, &draft->hosts[0], address, rules->allow_private);
-		route_rules_set_demand(rules, draft, &draft->hosts[0]);
+		route_demand_set(rules, draft, &draft->hosts[0]);
 	}
 	return route_draft_end_hosts(draft, ROUTE_CAUSE_ROUTE_UNUSABLE, unusable, now_ns);
 }

@@ -1,5 +1,5 @@
 /* What the command line says about routes, made ready for look-up; and the parts of a route
- * that come from it alone: literals, --route to an address, the demand of --tls. Read-only once made.
+ * that come from it alone: literals, --route to an address. Read-only once made.
  * Nothing in here asks the DNS. */
 #ifndef ENGINE_ROUTE_ROUTE_RULES_H
 #define ENGINE_ROUTE_ROUTE_RULES_H
@@ -27,6 +27,8 @@ struct route_rules {
 	struct random_state *random;
 	uint16_t port;
 	bool allow_private, keep_steps;
+	uint32_t trust_generation; /* of the store of roots */
+	bool half_dane; /* DANE counts where the MX answer is insecure (DANE-24) */
 };
 
 /* RESULT_MEMORY. */
@@ -45,10 +47,6 @@ bool route_rules_wants_dane(const struct route_rules *rules, struct text domain)
 
 /* True under the ceiling `audit`: what is published is looked at and stops nothing (POL-11). */
 bool route_rules_audits(const struct route_rules *rules, struct text domain);
-
-/* Sets the demand on a host whose name and state are set; one whose demand cannot be met waits. */
-void route_rules_set_demand(
-	const struct route_rules *rules, struct route_draft *draft, struct route_host *host);
 
 /* The routes that need no look-up. NULL: no memory. */
 MUST_USE struct route *route_rules_make_bad_name(

@@ -44,16 +44,29 @@ static void keep_records(struct route_tlsa *search, struct route_draft *draft,
 		host->tlsa.class = DNS_FAILURE; /* the end of the draft sees that the arena is full */
 }
 
-static void wait_for_answer(const struct route_tlsa *search, struct route_draft *draft,
-	struct route_host *host, const struct dns_answer *answer)
+static const char *failure_text(const struct route_tlsa *search, struct route_draft *draft,
+	const struct dns_answer *answer)
 {
 	char memory[ROUTE_DRAFT_TEXT_MAX];
 	struct buf reason;
 	buf_init(&reason, memory, sizeof memory);
 	buf_printf(&reason, "has no TLSA answer now: %s: ", search->owner);
 	buf_put_text(&reason, text_cut(answer->why, buf_room(&reason)));
+	return route_draft_text(draft, buf_text(&reason));
+}
+
+static void take_failure(const struct route_tlsa *search, struct route_draft *draft,
+	struct route_host *host, const struct dns_answer *answer, bool audited)
+{
+	const char *text = failure_text(search, draft, answer);
+	host->tlsa.class = DNS_FAILURE;
+	if (audited) {
+		host->audit = text;
+		return;
+	}
 	host->state = ROUTE_HOST_WAITS;
-	host->reason = route_draft_text(draft, buf_text(&reason));
+	host->waits_for_proof = true;
+	host->reason = text;
 }
 
 void route_tlsa_take(struct route_tlsa *search, struct route_draft *draft,
@@ -66,10 +79,8 @@ void route_tlsa_take(struct route_tlsa *search, struct route_draft *draft,
 		search->next = search->count;
 		return;
 	case DNS_FAILURE:
-		host->tlsa.class = DNS_FAILURE;
+		take_failure(search, draft, host, answer, audited);
 		search->next = search->count;
-		if (!audited)
-			wait_for_answer(search, draft, host, answer);
 		return;
 	case DNS_SECURE_DENIAL:
 	case DNS_INSECURE_DENIAL: /* DNS-20: an opt-out span proves nothing, and is no failure */

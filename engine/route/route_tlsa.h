@@ -31,7 +31,7 @@ const char *route_tlsa_next(
 	struct route_tlsa *search, struct route_draft *draft, const struct route_host *host);
 
 /* What the answer for the last name says. Fills host->tlsa, and makes the host wait after a failure;
- * one that is `audited` stays ready, its set being of class DNS_FAILURE. */
+ * one that is `audited` stays ready, its set being of class DNS_FAILURE and host->audit saying why. */
 void route_tlsa_take(struct route_tlsa *search, struct route_draft *draft,
 	struct route_host *host, const struct dns_answer *answer, bool audited);
 

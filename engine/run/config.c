@@ -5,6 +5,7 @@
 #include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
 #include "engine/io/limits_process.h"
+#include "tls/tls_roots.h"
 
 static int64_t wall_clock(void *context)
 {
@@ -248,6 +249,8 @@ struct route_builder_config run_config_routes(const struct run_config *config, c
 		.own_names_count = config->sources_count,
 		.port = (uint16_t)options->port,
 		.allow_private = options->allow_private,
+		.ignore_half_dane = options->half_dane != 0,
+		.trust_generation = tls_roots_generation(config->roots),
 		.lookup_ns = (uint64_t)options->dns_ms * MS_NS,
 	};
 }

@@ -252,12 +252,15 @@ static void ask(struct scheduler *s, struct domain *domain)
 		list_push_back(&s->ask, &domain->ask_node);
 }
 
-/* What a route without hosts means (MX-02, MX-03, MX-06, MX-13). */
+/* What a route without hosts means (MX-02, MX-03, MX-06, MX-13; DANE-13, POL-13). */
 static void settle_without_hosts(struct scheduler *s, struct attempt *attempt, const struct route *route)
 {
 	bool permanent = route->kind == ROUTE_PERMANENT;
-	outcome_settle(s, attempt, permanent ? ATTEMPT_BOUNCED : ATTEMPT_DEFERRED,
-		permanent ? BOUNCE_CLASS_DOMAIN : BOUNCE_CLASS_DNS, route->status, route->reason);
+	enum bounce_class class = permanent ? BOUNCE_CLASS_DOMAIN : BOUNCE_CLASS_DNS;
+	if (route->cause == ROUTE_CAUSE_UNPROVEN)
+		class = BOUNCE_CLASS_TLS;
+	outcome_settle(s, attempt, permanent ? ATTEMPT_BOUNCED : ATTEMPT_DEFERRED, class,
+		route->status, route->reason);
 }
 
 static void use_route(struct scheduler *s, struct attempt *attempt)

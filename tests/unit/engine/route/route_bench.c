@@ -32,6 +32,7 @@ void bench_start(const struct bench_options *given)
 		.port = 25,
 		.allow_private = given->allow_private,
 		.keep_steps = given->keep_steps,
+		.ignore_half_dane = given->ignore_half_dane,
 		.builds_max = given->builds_max,
 		.cache_max = given->cache_max,
 	};

@@ -25,7 +25,7 @@ extern struct route_bench bench;
 struct bench_options {
 	const char *routes[8];     /* values of --route, until NULL */
 	const char *tls[8];        /* values of --tls */
-	bool allow_private, keep_steps;
+	bool allow_private, keep_steps, ignore_half_dane;
 	uint32_t builds_max, cache_max;
 };
 

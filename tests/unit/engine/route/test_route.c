@@ -32,6 +32,7 @@ static void the_statuses_are_those_of_the_rfcs(void **state)
 	assert_string_equal(route_cause_status(ROUTE_CAUSE_NO_ADDRESS), "5.4.4");  /* MX-06 */
 	assert_string_equal(route_cause_status(ROUTE_CAUSE_LOOP), "5.4.6");        /* MX-15 */
 	assert_string_equal(route_cause_status(ROUTE_CAUSE_MX_FAILED), "4.4.3");   /* MX-03 */
+	assert_string_equal(route_cause_status(ROUTE_CAUSE_UNPROVEN), "4.7.5");    /* POL-13 */
 }
 
 /* POL-17, MX-09, MX-24 */

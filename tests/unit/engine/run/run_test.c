@@ -234,6 +234,18 @@ struct route *test_route(const char *domain, const struct test_host *hosts, uint
 	return route;
 }
 
+void test_route_demand(struct route *route, const struct security_demand *demand)
+{
+	struct route_host *list =
+		arena_alloc_array(&route->arena, route->hosts_count, sizeof *list);
+	CHECK(list != NULL);
+	for (size_t i = 0; i < route->hosts_count; i++) {
+		list[i] = route->hosts[i];
+		list[i].demand = *demand;
+	}
+	route->hosts = list;
+}
+
 struct route *test_route_without_hosts(
 	const char *domain, enum route_cause cause, uint64_t expires_ns)
 {

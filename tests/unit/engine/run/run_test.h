@@ -77,6 +77,8 @@ struct test_host {
 struct route *test_route(const char *domain, const struct test_host *hosts, uint64_t expires_ns);
 struct route *test_route_without_hosts(
 	const char *domain, enum route_cause cause, uint64_t expires_ns);
+/* Puts another demand on all hosts of a route; what it points to is borrowed. */
+void test_route_demand(struct route *route, const struct security_demand *demand);
 struct ip_address test_ip(const char *text);
 
 /* Waits for a message; false when none came in this time. */

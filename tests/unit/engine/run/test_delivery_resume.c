@@ -12,7 +12,7 @@ static const char *const names[] = { "TLSv1.2", "TLSv1.3" };
 
 /* Sessions end as soon as there is nothing to send. */
 static const char *const flags[] = { "--connect-timeout=5s", "--idle-timeout=0s",
-	"--tls-timeout=300ms", "--retry-first=4ms", "--source=127.0.0.1", "--source=127.0.0.2",
+	"--tls-timeout=3s", "--retry-first=4ms", "--source=127.0.0.1", "--source=127.0.0.2",
 	NULL };
 
 static void set_up(enum peer_tls tls)

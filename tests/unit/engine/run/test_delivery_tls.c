@@ -336,7 +336,7 @@ static void another_key_than_the_published_one_gets_nothing(void **state)
 	}
 }
 
-static void a_refusal_before_demanded_tls_bounces_nobody(void **state) /* POL-14 */
+static void a_refusal_before_demanded_tls_bounces_nobody(void **state) /* POL-14, SEC-20 */
 {
 	(void)state;
 	static const struct peer_rules rules[] = {
@@ -344,10 +344,12 @@ static void a_refusal_before_demanded_tls_bounces_nobody(void **state) /* POL-14
 		{ .banner = "554 5.7.1 no", .tls = PEER_TLS_GOOD },
 		{ .ehlo = "550 5.7.1 no", .tls = PEER_TLS_GOOD },
 	};
-	for (size_t i = 0; i < COUNT_OF(rules); i++) {
-		set_up(1, rules[i]);
-		struct attempt *attempt = send_needing(1, SECURITY_NEED_ENCRYPT);
+	static const enum security_need needs[] = { SECURITY_NEED_ENCRYPT, SECURITY_NEED_DANE };
+	for (size_t i = 0; i < COUNT_OF(rules) * COUNT_OF(needs); i++) {
+		set_up(1, rules[i / COUNT_OF(needs)]);
+		struct attempt *attempt = send_needing(1, needs[i % COUNT_OF(needs)]);
 		assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DEFERRED);
+		assert_int_not_equal(attempt->rcpts[0].status.class, 5);
 		work_done(&w, attempt);
 		tear_down(1);
 	}

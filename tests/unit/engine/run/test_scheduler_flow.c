@@ -116,6 +116,8 @@ static struct route *by_name(struct sched *sched, const char *domain)
 		return test_route_without_hosts(domain, ROUTE_CAUSE_NULL_MX, UINT64_MAX);
 	if (strcmp(domain, "broken.example") == 0)
 		return test_route_without_hosts(domain, ROUTE_CAUSE_MX_FAILED, UINT64_MAX);
+	if (strcmp(domain, "unproven.example") == 0)
+		return test_route_without_hosts(domain, ROUTE_CAUSE_UNPROVEN, UINT64_MAX);
 	const struct test_host hosts[] = { { "mx.example", 10, 0, "2001:db8::1", 0, NULL, 0 },
 		{ NULL, 0, 0, NULL, 0, NULL, 0 } };
 	return test_route(domain, hosts, UINT64_MAX);
@@ -159,6 +161,21 @@ static void a_failed_look_up_defers(void **state) /* MX-03 */
 	sched_end(&s);
 	assert_true(s.end.mail_waits);
 	assert_int_equal(s.end.pending, 1);
+}
+
+static void hosts_that_cannot_prove_what_is_demanded_defer_as_tls_does(void **state)
+{
+	(void)state; /* DANE-13, POL-13 */
+	sched_init(&s, NULL);
+	s.route_for = by_name;
+	struct fake_file *file =
+		sched_mail(&s, &(struct test_mail){ .rcpts = "ann@unproven.example" });
+	sched_settle(&s);
+	assert_int_equal(s.leased_max, 0);
+	assert_int_equal(file->by_fate[ATTEMPT_DEFERRED], 1);
+	assert_string_equal(file->status, "4.7.5");
+	assert_int_equal(file->bounce_class, BOUNCE_CLASS_TLS);
+	sched_end(&s);
 }
 
 static void without_a_source_of_the_family_of_the_hosts_mail_waits(void **state) /* MX-17 */
@@ -282,6 +299,7 @@ int main(void)
 		cmocka_unit_test(a_file_stays_until_the_last_of_its_recipients_is_done),
 		cmocka_unit_test(a_domain_that_takes_no_mail_bounces_without_a_worker),
 		cmocka_unit_test(a_failed_look_up_defers),
+		cmocka_unit_test(hosts_that_cannot_prove_what_is_demanded_defer_as_tls_does),
 		cmocka_unit_test(without_a_source_of_the_family_of_the_hosts_mail_waits),
 		cmocka_unit_test(an_attempt_comes_back_to_the_source_it_had),
 		cmocka_unit_test(a_route_that_ran_out_is_asked_for_again),

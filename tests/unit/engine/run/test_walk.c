@@ -320,6 +320,55 @@ static void a_host_that_waits_serves_nobody(void **state)
 	walking_deinit(&w);
 }
 
+static struct security_demand dane_demand(const struct tlsa_record *record, const struct text *name)
+{
+	return (struct security_demand){ .need = SECURITY_NEED_DANE,
+		.tls_version_min = TLS_VERSION_1_2,
+		.sni = TEXT("mx1.example"),
+		.names = name,
+		.names_count = record->usage == TLSA_USAGE_DANE_TA,
+		.tlsa = record,
+		.tlsa_count = 1 };
+}
+
+/* SEC-07, POL-16, TLS-14: nothing of what has to be proven may differ. */
+static void a_session_proven_by_dane_serves_only_who_demands_the_same_proof(void **state)
+{
+	(void)state;
+	static const struct test_host hosts[] = {
+		{ "mx1.example", 10, 0, "192.0.2.1", 0, NULL, SECURITY_NEED_DANE },
+		{ NULL, 0, 0, NULL, 0, NULL, 0 },
+	};
+	static const struct tlsa_record key = { .usage = 3, .matching = 1, .data = TEXT_INIT("a") },
+					other_key = { .usage = 3, .matching = 1, .data = TEXT_INIT("b") },
+					anchor = { .usage = 2, .matching = 1, .data = TEXT_INIT("a") };
+	static const struct text a = TEXT_INIT("a.example"), b = TEXT_INIT("b.example");
+	static const struct {
+		const struct tlsa_record *message, *session;
+		const struct text *message_name, *session_name;
+		bool serves;
+	} table[] = {
+		{ &key, &key, &a, &b, true }, /* usage 3 checks no name (DANE-37) */
+		{ &key, &other_key, &a, &a, false },
+		{ &key, &anchor, &a, &a, false },
+		{ &anchor, &anchor, &a, &a, true },
+		{ &anchor, &anchor, &b, &a, false }, /* the certificate may name only a.example */
+	};
+	for (size_t i = 0; i < COUNT_OF(table); i++) {
+		static struct walking w;
+		struct security_demand wanted = dane_demand(table[i].message, table[i].message_name),
+				       proven = dane_demand(table[i].session, table[i].session_name);
+		struct route *route = test_route("b.example", hosts, UINT64_MAX);
+		struct ip_address ip = test_ip("192.0.2.1");
+		walking_init(&w, hosts);
+		test_route_demand(w.attempt->route, &wanted);
+		test_route_demand(route, &proven);
+		assert_int_equal(walk_accepts(w.attempt, &route->hosts[0], &ip), table[i].serves);
+		walking_deinit(&w);
+		route_unref(route);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +386,7 @@ int main(void)
 		cmocka_unit_test(a_host_of_the_same_preference_serves_and_changes_places),
 		cmocka_unit_test(
 			a_session_of_another_route_serves_only_with_an_equal_demand_and_port),
+		cmocka_unit_test(a_session_proven_by_dane_serves_only_who_demands_the_same_proof),
 		cmocka_unit_test(a_host_that_waits_serves_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
