@@ -168,6 +168,10 @@ class Result:
         addresses = self.scene.hosts[host].addresses
         return [line for line in self._happened.sessions if line["address"] in addresses]
 
+    def ours(self):
+        """What longship says of each connection for this domain, in order."""
+        return [event for event in self._happened.ours if event["domain"] == self.scene.domain]
+
     def peer(self, host=0):
         """The receiver that played a host with a dialogue of its own."""
         return self._happened.peers[self.scene.hosts[host]]
@@ -194,9 +198,11 @@ class Result:
 
 @dataclasses.dataclass
 class Happened:
-    """In one play: the sessions that the sink had, the other receivers, the name server."""
+    """In one play: the sessions that the sink had, those that longship tells of, the other receivers,
+    the name server."""
 
     sessions: list
+    ours: list
     peers: dict
     names: object
 
@@ -273,7 +279,7 @@ class Stage:
         odd = {name for name, count in report["oddities"].items() if count} - {"CLEARTEXT_MAIL"}
         equal(odd, set(), "what the sink found odd in the sender")
         sessions = [line for line in log_lines(sink.mail_log) if line["event"] == "session"]
-        happened = Happened(sessions, peers, t.lab.names)
+        happened = Happened(sessions, sender.sessions(), peers, t.lab.names)
         return {function: Result(scene, sender.outcome(scene.rcpt()), happened)
                 for function, scene in scenes.items()}
 
@@ -295,6 +301,7 @@ def setting(function):
 def scenario(judge, ids, play="main", sentence=None):
     """Registers a scenario, and the test that looks at its outcome."""
     def register(function):
+        function.__name__ = sentence or function.__name__
         def test(t):
             result = t.lab.stage.result(t, function)
             judge(result.scene, result.event)
@@ -303,7 +310,7 @@ def scenario(judge, ids, play="main", sentence=None):
             if final is not None:
                 final(result)
 
-        test.__name__ = sentence or function.__name__
+        test.__name__ = function.__name__
         test.__module__ = function.__module__
         SCENARIOS.append((function, play))
         CASES.append(Case(test, ids, False))
