@@ -21,9 +21,18 @@ NOBODY_256 = hashlib.sha256(b"a key that nobody has").hexdigest()
 NOBODY_512 = hashlib.sha512(b"a key that nobody has").hexdigest()
 
 
+# A tenth of a second each, so a few take turns: the certificates of one host have different ones.
+RSA_KEYS = 4
+_rsa_keys = []
+
+
 def _new_key(kind):
     if kind == "rsa":
-        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        if len(_rsa_keys) < RSA_KEYS:
+            _rsa_keys.append(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+        else:
+            _rsa_keys.append(_rsa_keys.pop(0))
+        return _rsa_keys[-1]
     return ec.generate_private_key({"p256": ec.SECP256R1, "p384": ec.SECP384R1}[kind]())
 
 

@@ -11,6 +11,7 @@ address of its own; the first test that asks for a play runs it. What a scenario
 is called at the end with what happened (`Result`), for what the outcome alone does not show.
 """
 
+import dataclasses
 import json
 import os
 import threading
@@ -49,7 +50,7 @@ def waits(*words, status="4.7."):
     def judge(scene, event):
         equal(event["event"], "deferred", f"{event}")
         check(event["status"].startswith(status), f"{event}")
-        for word in words + tuple(host.name for host in scene.hosts[:1]):
+        for word in words + (scene.first_host(),):
             check(word in event["reason"], f"no {word!r} in {event['reason']!r}")
     return judge
 
@@ -74,12 +75,16 @@ def bounced(status):
 
 
 class Host:
-    def __init__(self, name, addresses, certificate, bugs, port):
+    """`certificates`: of each address. `bugs`: of longship-sink, unless a `dialogue` of peer.py plays the
+    host."""
+
+    def __init__(self, name, addresses, certificates, bugs, port, dialogue):
         self.name = name
         self.addresses = addresses
-        self.certificate = certificate
+        self.certificates = certificates
         self.bugs = bugs
         self.port = port
+        self.dialogue = dialogue
 
 
 class Scene:
@@ -91,6 +96,7 @@ class Scene:
         self.play = play
         self.hosts = []
         self.domain = None
+        self.mx_names = []
         self.flags = []
 
     def name(self, label="", zone=SIGNED):
@@ -108,14 +114,14 @@ class Scene:
     def tlsa(self, host, *records, port=25):
         self.record(f"_{port}._tcp.{host}", "TLSA", *records)
 
-    def host(self, label="mx", zone=SIGNED, chain=None, tlsa=(), bugs=(), count=1, port=25,
-             name=None, certificate=None):
-        """A host with `count` addresses; `chain`: the links that it shows, instead of which there
-        may be a certificate of another authority."""
+    def host(self, label="mx", zone=SIGNED, chain=None, tlsa=(), bugs=(), port=25, name=None,
+             certificates=None, dialogue=None):
+        """A host; `chain`: the links that it shows. With `certificates` it has as many addresses."""
         name = name or self.name(label, zone)
-        addresses = [self.stage.address() for _ in range(count)]
-        certificate = certificate or self.stage.chains.certificate(*(chain or [self.stage.leaf]))
-        host = Host(name, addresses, certificate, list(bugs), port)
+        if certificates is None:
+            certificates = [self.stage.chains.certificate(*(chain or [self.stage.leaf]))]
+        addresses = [self.stage.address() for _ in certificates]
+        host = Host(name, addresses, certificates, list(bugs), port, dialogue)
         self.record(name, "A", *addresses)
         if tlsa:
             self.tlsa(name, *tlsa, port=port)
@@ -129,9 +135,13 @@ class Scene:
     def mx(self, *hosts, zone=SIGNED, domain=None):
         """The mail domain: hosts (or their names) of falling preference."""
         self.domain = domain or self.name(zone=zone)
+        self.mx_names = [getattr(host, "name", host) for host in hosts]
         self.record(self.domain, "MX", *(
-            f"{10 * index} {getattr(host, 'name', host)}."
-            for index, host in enumerate(hosts, 1)))
+            f"{10 * index} {name}." for index, name in enumerate(self.mx_names, 1)))
+
+    def first_host(self):
+        """The name by which people know the first host: that of the MX record."""
+        return (self.mx_names + [host.name for host in self.hosts])[0]
 
     def corrupt(self, owner, rdtype):
         """Changes the signed record: a forgery that its signature shows."""
@@ -148,16 +158,23 @@ class Scene:
 class Result:
     """What happened to the message of one scenario."""
 
-    def __init__(self, scene, event, sessions, names):
+    def __init__(self, scene, event, happened):
         self.scene = scene
         self.event = event
-        self._sessions = sessions
-        self._names = names
+        self._happened = happened
 
     def sessions(self, host=0):
         """What the sink wrote about each connection to a host, in order."""
         addresses = self.scene.hosts[host].addresses
-        return [line for line in self._sessions if line["address"] in addresses]
+        return [line for line in self._happened.sessions if line["address"] in addresses]
+
+    def ours(self):
+        """What longship says of each connection for this domain, in order."""
+        return [event for event in self._happened.ours if event["domain"] == self.scene.domain]
+
+    def peer(self, host=0):
+        """The receiver that played a host with a dialogue of its own."""
+        return self._happened.peers[self.scene.hosts[host]]
 
     def check_sessions(self):
         """By what the sink saw: nothing of a message that waits, and nothing in clear unless the
@@ -173,10 +190,21 @@ class Result:
         equal(self.sessions(host), [], "connections")
 
     def asked(self, name, rdtype):
-        return len(self._names.queries(name, rdtype))
+        return len(self._happened.names.queries(name, rdtype))
 
 
 # How scenarios are played.
+
+
+@dataclasses.dataclass
+class Happened:
+    """In one play: the sessions that the sink had, those that longship tells of, the other receivers,
+    the name server."""
+
+    sessions: list
+    ours: list
+    peers: dict
+    names: object
 
 
 class Stage:
@@ -205,16 +233,19 @@ class Stage:
                 for name, lines in self.lines.items()]
 
     def hosts(self, play):
+        """The hosts of all scenarios of a play."""
         return [host for scene in self.scenes.values() if scene.play == play
                 for host in scene.hosts]
 
-    def sink(self, lab, play):
-        """A receiver for all hosts of a play."""
+    def sink(self, lab, hosts):
+        """A receiver for these hosts."""
         flags, addresses = [], []
-        for host in self.hosts(play):
-            for address in host.addresses:
+        for host in hosts:
+            if host.dialogue is not None:
+                continue
+            for address, certificate in zip(host.addresses, host.certificates):
                 addresses.append(f"{address}:{host.port}")
-                pair = f"{host.certificate.chain_file},{host.certificate.key_file}"
+                pair = f"{certificate.chain_file},{certificate.key_file}"
                 for bug in [f"tls-cert:{pair}"] + host.bugs:
                     flags += ["--bug", f"{address}/{bug}"]
         return receivers.Sink(lab, *flags, addresses=addresses)
@@ -235,7 +266,9 @@ class Stage:
         scenes = {function: scene for function, scene in self.scenes.items() if scene.play == play}
         for owner, rdtype, kind in self.faults:
             t.lab.names.fault(owner, rdtype, kind)
-        sink = self.sink(t.lab, play)
+        sink = self.sink(t.lab, self.hosts(play))
+        peers = {host: t.receiver(host.addresses, host.dialogue, certificate=host.certificates[0])
+                 for host in self.hosts(play) if host.dialogue is not None}
         flags = [flag for scene in scenes.values() for flag in scene.flags]
         sender = t.sender(*IMPATIENT, *PLAYS[play], *flags)
         for scene in scenes.values():
@@ -245,21 +278,30 @@ class Stage:
         # Which messages may go in clear is said by each scenario.
         odd = {name for name, count in report["oddities"].items() if count} - {"CLEARTEXT_MAIL"}
         equal(odd, set(), "what the sink found odd in the sender")
-        sessions = [line for line in _lines(sink.mail_log) if line["event"] == "session"]
-        return {function: Result(scene, sender.outcome(scene.rcpt()), sessions, t.lab.names)
+        sessions = [line for line in log_lines(sink.mail_log) if line["event"] == "session"]
+        happened = Happened(sessions, sender.sessions(), peers, t.lab.names)
+        return {function: Result(scene, sender.outcome(scene.rcpt()), happened)
                 for function, scene in scenes.items()}
 
 
-def _lines(path):
+def log_lines(path):
+    """What a sink wrote about sessions and messages."""
     if not os.path.exists(path):
         return []
     with open(path, encoding="utf-8") as file:
         return [json.loads(line) for line in file]
 
 
+def setting(function):
+    """Registers zones and hosts that tests use in their own way: t.lab.stage.scenes[function]."""
+    SCENARIOS.append((function, None))
+    return function
+
+
 def scenario(judge, ids, play="main", sentence=None):
     """Registers a scenario, and the test that looks at its outcome."""
     def register(function):
+        function.__name__ = sentence or function.__name__
         def test(t):
             result = t.lab.stage.result(t, function)
             judge(result.scene, result.event)
@@ -268,7 +310,7 @@ def scenario(judge, ids, play="main", sentence=None):
             if final is not None:
                 final(result)
 
-        test.__name__ = sentence or function.__name__
+        test.__name__ = function.__name__
         test.__module__ = function.__module__
         SCENARIOS.append((function, play))
         CASES.append(Case(test, ids, False))
