@@ -15,6 +15,7 @@ static uint64_t step_up(uint64_t ns)
 
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ns)
 {
+	wheel->now_ns = now_ns;
 	wheel->step = now_ns / TIMER_WHEEL_STEP_NS;
 	wheel->count = 0;
 	for (unsigned level = 0; level < TIMER_WHEEL_LEVELS; level++) {
@@ -122,6 +123,7 @@ uint64_t timer_wheel_advance(struct timer_wheel *wheel, uint64_t now_ns)
 	uint64_t target = now_ns / TIMER_WHEEL_STEP_NS, called = 0;
 	unsigned level, slot;
 	uint64_t step;
+	timer_wheel_tell(wheel, now_ns);
 	while (next_slot(wheel, &level, &slot, &step) && step <= target) {
 		struct list moved;
 		list_init(&moved);

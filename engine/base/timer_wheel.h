@@ -32,6 +32,7 @@ struct timer {
 };
 
 struct timer_wheel {
+	uint64_t now_ns;                       /* the latest time that the owner told */
 	uint64_t step;                         /* all timers up to here have fired */
 	uint64_t count;                        /* running timers */
 	uint64_t occupied[TIMER_WHEEL_LEVELS]; /* bit per slot that has timers */
@@ -41,6 +42,15 @@ struct timer_wheel {
 
 /* The wheel must not move in memory afterwards. */
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ns);
+
+/* What time it is, for those who know no other clock. Nothing fires by telling it: after a sleep the owner
+ * tells the time first, so that what it does before its next advance goes by the clock too. */
+static inline void timer_wheel_tell(struct timer_wheel *wheel, uint64_t now_ns)
+{
+	if (now_ns > wheel->now_ns)
+		wheel->now_ns = now_ns;
+}
+static inline uint64_t timer_wheel_now_ns(const struct timer_wheel *wheel) { return wheel->now_ns; }
 
 /* Starts, or starts anew if it runs. A deadline that has passed fires at the next advance that is
  * at least one step on. TIMER_NEVER_NS is allowed: it runs and never fires. */

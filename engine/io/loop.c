@@ -84,7 +84,10 @@ void loop_run_once(struct loop *loop, uint64_t deadline_ns)
 	ring_wait(loop->ring, sleeps ? deadline_ns : RING_NO_WAIT);
 	if (loop->mailbox != NULL && sleeps)
 		mailbox_awake(loop->mailbox);
+	/* Completions, and the messages of the next turn, come before timers: not with the time of before
+	 * the sleep. */
 	loop->now_ns = clock_now_ns();
+	timer_wheel_tell(&loop->timers, loop->now_ns);
 	(void)ring_deliver(loop->ring, loop->now_ns);
 }
 

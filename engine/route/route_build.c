@@ -21,7 +21,7 @@ static void on_host_answer(struct route_build *build, struct route_lookup *looku
 
 static uint64_t now_ns(const struct route_build *build)
 {
-	return build->env->wheel->step * TIMER_WHEEL_STEP_NS;
+	return timer_wheel_now_ns(build->env->wheel);
 }
 
 /* ---- one look-up: asked, then answered or out of time ---- */

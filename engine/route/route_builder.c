@@ -52,7 +52,7 @@ static struct text key_of_job(const struct hash_node *node)
 
 static uint64_t now_ns(const struct route_builder *builder)
 {
-	return builder->env.wheel->step * TIMER_WHEEL_STEP_NS;
+	return timer_wheel_now_ns(builder->env.wheel);
 }
 
 /* ---- start and stop ---- */

@@ -139,7 +139,8 @@ void attempt_keep_last(struct attempt *attempt)
 	buf_init(&buf, text, sizeof text);
 	for (uint32_t i = 0; i < attempt->rcpts_count && buf.len == 0; i++) {
 		const struct attempt_rcpt *rcpt = &attempt->rcpts[i];
-		if (rcpt->fate != ATTEMPT_DEFERRED || rcpt->code == 0)
+		/* A yes is not what deferred it: the reason tells (POL-13). */
+		if (rcpt->fate != ATTEMPT_DEFERRED || (rcpt->code / 100 != 4 && rcpt->code / 100 != 5))
 			continue;
 		buf_put_cstr(&buf, attempt->work->facts[rcpt->facts].mx);
 		buf_put_cstr(&buf, ": ");

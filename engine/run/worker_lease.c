@@ -58,7 +58,8 @@ void lease_return(struct worker *w, struct attempt *attempt)
 		any_decided |= attempt->rcpts[i].fate != ATTEMPT_OPEN;
 		any_deferred |= attempt->rcpts[i].fate == ATTEMPT_DEFERRED;
 	}
-	bool host_spoke = attempt->work->trouble.code != 0;
+	uint16_t code = attempt->work->trouble.code;
+	bool host_spoke = code / 100 == 4 || code / 100 == 5;
 	if (!any_decided && !host_spoke) {
 		give_back(w, attempt);
 		return;

@@ -9,7 +9,7 @@ import threading
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dh, ec, rsa
 from cryptography.x509.oid import NameOID
 
 DAY = datetime.timedelta(days=1)
@@ -32,6 +32,26 @@ def _alternative(name):
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
+
+
+def ffdhe2048(directory):
+    """The file of the 2,048 bit group of RFC 7919 (appendix A.1), out of its definition there."""
+    path = os.path.join(directory, "ffdhe2048.pem")
+    bits = 1918
+    # e as a fraction of 2^bits, by its series, with bits to spare.
+    e, term, n = 0, 1 << (bits + 64), 0
+    while term > 0:
+        e += term
+        n += 1
+        term //= n
+    prime = 2**2048 - 2**1984 + ((e >> 64) + 560316) * 2**64 - 1
+    parameters = dh.DHParameterNumbers(prime, 2).parameters()
+    data = parameters.parameter_bytes(
+        serialization.Encoding.PEM, serialization.ParameterFormat.PKCS3)
+    with open(path + f".{threading.get_ident()}", "wb") as file:
+        file.write(data)
+    os.rename(file.name, path)
+    return path
 
 
 class Certificate:

@@ -10,6 +10,7 @@ else to knotd unchanged. For any name and type, also those of knotd, it can misb
     truncate-udp-only                     TC over UDP; TCP connections are closed at once
     garbage                               bytes that are no DNS message
     nosoa                                 a denial without the SOA that makes it cacheable
+    ad                                    the right answer, with the word that it was validated (AD)
 
 Every query is recorded: a test can say what was never asked.
 """
@@ -68,7 +69,7 @@ class Names:
     def fault(self, name, rdtype, kind):
         """Answers this question in a wrong way; kind None ends that."""
         assert kind is None or kind in CODES or kind.split(":")[0] in (
-            "drop", "delay", "truncate", "truncate-udp-only", "garbage", "nosoa"), kind
+            "drop", "delay", "truncate", "truncate-udp-only", "garbage", "nosoa", "ad"), kind
         with self._lock:
             if kind is None:
                 self._faults.pop((_key(name), rdtype), None)
@@ -162,7 +163,11 @@ class Names:
             await asyncio.sleep(float(fault[6:]))
         ours = name == ZONE or name.endswith("." + ZONE)
         if not ours or (name == ZONE and rdtype == "DS"):
-            return await self._forward(data, transport)
+            reply = await self._forward(data, transport)
+            if fault == "ad" and reply is not None:
+                (flags,) = struct.unpack("!H", reply[2:4])
+                reply = reply[:2] + struct.pack("!H", flags | dns.flags.AD) + reply[4:]
+            return reply
         return self._authoritative(query, name, rdtype, fault).to_wire(max_size=65535)
 
     def _authoritative(self, query, name, rdtype, fault):

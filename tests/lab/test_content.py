@@ -57,6 +57,22 @@ def no_smuggling_sequence_leaves_as_it_was_put_in(t):
         check(b"\r\nMAIL FROM" in mail.raw, f"{sequence!r} cut the message")
 
 
+@case("DATA-10")
+def a_signed_message_arrives_as_it_was_signed(t):
+    # A signature covers what is there, and that a Date is not: nothing may be added, and the dots
+    # are doubled on the way only.
+    signed = (b"From: News <news@sender.lab>\r\n"
+              b"DKIM-Signature: v=1; a=rsa-sha256; d=sender.lab; s=s; c=simple/simple;\r\n"
+              b"\th=from:subject:date; bh=AAAA; b=BBBB\r\n"
+              b"Subject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\r\n \tfolded\r\n\r\n"
+              b".\r\n..two \r\n\t\r\n.end\r\n\r\n\r\n")
+    domain, receiver = t.domain_with_receiver()
+    sender = t.sender()
+    sender.put(f"you@{domain}", signed)
+    sender.run()
+    equal([mail.content for mail in receiver.accepted()], [signed])
+
+
 @case("DATA-05 EXT-CHUNK-04 SEC-18")
 def no_smuggling_sequence_leaves_by_bdat(t):
     class Chunking(Dialogue):

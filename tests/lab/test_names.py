@@ -1,5 +1,7 @@
 """What the name servers say, what they do not say, and what they say wrongly."""
 
+import time
+
 import zones
 from case import case
 from sender import IMPATIENT, MAIL_WAITS, check, delivered_to, equal
@@ -32,6 +34,25 @@ def any_failure_of_the_mx_lookup_defers_and_never_uses_the_address(t):
         event = sender.outcome(f"you@{domain}")
         equal((event["event"], event["status"]), ("deferred", "4.4.3"), fault)
     equal(len(receiver.connections), 0)
+
+
+@case("DNS-24")
+def an_mx_list_is_not_used_beyond_its_time_though_nobody_answers_any_more(t):
+    receiver = t.receiver()
+    domain = f"d{t.lab.number()}.play.lab"
+    t.lab.names.set(domain, "MX", [f"10 mx.{domain}."], ttl=1)
+    t.lab.names.set(f"mx.{domain}", "A", receiver.addresses, ttl=1)
+    sender = t.sender("--retry-first=1h")
+    sender.put(f"before@{domain}")
+    process = sender.start()
+    sender.wait_event(process, event="delivered", rcpt=f"before@{domain}")
+    t.lab.names.fault(domain, "MX", "servfail")
+    over = time.monotonic() + 2
+    process.until(lambda: time.monotonic() > over, "the records' time is over")
+    sender.put(f"after@{domain}")
+    (event,) = sender.wait_event(process, event="deferred", rcpt=f"after@{domain}")
+    equal(event["status"], "4.4.3")
+    equal(len(receiver.mails), 1)
 
 
 @case("MX-03")

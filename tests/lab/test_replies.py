@@ -268,6 +268,22 @@ def dsn_parameters_go_to_hosts_that_offer_dsn_only(t):
         equal("ENVID=QQ314159" in got, wanted, f"{got}")
 
 
+@case("EXT-DSN-04")
+def orcpt_passes_unchanged_and_none_is_made_up(t):
+    domain, receiver = t.domain_with_receiver(certificate=None)
+    sender = t.sender()
+    head = ("X-Sender: <news@sender.lab>\r\n"
+            f"X-Receiver: <you@{domain}> ORCPT=rfc822;Old+2BName@else.where.lab\r\n"
+            f"X-Receiver: <two@{domain}> NOTIFY=NEVER\r\n"
+            f"X-Receiver: <three@{domain}>\r\n").encode()
+    sender.put_raw(head + message())
+    sender.run()
+    said = receiver.connections[0].received_clear
+    for line in (f"RCPT TO:<you@{domain}> ORCPT=rfc822;Old+2BName@else.where.lab\r\n",
+                 f"RCPT TO:<two@{domain}> NOTIFY=NEVER\r\n", f"RCPT TO:<three@{domain}>\r\n"):
+        check(line.encode() in said, f"{line!r} is not in {said!r}")
+
+
 @case("SMTP-17")
 def a_connection_lost_after_the_dot_is_tried_again_and_never_bounced(t):
     class LosesOnce(Dialogue):

@@ -69,6 +69,30 @@ def every_kind_of_zone_has_its_class(t):
         equal(answer["klass"], klass, question)
 
 
+@case("DNS-10")
+def what_a_forwarder_says_of_its_answers_counts_for_nothing(t):
+    lies = {"bogus.lab MX": "failure", "mx.bogus.lab A": "failure", "unsigned.lab MX": "insecure data"}
+    for question in lies:
+        t.lab.names.fault(*question.split(), "ad")
+    try:
+        for answer, (question, klass) in zip(ask(t, *lies), lies.items()):
+            equal(answer["klass"], klass, question)
+    finally:
+        for question in lies:
+            t.lab.names.fault(*question.split(), None)
+
+
+@case("DNS-21")
+def a_denial_with_too_many_iterations_is_insecure(t):
+    expected = {
+        "mx.nsec3.lab TLSA": "secure denial",
+        "mx.iterations.lab TLSA": "insecure denial",
+        "iterations.lab MX": "secure data",
+    }
+    for answer, (question, klass) in zip(ask(t, *expected), expected.items()):
+        equal(answer["klass"], klass, question)
+
+
 @case("DNS-02 DNS-05")
 def own_recursion_classes_as_a_forwarder_does(t):
     signed, unsigned, bogus = ask(

@@ -1,10 +1,13 @@
 """STARTTLS and what certificates mean without a policy: nothing (SEC-37). Policies have their own
 tests when they are built; what is here must hold with them as well."""
 
+import ssl
+
+import certificates
 from case import case
 from hostile import HOSTILE
 from peer import Dialogue
-from sender import MAIL_WAITS, check, equal
+from sender import DONE, MAIL_WAITS, check, equal
 
 
 @case("STLS-01 STLS-06 TLS-01")
@@ -73,6 +76,56 @@ def the_server_name_is_that_of_the_mx_host_before_aliases(t):
     sender.put(f"you@{domain}")
     sender.run()
     equal(receiver.mails[0].sni, alias.lower())
+
+
+def _dhe_only(t):
+    """A certificate whose contexts know no key exchange but DHE."""
+    certificate = t.lab.authority.issue(["mx.lab"], key="rsa")
+
+    class DheOnly:
+        def context(self):
+            context = certificate.context(maximum=ssl.TLSVersion.TLSv1_2)
+            context.set_ciphers("DHE")
+            context.load_dh_params(certificates.ffdhe2048(t.lab.directory))
+            return context
+
+    return DheOnly()
+
+
+@case("TLS-07 TLS-27 POL-12")
+def with_a_receiver_that_knows_only_dhe_there_is_no_tls(t):
+    mail = {}
+    for level in ("may", "encrypt"):
+        domain, receiver = t.domain_with_receiver(certificate=_dhe_only(t))
+        sender = t.sender(f"--tls={domain}={level}")
+        sender.put(f"you@{domain}")
+        sender.run(expect=(DONE, MAIL_WAITS))
+        mail[level] = (sender.outcome(f"you@{domain}"), receiver)
+    event, receiver = mail["may"]
+    equal((event["event"], event["security"]), ("delivered", "cleartext"))
+    check(len(receiver.connections) >= 2, "cleartext on the connection that was to have TLS")
+    event, receiver = mail["encrypt"]
+    equal((event["event"], event["status"]), ("deferred", "4.7.5"))
+    for conn in receiver.connections:
+        check(b"MAIL" not in conn.received_clear, "mail in clear")
+
+
+@case("POL-13")
+def what_fails_for_want_of_tls_waits_until_its_lifetime_ends_and_says_so(t):
+    domain, receiver = t.domain_with_receiver(certificate=None)
+    sender = t.sender(f"--tls={domain}=encrypt", "--retry-first=500ms", "--retry-max=500ms",
+                      "--lifetime=4s")
+    sender.put(f"you@{domain}")
+    process = sender.start()
+    (event,) = sender.wait_event(process, event="expired", rcpt=f"you@{domain}")
+    check("STARTTLS" in event["reason"], f"no cause: {event}")
+    process.until(lambda: not sender.waiting(), "the file goes")
+    deferred = sender.outcomes(event="deferred")
+    check(len(deferred) >= 2, "too few attempts")
+    for event in deferred:
+        check(event["status"].startswith("4.7."), f"{event}")
+    equal(sender.outcomes(event="bounced"), [])
+    equal(len(receiver.mails), 0)
 
 
 @case("POL-12 TLS-27 STLS-08 DANE-17")

@@ -9,6 +9,7 @@ both longship's own recursion and `--resolver 127.0.0.53@53` work.
     lab.            signed, NSEC
     signed.lab.     signed, NSEC
     nsec3.lab.      signed, NSEC3 with opt-out, with the unsigned delegation child.nsec3.lab.
+    iterations.lab. the same with 500 iterations of its hash, which no validator goes along with
     unsigned.lab.   not signed
     island.lab.     signed, but without DS at the parent
     bogus.lab.      signed, then its MX and address records changed (CONFORMANCE 0.3: corrupted)
@@ -63,7 +64,7 @@ class Zone:
     """One zone: its lines without SOA and NS, how it is signed, and what is broken in it. `forged`:
     owner and type of records that are changed after the signing."""
 
-    def __init__(self, name, lines=(), signed=None, damage=None, ds_at_parent=True, forged=()):
+    def __init__(self, name, lines=(), signed=None, damage=None, ds_at_parent=True, forged=(), iterations=0):
         assert signed in (None, "nsec", "nsec3")
         assert damage in (
             None, "bogus", "expired", "future", "algorithm", "badds", "servfail")
@@ -72,6 +73,7 @@ class Zone:
         self.signed = signed
         self.damage = damage
         self.forged = list(forged)
+        self.iterations = iterations
         self.ds_at_parent = ds_at_parent and signed is not None
         self.ds = []
 
@@ -149,6 +151,7 @@ def standard_zones(key_digest, bulk_domains=0, bulk_addresses=(), more=()):
             signed="nsec3",
         ),
         Zone("child.nsec3.lab", mail_domain(MX_ADDRESS["child.nsec3.lab"])),
+        Zone("iterations.lab", mail_domain("127.10.0.12"), "nsec3", iterations=500),
         Zone("unsigned.lab", mail_domain(MX_ADDRESS["unsigned.lab"])),
         Zone("island.lab", mail_domain(MX_ADDRESS["island.lab"]), "nsec", ds_at_parent=False),
         Zone("bogus.lab", mail_domain(MX_ADDRESS["bogus.lab"]), "nsec", "bogus"),
@@ -313,7 +316,7 @@ policy:
     cds-cdnskey-publish: none
     rrsig-lifetime: 14d
     nsec3: {"on" if zone.signed == "nsec3" else "off"}
-    nsec3-iterations: 0
+    nsec3-iterations: {zone.iterations}
     nsec3-salt-length: 0
     nsec3-opt-out: {"on" if zone.signed == "nsec3" else "off"}
 zone:

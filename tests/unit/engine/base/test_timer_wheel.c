@@ -165,6 +165,29 @@ static void never_and_time_that_goes_back(void **state)
 	assert_int_equal(timer_wheel_advance(&wheel, (UINT64_C(1) << 62) + MS), 1);
 }
 
+static void on_timer_never(struct timer *timer)
+{
+	fail_msg("%p was called", (void *)timer);
+}
+
+static void the_time_is_the_latest_that_was_told_and_telling_fires_nothing(void **state)
+{
+	(void)state;
+	struct timer_wheel wheel;
+	struct timer timer = { 0 };
+	timer_wheel_init(&wheel, 5 * TIMER_WHEEL_STEP_NS + 7);
+	assert_int_equal(timer_wheel_now_ns(&wheel), 5 * TIMER_WHEEL_STEP_NS + 7);
+	timer_start(&wheel, &timer, 6 * TIMER_WHEEL_STEP_NS, on_timer_never); /* nobody calls it */
+	timer_wheel_tell(&wheel, 90 * TIMER_WHEEL_STEP_NS + 1);
+	assert_true(timer_is_running(&timer));
+	assert_int_equal(timer_wheel_now_ns(&wheel), 90 * TIMER_WHEEL_STEP_NS + 1);
+	timer_wheel_tell(&wheel, 80 * TIMER_WHEEL_STEP_NS);
+	assert_int_equal(timer_wheel_now_ns(&wheel), 90 * TIMER_WHEEL_STEP_NS + 1);
+	timer_stop(&wheel, &timer);
+	assert_int_equal(timer_wheel_advance(&wheel, 100 * TIMER_WHEEL_STEP_NS), 0);
+	assert_int_equal(timer_wheel_now_ns(&wheel), 100 * TIMER_WHEEL_STEP_NS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +196,7 @@ int main(void)
 		cmocka_unit_test(random_use_agrees_with_a_model),
 		cmocka_unit_test(a_callback_may_start_itself_and_stop_others),
 		cmocka_unit_test(never_and_time_that_goes_back),
+		cmocka_unit_test(the_time_is_the_latest_that_was_told_and_telling_fires_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -190,6 +190,17 @@ static void without_a_reply_the_reason_is_kept_and_the_newest_counts(void **stat
 	assert_int_equal(attempt_reply_text(attempt, &attempt->rcpts[0]).len, 0);
 }
 
+/* POL-13: a host that greets well and has no TLS said nothing that deferred the mail. */
+static void a_good_reply_is_not_kept_as_the_cause(void **state)
+{
+	(void)state;
+	put_reply(0, 250, "mx.example at your service", "mx.example");
+	attempt->rcpts[0].fate = ATTEMPT_DEFERRED;
+	attempt_add_reason(attempt, "mx.example", NULL, "STARTTLS is not offered");
+	attempt_keep_last(attempt);
+	assert_string_equal(attempt->last, "mx.example: STARTTLS is not offered");
+}
+
 static void a_long_reply_is_cut_between_characters(void **state)
 {
 	(void)state;
@@ -240,6 +251,7 @@ int main(void)
 		TEST(a_status_is_that_of_the_reply_or_the_class_of_its_code),
 		TEST(the_reply_that_deferred_is_kept_for_the_wait),
 		TEST(without_a_reply_the_reason_is_kept_and_the_newest_counts),
+		TEST(a_good_reply_is_not_kept_as_the_cause),
 		TEST(a_long_reply_is_cut_between_characters),
 		TEST(what_was_heard_survives_its_way_through_a_message),
 	};

@@ -128,7 +128,7 @@ static int set_up(void **state)
 	atomic_store(&refusals, 0);
 	atomic_store(&processed, 0);
 	atomic_store(&reopened, 0);
-	run_test_init(&t, "/nowhere", NULL);
+	run_test_init(&t, "/nowhere", (const char *const[]){ "--dns-timeout=1s", NULL });
 	assert_int_equal(resolver_create(&t.hub, &resolver, &fail), RESULT_OK);
 	assert_int_equal(pthread_create(&thread, NULL, resolver_run, resolver), 0);
 	assert_true(test_mailbox_wait(t.hub.scheduler, &message, WAIT_MS));
@@ -227,6 +227,16 @@ static void a_second_loss_waits(void **state)
 	assert_int_equal(lines_with("resolver_lost"), 2);
 }
 
+/* DNS-24, DNS-35. The clock that look-ups and routes go by is not the one of before the thread fell asleep. */
+static void after_a_long_sleep_a_look_up_has_all_its_time(void **state)
+{
+	(void)state;
+	assert_int_equal(kind_of("one.example"), ROUTE_PERMANENT);
+	uint64_t start_ns = clock_now_ns();
+	WAIT_FOR(clock_now_ns() - start_ns > 1500 * TEST_MS_NS);
+	assert_int_equal(kind_of("two.example"), ROUTE_PERMANENT);
+}
+
 static void it_can_be_stopped_while_it_waits_to_reopen(void **state)
 {
 	(void)state;
@@ -244,6 +254,7 @@ int main(void)
 		TEST(look_ups_go_on_after_the_worker_of_libunbound_was_lost),
 		TEST(reopening_that_fails_is_said_once_and_tried_again),
 		TEST(a_second_loss_waits),
+		TEST(after_a_long_sleep_a_look_up_has_all_its_time),
 		TEST(it_can_be_stopped_while_it_waits_to_reopen),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
