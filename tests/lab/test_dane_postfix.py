@@ -91,14 +91,12 @@ def differences(table, said):
 @case("POL-15 DANE-14 DANE-18 DANE-24 DANE-33 DANE-34 DANE-42 TLSA-14 TLSA-21 STLS-04")
 def postfix_and_longship_say_the_same_but_where_we_know_why(t):
     stage = t.lab.stage
-    scenes = {function: scene for function, scene in stage.scenes.items()
-              if scene.play == "main" and can_be_compared(scene)}
-    # Before the sink: one play at a time has the addresses.
-    results = {function: stage.result(t, function) for function in scenes}
-    stage.sink(t.lab, stage.hosts("main"))
+    results = {function: result for function, result in stage.after(t, "main").items()
+               if can_be_compared(result.scene)}
     finger = Finger(t.lab)
-    by_domain = finger.ask([scene.domain for scene in scenes.values()])
-    said = {function.__name__: by_domain[scene.domain] for function, scene in scenes.items()}
+    by_domain = finger.ask([result.scene.domain for result in results.values()])
+    said = {function.__name__: by_domain[result.scene.domain]
+            for function, result in results.items()}
     table = {function.__name__: (ours(result), theirs(said[function.__name__]))
              for function, result in results.items()}
     with open(os.path.join(finger.directory, "verdicts"), "w") as file:
