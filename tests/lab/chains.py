@@ -7,7 +7,7 @@ import os
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
 from certificates import Certificate
@@ -33,7 +33,10 @@ def _new_key(kind):
         else:
             _rsa_keys.append(_rsa_keys.pop(0))
         return _rsa_keys[-1]
-    return ec.generate_private_key({"p256": ec.SECP256R1, "p384": ec.SECP384R1}[kind]())
+    if kind == "ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
+    curves = {"p256": ec.SECP256R1, "p384": ec.SECP384R1, "p521": ec.SECP521R1}
+    return ec.generate_private_key(curves[kind]())
 
 
 def _subject(common_name):
@@ -44,7 +47,7 @@ class Link:
     """One certificate with its key; `signer` is the link that signed it, None for itself."""
 
     def __init__(self, common_name, signer=None, names=(), is_ca=False, days=VALID, key="p256",
-                 path_length=None, same_key_as=None):
+                 path_length=None, same_key_as=None, extensions=()):
         now = datetime.datetime.utcnow()
         self.key = same_key_as.key if same_key_as else _new_key(key)
         issuer = signer.certificate.subject if signer else _subject(common_name)
@@ -61,7 +64,11 @@ class Link:
         if names:
             alternative = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
             builder = builder.add_extension(alternative, critical=False)
-        self.certificate = builder.sign(signer.key if signer else self.key, hashes.SHA256())
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=True)
+        signing = signer.key if signer else self.key
+        is_edwards = isinstance(signing, ed25519.Ed25519PrivateKey)
+        self.certificate = builder.sign(signing, None if is_edwards else hashes.SHA256())
 
     def sub(self, common_name, **options):
         """A certificate that this one signs: an authority."""

@@ -31,6 +31,8 @@ SERVERS = os.path.join(ROOT, "build/lab/servers")
 RESOLVER = f"{NAMES_ADDRESS}@53"
 KNOT = f"{zones.KNOT_ADDRESS}@53"
 READY_SECONDS = 20
+# Of the certificate that receivers have unless told otherwise.
+LAB_NAMES = ["mx.lab", "*.lab", "*.play.lab"]
 # How long to wait before something is looked at again, unless the process ends before: from
 # short, since most are ready at once, to long, so that looking costs next to nothing.
 AGAIN_FIRST_MS, AGAIN_MAX_MS = 4, 64
@@ -136,7 +138,7 @@ class Lab:
         self._numbers = itertools.count(1)
         self.background = Background()
         self.authority = Authority(os.path.join(self.directory, "certificates"))
-        self.certificate = self.authority.issue(["mx.lab", "*.lab", "*.play.lab"])
+        self.certificate = self.authority.issue(LAB_NAMES)
         self.ca_file = self.authority.ca_file
         builder = zones.ZoneBuilder(os.path.join(self.directory, "dns"), SERVERS)
         self.stage = (

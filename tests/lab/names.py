@@ -9,6 +9,7 @@ else to knotd unchanged. For any name and type, also those of knotd, it can misb
     truncate                              TC over UDP; the right answer over TCP
     truncate-udp-only                     TC over UDP; TCP connections are closed at once
     garbage                               bytes that are no DNS message
+    forge                                 the answer with other data, said to be validated (AD)
     nosoa                                 a denial without the SOA that makes it cacheable
     ad                                    the right answer, with the word that it was validated (AD)
 
@@ -23,6 +24,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
 import dns.rdatatype
 import dns.rrset
 
@@ -69,7 +71,8 @@ class Names:
     def fault(self, name, rdtype, kind):
         """Answers this question in a wrong way; kind None ends that."""
         assert kind is None or kind in CODES or kind.split(":")[0] in (
-            "drop", "delay", "truncate", "truncate-udp-only", "garbage", "nosoa", "ad"), kind
+            "drop", "delay", "truncate", "truncate-udp-only", "garbage", "nosoa", "ad",
+            "forge"), kind
         with self._lock:
             if kind is None:
                 self._faults.pop((_key(name), rdtype), None)
@@ -167,7 +170,7 @@ class Names:
             if fault == "ad" and reply is not None:
                 (flags,) = struct.unpack("!H", reply[2:4])
                 reply = reply[:2] + struct.pack("!H", flags | dns.flags.AD) + reply[4:]
-            return reply
+            return _forged(reply, question.rdtype) if fault == "forge" and reply else reply
         return self._authoritative(query, name, rdtype, fault).to_wire(max_size=65535)
 
     def _authoritative(self, query, name, rdtype, fault):
@@ -207,6 +210,21 @@ class Names:
             return await asyncio.wait_for(_ask_udp(data), UPSTREAM_SECONDS)
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
             return None
+
+
+def _forged(reply, rdtype):
+    """An octet of each record of the type changed (of an MX its preference), and AD set."""
+    at = 1 if rdtype == dns.rdatatype.MX else -1
+    message = dns.message.from_wire(reply)
+    message.flags |= dns.flags.AD
+    for rrset in message.answer:
+        if rrset.rdtype == rdtype:
+            for rdata in list(rrset):
+                wire = bytearray(rdata.to_wire())
+                wire[at] ^= 1
+                rrset.remove(rdata)
+                rrset.add(dns.rdata.from_wire("IN", rdtype, bytes(wire), 0, len(wire)))
+    return message.to_wire(max_size=65535)
 
 
 async def _ask_tcp(data):

@@ -83,9 +83,9 @@ class Postfix:
     name = "Postfix"
     needs_users = True
 
-    def __init__(self, lab):
+    def __init__(self, lab, address=None):
         self.lab = lab
-        self.address = lab.address()
+        self.address = address or lab.address()
         self.directory = lab.directory_for("postfix")
         self.maildir = Maildir(os.path.join(self.directory, "mail/inbox"), LABMAIL)
         # Postfix insists on root's directories all the way, and on its own modes.
@@ -204,9 +204,9 @@ class Exim:
     name = "Exim"
     needs_users = True
 
-    def __init__(self, lab):
+    def __init__(self, lab, address=None):
         self.lab = lab
-        self.address = lab.address()
+        self.address = address or lab.address()
         self.directory = lab.directory_for("exim")
         self.maildir = Maildir(os.path.join(self.directory, "mail"), EXIM)
         for name in ("spool", "log"):

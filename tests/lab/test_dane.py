@@ -4,9 +4,11 @@ then with others, then over forged zones."""
 import re
 
 import dane
-from chains import authority, self_signed
-from case import case
-from sender import DONE, MAIL_WAITS, check, equal
+import receivers
+from case import Skipped, case
+from chains import NOBODY_256, authority, self_signed
+from lab import LAB_NAMES
+from sender import DONE, MAIL_WAITS, check, equal, message
 
 # Of each of six domains.
 MAILS = 100
@@ -115,6 +117,44 @@ def six_hundred_mails_go_by_dane_and_with_other_keys_none_goes(t):
     equal(len(sender.waiting()), 6 * MAILS, "files that wait")
     status, report = sink.report()
     equal((report["counters"]["messages"], report["counters"]["transactions"]), (0, 0))
+
+
+@dane.setting
+def real_hosts(s):
+    """Two hosts with the lab's certificate, and for each a domain whose record is another key's."""
+    right = s.stage.trusted.issue(LAB_NAMES)
+    s.pairs = []
+    for label in ("postfix", "exim"):
+        host = s.host(label, certificates=[right], tlsa=[f"3 1 1 {right.key_digest()}"])
+        wrong = s.name("wrong-" + label)
+        s.record(wrong, "A", *host.addresses)
+        s.tlsa(wrong, f"3 1 1 {NOBODY_256}")
+        good, bad = s.name("to-" + label), s.name("not-to-" + label)
+        s.mx(host, domain=good)
+        s.mx(wrong, domain=bad)
+        s.pairs.append((host.addresses[0], good, bad))
+
+
+@case("DANE-14 DANE-18 POL-15")
+def postfix_and_exim_get_mail_by_dane_and_nothing_when_their_key_is_another(t):
+    if t.lab.single_user:
+        raise Skipped("Postfix and Exim need more than one user: run as root, or install uidmap")
+    scene = t.lab.stage.scenes[real_hosts]
+    sender = t.sender()
+    servers = []
+    for kind, (address, good, bad) in zip((receivers.Postfix, receivers.Exim), scene.pairs):
+        servers.append(kind(t.lab, address))
+        sender.put(f"you@{good}", message(f"to {kind.name}"))
+        sender.put(f"you@{bad}", message(f"not to {kind.name}"))
+    sender.run(expect=MAIL_WAITS)
+    for server, (address, good, bad) in zip(servers, scene.pairs):
+        event = sender.outcome(f"you@{good}")
+        equal((event["event"], event["security"], event["ip"]), ("delivered", "dane", address))
+        event = sender.outcome(f"you@{bad}")
+        equal((event["event"], event["status"][:4]), ("deferred", "4.7."), f"{event}")
+        check("matches no TLSA record" in event["reason"], event["reason"])
+        (content,) = server.mails(1)
+        check(b"Subject: to " + server.name.encode() in content, content)
 
 
 @case("DNS-02 DANE-13 DANE-51")

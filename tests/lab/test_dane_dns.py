@@ -193,6 +193,21 @@ def a_forged_alias_of_the_records_waits_without_a_connection(s):
     return lambda r: r.never_connected()
 
 
+@scenario(waits("_25._tcp.mx.", "bogus"), "DNS-10 DANE-13 DANE-51")
+def a_record_that_a_resolver_forged_and_calls_validated_waits_without_a_connection(s):
+    host = s.dane_host()
+    s.mx(host)
+    s.fault(f"_25._tcp.{host.name}", "TLSA", "forge")
+    return lambda r: r.never_connected()
+
+
+@scenario(waits_for_dns("bogus"), "DNS-10 DANE-51")
+def an_mx_that_a_resolver_forged_and_calls_validated_waits_without_a_connection(s):
+    s.mx(s.dane_host())
+    s.fault(s.domain, "MX", "forge")
+    return lambda r: r.never_connected()
+
+
 # SERVFAIL and silence at each step.
 
 
@@ -276,6 +291,15 @@ def silence_about_the_mx_waits_without_a_connection(s):
     return lambda r: r.never_connected()
 
 
+@scenario(waits_for_dns(), "DNS-31 DNS-35 DANE-13", play="mute")
+def silence_about_the_addresses_waits_without_a_connection(s):
+    host = s.dane_host()
+    s.mx(host)
+    for rdtype in ADDRESS_TYPES:
+        s.fault(host.name, rdtype, "drop")
+    return lambda r: r.never_connected()
+
+
 @scenario(waits("_25._tcp.mx.", "TLSA"), "DNS-35 DANE-13 DANE-51", play="mute")
 def silence_about_the_records_waits_without_a_connection(s):
     host = s.dane_host()
@@ -318,6 +342,12 @@ def after_a_wrong_host_one_without_records_may_take_the_mail(s):
 @scenario(waits("mx1", "mx2"), "DANE-18")
 def two_wrong_hosts_wait_and_both_are_named(s):
     s.mx(s.host("mx1", tlsa=[WRONG]), s.host("mx2", tlsa=[WRONG]))
+
+
+@scenario(delivered("encrypted"), "DANE-23 MX-19")
+def an_address_in_place_of_a_domain_has_no_dane(s):
+    host = s.host(tlsa=[WRONG])
+    s.domain = f"[{host.addresses[0]}]"
 
 
 @scenario(bounced("5.1.10"), "MX-05")

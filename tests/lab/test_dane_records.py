@@ -2,8 +2,12 @@
 paths, and sets of several records. The scenarios of havedane.net, email-security-scans.org and
 Exim's scripts 5800 to 5840 (RECEIVERS.md 7) that turn on the records are among them."""
 
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
 from chains import EXPIRED, NOBODY_256, NOBODY_512, NOT_YET, authority, self_signed
 from dane import delivered, scenario, waits
+from peer import Dialogue
 
 WRONG = f"3 1 1 {NOBODY_256}"
 WRONG_512 = f"3 1 2 {NOBODY_512}"
@@ -81,6 +85,45 @@ def a_renewed_certificate_of_the_same_key_under_3_1_1_delivers(s):
 def a_384_bit_key_under_3_1_1_delivers(s):
     leaf = self_signed(s.name("mx"), key="p384")
     s.mx(s.host(chain=[leaf], tlsa=[leaf.tlsa(3, 1, 1)]))
+
+
+def _rare_key(kind):
+    def plays(s):
+        leaf = self_signed(s.name("mx"), key=kind)
+        s.mx(s.host(chain=[leaf], tlsa=[leaf.tlsa(3, 1, 1)], dialogue=Dialogue))
+
+    plays.__module__ = __name__
+    scenario(delivered("dane"), "TLSA-27", sentence=f"a_key_of_{kind}_under_3_1_1_delivers")(plays)
+
+
+for _kind in ("p521", "ed25519"):
+    _rare_key(_kind)
+
+
+@scenario(delivered("dane"), "DANE-39")
+def a_leaf_that_is_only_for_clients_under_3_1_1_delivers(s):
+    leaf = self_signed(s.name("mx"), extensions=[
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])])
+    s.mx(s.host(chain=[leaf], tlsa=[leaf.tlsa(3, 1, 1)]))
+
+
+@scenario(waits("2 1 1"), "TLSA-21 TLS-24")
+def a_leaf_that_is_only_for_clients_under_2_1_1_waits(s):
+    root = authority("Root for clients")
+    leaf = root.leaf(s.name("mx"), extensions=[
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])])
+    s.mx(s.host(chain=[leaf, root], tlsa=[root.tlsa(2, 1, 1)]))
+
+
+@scenario(waits(NO_MATCH), "TLSA-28")
+def a_hundred_records_none_of_which_matches_wait(s):
+    s.mx(s.host(tlsa=[f"3 1 1 {number:064x}" for number in range(1, 101)]))
+
+
+@scenario(waits("more TLSA records than are looked at"), "TLSA-28 DANE-15")
+def a_hundred_unusable_records_wait_since_not_all_are_looked_at(s):
+    """A usable one may be among the others, which would ask for more than TLS."""
+    s.mx(s.host(tlsa=[f"1 1 1 {number:064x}" for number in range(1, 101)]))
 
 
 # Dates and names.
