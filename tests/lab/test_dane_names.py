@@ -134,7 +134,7 @@ def an_alias_finds_the_records_at_its_own_name_when_there_are_none_behind_it(s):
     return then
 
 
-@scenario(delivered("encrypted"), "DANE-07")
+@scenario(delivered("encrypted"), "DANE-07 SEC-25")
 def names_in_the_middle_of_aliases_are_never_asked_for_records(s):
     real = s.host("real")
     middle = s.alias(s.name("middle"), real.name)
@@ -156,7 +156,7 @@ def only_unusable_records_behind_an_alias_end_the_search(s):
     return then
 
 
-@scenario(delivered("dane"), "DANE-05 DNS-07 DANE-30")
+@scenario(delivered("dane"), "DANE-05 DNS-07 DANE-30 SEC-24")
 def a_signed_alias_of_an_unsigned_host_has_its_own_records(s):
     real = s.host("real", PLAIN)
     alias = s.alias(s.name("mx"), real.name)

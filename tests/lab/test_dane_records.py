@@ -36,7 +36,8 @@ def _combination(usage, selector, matching, key):
         s.mx(s.host(chain=[leaf, root], tlsa=[named.tlsa(usage, selector, matching)]))
 
     plays.__module__ = __name__
-    scenario(delivered("dane"), "TLSA-07 TLSA-09", sentence=(
+    # DANE-52: none of these certificates is in a log of certificate transparency.
+    scenario(delivered("dane"), "TLSA-07 TLSA-09 DANE-52", sentence=(
         f"{usage}_{selector}_{matching}_of_the_right_certificate_delivers_with_{key}"))(plays)
 
 

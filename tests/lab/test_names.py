@@ -36,7 +36,7 @@ def any_failure_of_the_mx_lookup_defers_and_never_uses_the_address(t):
     equal(len(receiver.connections), 0)
 
 
-@case("DNS-24")
+@case("DNS-24 SEC-16")
 def an_mx_list_is_not_used_beyond_its_time_though_nobody_answers_any_more(t):
     receiver = t.receiver()
     domain = f"d{t.lab.number()}.play.lab"

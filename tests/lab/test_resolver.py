@@ -195,7 +195,7 @@ def malformed_records_do_not_disturb_the_others(t):
     equal(sorted(tlsa["records"].split(", ")), ["3 1 1 abcd", r"\# 3 030101"])
 
 
-@case("DNS-34")
+@case("DNS-34 SEC-17")
 def a_zone_with_ten_thousand_questions_leaves_places_for_the_others(t):
     # Own recursion, since behind one forwarder all zones have the same server. In the order of
     # asking, the one question about another zone would be the last to be answered.
@@ -229,7 +229,7 @@ def the_self_test_says_that_validation_works(t):
     check(self_test(t, forward=None).startswith("self-test secure: "), "own recursion")
 
 
-@case("DNS-01")
+@case("DNS-01 SEC-38")
 def the_self_test_says_that_the_anchor_is_another_roots(t):
     wrong = os.path.join(t.lab.directory_for("anchor"), "root.key")
     with open(wrong, "w") as file:

@@ -27,12 +27,12 @@ static void add(X509 *cert, X509 *issuer, int nid, const char *value)
 	X509_EXTENSION_free(extension);
 }
 
-static void add_unknown(X509 *cert)
+static void add_raw(X509 *cert, const char *oid, int critical, const void *bytes, size_t len)
 {
-	ASN1_OBJECT *object = OBJ_txt2obj("1.3.6.1.4.1.55555.2", 1);
+	ASN1_OBJECT *object = OBJ_txt2obj(oid, 1);
 	ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
-	CHECK(object != NULL && value != NULL && ASN1_STRING_set(value, "\5", 1));
-	X509_EXTENSION *extension = X509_EXTENSION_create_by_OBJ(NULL, object, 1, value);
+	CHECK(object != NULL && value != NULL && ASN1_STRING_set(value, bytes, (int)len));
+	X509_EXTENSION *extension = X509_EXTENSION_create_by_OBJ(NULL, object, critical, value);
 	CHECK(extension != NULL && X509_add_ext(cert, extension, -1));
 	X509_EXTENSION_free(extension);
 	ASN1_OCTET_STRING_free(value);
@@ -47,7 +47,9 @@ static void add_extensions(X509 *cert, X509 *issuer, const struct test_node_spec
 	add(cert, issuer, NID_ext_key_usage, spec->extended_key_usage);
 	add(cert, issuer, NID_name_constraints, spec->name_constraints);
 	if (spec->unknown_critical)
-		add_unknown(cert);
+		add_raw(cert, "1.3.6.1.4.1.55555.2", 1, "\5", 1);
+	if (spec->must_staple)
+		add_raw(cert, "1.3.6.1.5.5.7.1.24", 0, "\x30\3\2\1\5", 5);
 }
 
 static void set_names(X509 *cert, const struct test_node_spec *spec)

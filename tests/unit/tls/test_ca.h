@@ -34,6 +34,7 @@ struct test_node_spec {
 	const char *constraints;        /* "critical,CA:TRUE,pathlen:0" */
 	const char *key_usage, *extended_key_usage, *name_constraints;
 	bool unknown_critical;
+	bool must_staple; /* the TLS feature status_request (RFC 7633) */
 };
 
 struct test_node test_node_make(const struct test_node_spec *spec);

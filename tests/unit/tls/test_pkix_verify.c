@@ -182,6 +182,19 @@ static void short_rsa_keys_and_sha1_are_refused(void **state)
 		TLS_FAILURE_CERTIFICATE, "SHA-1");
 }
 
+/* TLS-28, DANE-49: nobody is asked whether a certificate was revoked, also where it says that the server
+ * would show an answer. */
+static void a_certificate_that_wants_a_stapled_answer_needs_none(void **state)
+{
+	(void)state;
+	assert_true(ask_about(node_of((struct test_node_spec){ .issuer = &middle,
+				      .kind = TEST_KEY_P256,
+				      .alternatives = "DNS:a.example",
+				      .must_staple = true }),
+		"a.example")
+			    .is_match);
+}
+
 static void nothing_and_garbage_are_refused(void **state)
 {
 	(void)state;
@@ -277,6 +290,42 @@ static void a_demand_has_its_names_looked_for_where_they_belong(void **state)
 	test_node_free(&leaf);
 }
 
+/* POL-02: the word of a public authority does not rescue a key that the DNS does not vouch for. */
+static void a_good_public_chain_does_not_rescue_a_failed_dane_match(void **state)
+{
+	(void)state;
+	static const enum security_need needs[] = { SECURITY_NEED_DANE, SECURITY_NEED_DANE_STS,
+		SECURITY_NEED_DANE_SECURE };
+	const struct text name = TEXT("a.example");
+	struct test_node leaf = test_node_host("DNS:a.example", &middle);
+	const struct tls_chain chain = { { leaf.der, middle.der }, 2 };
+	uint8_t digest[64];
+	const struct tlsa_record wrong = test_node_record(&other_root, 3, 1, 1, digest);
+	const struct tls_verifier_config config = {
+		.now_s = now_s, .cache_bytes = 1 << 20, .roots = roots
+	};
+	assert_true(ask(&chain, "a.example", TEST_CA_NOW_S).is_match);
+	for (size_t i = 0; i < COUNT_OF(needs); i++) {
+		struct tls_verifier *verifier;
+		struct fail fail;
+		const struct security_demand demand = { .need = needs[i],
+			.tls_version_min = TLS_VERSION_1_2,
+			.names = &name,
+			.names_count = 1,
+			.root_names = &name,
+			.root_names_count = 1,
+			.tlsa = &wrong,
+			.tlsa_count = 1 };
+		assert_int_equal(tls_verifier_create(&config, &verifier, &fail), RESULT_OK);
+		struct tls_verdict verdict = tls_verifier_ask(verifier, NULL, &chain, &demand);
+		assert_int_equal(verdict.kind, TLS_VERDICT_REJECTED);
+		assert_non_null(strstr(verdict.reason, "matches no TLSA record"));
+		assert_false(verdict.proved_pkix);
+		tls_verifier_destroy(verifier);
+	}
+	test_node_free(&leaf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,9 +338,11 @@ int main(void)
 		cmocka_unit_test(dates_are_looked_at),
 		cmocka_unit_test(a_certificate_for_clients_is_refused),
 		cmocka_unit_test(short_rsa_keys_and_sha1_are_refused),
+		cmocka_unit_test(a_certificate_that_wants_a_stapled_answer_needs_none),
 		cmocka_unit_test(nothing_and_garbage_are_refused),
 		cmocka_unit_test(a_store_says_why_it_cannot_be_read),
 		cmocka_unit_test(two_stores_have_two_generations),
+		cmocka_unit_test(a_good_public_chain_does_not_rescue_a_failed_dane_match),
 		cmocka_unit_test(a_demand_has_its_names_looked_for_where_they_belong),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -227,7 +227,7 @@ static void no_name_no_server_name(void **state)
 	assert_false(has(&hello.extensions, EXTENSION_SERVER_NAME));
 }
 
-/* (TLS-04, TLS-05, TLS-06) The three of TLS 1.3 come first, their order is the processor's. */
+/* (TLS-04, TLS-05, TLS-06; DANE-45: no anonymous suite) The three of TLS 1.3 come first, their order is the processor's. */
 static void ciphers_are_those_that_the_setting_allows(void **state)
 {
 	(void)state;

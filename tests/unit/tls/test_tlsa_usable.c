@@ -58,7 +58,7 @@ static const struct {
 	{ "TLSA-12: all of the stronger digest", { { 3, 1, 2, 64, 1, 0 }, { 3, 1, 1, 32, 2, 0 },
 		{ 3, 1, 2, 64, 3, 0 }, { 3, 1, 1, 32, 4, 0 } }, 4, "02" },
 	{ "TLSA-10: a change of keys", { { 3, 1, 1, 32, 1, 0 }, { 3, 1, 1, 32, 2, 0 } }, 2, "01" },
-	{ "TLSA-15: another selector", { { 3, 0, 2, 64, 1, 0 }, { 3, 1, 1, 32, 2, 0 } }, 2, "01" },
+	{ "TLSA-15, SEC-39: another selector", { { 3, 0, 2, 64, 1, 0 }, { 3, 1, 1, 32, 2, 0 } }, 2, "01" },
 	{ "TLSA-15: another usage", { { 2, 1, 2, 64, 1, 0 }, { 3, 1, 1, 32, 2, 0 } }, 2, "01" },
 	{ "an unusable usage outdoes nothing", { { 1, 1, 2, 64, 1, 0 }, { 3, 1, 1, 32, 2, 0 } }, 2, "1" },
 	{ "canonical order, each once", { { 3, 1, 1, 32, 9, 0 }, { 3, 1, 1, 32, 1, 0 },
