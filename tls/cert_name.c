@@ -75,11 +75,10 @@ static bool read_common_name(const struct tls_der_names *der, struct presented_n
 }
 
 /* False unless all of them can be read, so that a spoiled list never gives way to the common name. */
-static bool look_for_alternatives(const struct presented_names *names, bool *out_has_any)
+static bool can_read_alternatives(const struct presented_names *names)
 {
 	CBS rest = names->alternatives;
 	struct text name;
-	*out_has_any = next_alternative(&rest, &name);
 	while (next_alternative(&rest, &name))
 		;
 	return CBS_len(&rest) == 0;
@@ -94,10 +93,11 @@ static bool read_names(
 	if (tls_der_find_names(cert->der, cert->der_len, &der) != RESULT_OK)
 		return false;
 	CBS_init(&out_names->alternatives, der.alternatives, der.alternatives_len);
-	bool has_any;
-	if (!look_for_alternatives(out_names, &has_any))
+	if (!can_read_alternatives(out_names))
 		return false;
-	return rule == CERT_NAME_ALTERNATIVE_ONLY || has_any || read_common_name(&der, out_names);
+	bool common_counts =
+		rule == CERT_NAME_ALTERNATIVE_OR_COMMON && der.alternatives == NULL;
+	return !common_counts || read_common_name(&der, out_names);
 }
 
 /* False when all were given. */
@@ -127,13 +127,15 @@ bool cert_name_covers(struct text presented, struct text name)
 }
 
 bool cert_name_matches(const struct tls_cert *cert, enum cert_name_rule rule,
-	const struct text *names, size_t names_count)
+	enum cert_name_wildcards wildcards, const struct text *names, size_t names_count)
 {
 	struct presented_names presented;
 	struct text name;
 	if (!read_names(cert, rule, &presented))
 		return false;
 	while (next_name(&presented, &name)) {
+		if (wildcards == CERT_NAME_NO_WILDCARDS && text_starts(name, TEXT("*")))
+			continue;
 		for (size_t i = 0; i < names_count; i++) {
 			if (cert_name_covers(name, names[i]))
 				return true;

@@ -111,6 +111,33 @@ static bool is_signed_with_sha1(const X509 *cert)
 	       algorithm == NID_ecdsa_with_SHA1;
 }
 
+/* Names and subtrees that X509_verify_cert may compare with each other. */
+static void count_names(X509 *cert, size_t *names, size_t *subtrees)
+{
+	GENERAL_NAMES *presented = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	NAME_CONSTRAINTS *constraints = X509_get_ext_d2i(cert, NID_name_constraints, NULL, NULL);
+	*names += 1; /* the subject */
+	if (presented != NULL)
+		*names += sk_GENERAL_NAME_num(presented);
+	if (constraints != NULL && constraints->permittedSubtrees != NULL)
+		*subtrees += sk_GENERAL_SUBTREE_num(constraints->permittedSubtrees);
+	if (constraints != NULL && constraints->excludedSubtrees != NULL)
+		*subtrees += sk_GENERAL_SUBTREE_num(constraints->excludedSubtrees);
+	GENERAL_NAMES_free(presented);
+	NAME_CONSTRAINTS_free(constraints);
+	ERR_clear_error();
+}
+
+static bool has_exclusions(X509 *cert)
+{
+	NAME_CONSTRAINTS *constraints = X509_get_ext_d2i(cert, NID_name_constraints, NULL, NULL);
+	bool has = constraints != NULL && constraints->excludedSubtrees != NULL &&
+		sk_GENERAL_SUBTREE_num(constraints->excludedSubtrees) > 0;
+	NAME_CONSTRAINTS_free(constraints);
+	ERR_clear_error();
+	return has;
+}
+
 static X509 *same_cert(const struct attempt *attempt, const X509 *cert)
 {
 	for (size_t i = 0; i < attempt->anchors_count; i++) {
@@ -138,6 +165,7 @@ static bool describe_path(const struct cert_path_question *question, const struc
 			out_path->valid_until_s = end_s;
 		if (rsa_bits < out_path->rsa_bits_min)
 			out_path->rsa_bits_min = rsa_bits;
+		out_path->has_exclusions |= has_exclusions(cert);
 		if (i + 1 < out_path->length && is_signed_with_sha1(cert))
 			out_path->has_sha1 = true;
 	}
@@ -319,7 +347,7 @@ static bool search_from(struct search *search, X509 *last)
 static bool has_same_subject(X509 *const *certs, size_t count, const X509 *cert)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (certs[i] != cert && X509_NAME_cmp(X509_get_subject_name(certs[i]),
+		if (X509_cmp(certs[i], cert) != 0 && X509_NAME_cmp(X509_get_subject_name(certs[i]),
 						X509_get_subject_name(cert)) == 0)
 			return true;
 	}
@@ -336,13 +364,34 @@ static bool is_ambiguous(const struct cert_path_question *question)
 		if (has_same_subject(question->others, question->others_count, question->others[i]))
 			return true;
 	}
+	for (size_t i = 0; i < question->anchors_count; i++) {
+		if (has_same_subject(
+			    question->others, question->others_count, question->anchors[i]))
+			return true;
+	}
 	return question->anchors_count > 1;
+}
+
+/* A chain with thousands of names and of constraints would cost a second. */
+static bool has_too_many_constraints(const struct cert_path_question *question)
+{
+	size_t names = 0, subtrees = 0;
+	count_names(question->leaf, &names, &subtrees);
+	for (size_t i = 0; i < question->others_count; i++)
+		count_names(question->others[i], &names, &subtrees);
+	for (size_t i = 0; i < question->anchors_count; i++)
+		count_names(question->anchors[i], &names, &subtrees);
+	return subtrees > 0 && names > CERT_PATH_CONSTRAINTS_MAX / subtrees;
 }
 
 bool cert_path_find(const struct cert_path_question *question, struct cert_path *out_path,
 	struct cert_path_fault *out_fault)
 {
 	CHECK(question->others_count < CERT_PATH_CERTS_MAX);
+	*out_fault = (struct cert_path_fault){ TLS_FAILURE_UNTRUSTED,
+		"too many name constraints would have to be checked", 0 };
+	if (has_too_many_constraints(question))
+		return false;
 	const struct attempt first = { question->others, question->others_count, question->anchors,
 		question->anchors_count, X509_V_FLAG_TRUSTED_FIRST };
 	if (try(question, &first, out_path, out_fault))

@@ -19,7 +19,11 @@
 enum {
 	/* TLSA-28: checks of signatures for one chain, whatever it consists of. An honest one costs one
 	 * or two a path. */
-	CERT_PATH_SIGNATURES_MAX = 64,
+	CERT_PATH_SIGNATURES_MAX = 32,
+	/* Names of all certificates times subtrees of all name constraints: each pair may have to be
+	 * compared. The largest public certificates have some hundred names, constraints a handful of
+	 * subtrees. */
+	CERT_PATH_CONSTRAINTS_MAX = 16384,
 	CERT_PATH_CERTS_MAX = 32,
 };
 
@@ -56,6 +60,7 @@ struct cert_path {
 	size_t length;          /* certificates, leaf and anchor counted */
 	uint64_t valid_until_s; /* the first notAfter in it */
 	unsigned rsa_bits_min;  /* of the RSA keys in it; UINT_MAX: there is none */
+	bool has_exclusions;    /* an authority in it excludes names (RFC 5280 4.2.1.10) */
 	bool has_sha1;          /* a signature in it, that of the last not counted, is made with SHA-1 */
 };
 

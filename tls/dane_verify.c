@@ -24,6 +24,7 @@ struct work {
 	struct anchor anchors[CERT_PATH_CERTS_MAX];
 	size_t anchors_count;
 	unsigned signatures_left;
+	bool has_exclusions; /* of the path that was found */
 };
 
 /* ---- verdicts ---- */
@@ -198,6 +199,7 @@ static bool try_anchors(struct work *work)
 		reject_path(work, &fault, work->anchors[0].record);
 		return false;
 	}
+	work->has_exclusions = path.has_exclusions;
 	accept(work->verdict, record_of(work, path.anchor), path.length - 1, path.valid_until_s);
 	return true;
 }
@@ -215,6 +217,7 @@ static bool try_signed(struct work *work, X509 *cert, size_t record)
 		reject_path(work, &fault, record);
 		return false;
 	}
+	work->has_exclusions = path.has_exclusions;
 	accept(work->verdict, record, path.length, path.valid_until_s);
 	return true;
 }
@@ -228,10 +231,15 @@ static bool is_signed(struct work *work, X509 *cert, EVP_PKEY *key)
 	return !carries && cert_path_is_signed(cert, key, &work->signatures_left);
 }
 
+static bool is_bare_key(const struct tlsa_record *record)
+{
+	return record->usage == TLSA_USAGE_DANE_TA && record->selector == TLSA_SELECTOR_SPKI &&
+	       record->matching == TLSA_MATCHING_FULL;
+}
+
 static EVP_PKEY *key_of(const struct tlsa_record *record)
 {
-	if (record->usage != TLSA_USAGE_DANE_TA || record->selector != TLSA_SELECTOR_SPKI ||
-		record->matching != TLSA_MATCHING_FULL)
+	if (!is_bare_key(record))
 		return NULL;
 	CBS der;
 	CBS_init(&der, (const uint8_t *)record->data.data, record->data.len);
@@ -276,10 +284,25 @@ static bool has_usage_2(const struct dane_question *question)
 	return false;
 }
 
+static bool names_match(const struct work *work, enum cert_name_wildcards wildcards)
+{
+	return cert_name_matches(&work->question->chain->certs[0], CERT_NAME_ALTERNATIVE_OR_COMMON,
+		wildcards, work->question->names, work->question->names_count);
+}
+
+/* False: no record has anything to do with the chain, which says more than a wrong name. */
+static bool has_way(const struct work *work)
+{
+	for (size_t i = 0; i < work->question->records_count; i++) {
+		if (is_bare_key(&work->question->records[i]))
+			return true;
+	}
+	return work->anchors_count > 0;
+}
+
 static void verify_anchored(struct work *work)
 {
 	const struct dane_question *question = work->question;
-	const struct tls_cert *leaf = &question->chain->certs[0];
 	cert_path_parse(question->chain, &work->certs);
 	if (work->certs.leaf == NULL) {
 		reject(work->verdict, TLS_FAILURE_CERTIFICATE,
@@ -289,10 +312,13 @@ static void verify_anchored(struct work *work)
 	collect_presented(work);
 	collect_published(work);
 	reject_no_match(question, work->verdict); /* until something better is known */
-	if (!try_anchors(work) && !try_keys(work))
+	/* The names first: they cost the least. */
+	if (!names_match(work, CERT_NAME_WILDCARDS) && has_way(work)) {
+		reject_names(work);
 		return;
-	if (!cert_name_matches(leaf, CERT_NAME_ALTERNATIVE_OR_COMMON, question->names,
-		    question->names_count))
+	}
+	if ((try_anchors(work) || try_keys(work)) && work->has_exclusions &&
+		!names_match(work, CERT_NAME_NO_WILDCARDS))
 		reject_names(work);
 }
 

@@ -53,6 +53,12 @@ static void judge_path(const struct cert_path *path, struct pkix_verdict *verdic
 			.valid_until_s = path->valid_until_s };
 }
 
+static bool names_match(const struct pkix_question *question, enum cert_name_wildcards wildcards)
+{
+	return cert_name_matches(&question->chain->certs[0], CERT_NAME_ALTERNATIVE_ONLY, wildcards,
+		question->names, question->names_count);
+}
+
 void pkix_verify(const struct pkix_question *question, struct pkix_verdict *out_verdict)
 {
 	struct cert_path_certs certs;
@@ -64,8 +70,7 @@ void pkix_verify(const struct pkix_question *question, struct pkix_verdict *out_
 		return;
 	}
 	/* The name first: it costs the least and says the most. */
-	if (!cert_name_matches(&question->chain->certs[0], CERT_NAME_ALTERNATIVE_ONLY,
-		    question->names, question->names_count)) {
+	if (!names_match(question, CERT_NAME_WILDCARDS)) {
 		reject_names(question, out_verdict);
 		return;
 	}
@@ -83,6 +88,8 @@ void pkix_verify(const struct pkix_question *question, struct pkix_verdict *out_
 			"presents a certificate that cannot be parsed");
 	else if (!cert_path_find(&path_question, &path, &fault))
 		reject_path(out_verdict, &fault);
+	else if (path.has_exclusions && !names_match(question, CERT_NAME_NO_WILDCARDS))
+		reject_names(question, out_verdict);
 	else
 		judge_path(&path, out_verdict);
 	cert_path_free(&certs);

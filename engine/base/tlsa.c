@@ -3,9 +3,9 @@
 
 struct tlsa_record tlsa_record_of_rdata(const struct dns_rdata *rdata)
 {
-	struct tlsa_record record = { .malformed = rdata->len <= TLSA_HEADER_BYTES ||
-						   rdata->len - TLSA_HEADER_BYTES >
-							   TLSA_DATA_BYTES_MAX };
+	struct tlsa_record record = { 0 };
+	record.too_large = rdata->len > TLSA_HEADER_BYTES + TLSA_DATA_BYTES_MAX;
+	record.malformed = rdata->len <= TLSA_HEADER_BYTES || record.too_large;
 	if (rdata->len >= 1)
 		record.usage = rdata->data[0];
 	if (rdata->len >= 2)

@@ -32,6 +32,9 @@ struct tlsa_record {
 	 * of which all records are unusable still demands TLS, but never usable. */
 	bool malformed;
 	struct text data; /* the certificate association data */
+	/* Malformed for us alone: nothing is wrong with it but that we do not look at so much. Where it
+	 * may be all that could match, authentication has failed (ruling TLSA-28). */
+	bool too_large;
 };
 
 struct tlsa_set {

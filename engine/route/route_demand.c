@@ -24,6 +24,21 @@ static enum policy_origin origin_of(enum route_origin origin)
 	UNREACHABLE("an origin that is not in the enum");
 }
 
+/* A whole certificate or key that could match, but is larger than what is looked at. */
+static bool has_too_large(const struct tlsa_set *set)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const struct tlsa_record *record = &set->records[i];
+		bool is_known = (record->usage == TLSA_USAGE_DANE_TA ||
+					record->usage == TLSA_USAGE_DANE_EE) &&
+			record->selector <= TLSA_SELECTOR_SPKI &&
+			record->matching == TLSA_MATCHING_FULL;
+		if (record->too_large && is_known)
+			return true;
+	}
+	return false;
+}
+
 static void take_tlsa(struct facts *facts, const struct tlsa_set *set)
 {
 	struct policy_input *input = &facts->input;
@@ -33,7 +48,8 @@ static void take_tlsa(struct facts *facts, const struct tlsa_set *set)
 		input->base_domain = set->base_domain;
 		input->usable = facts->usable;
 		input->usable_count = tlsa_usable(set->records, set->count, facts->usable);
-		facts->beyond_limit = set->truncated && input->usable_count == 0;
+		facts->beyond_limit =
+			input->usable_count == 0 && (set->truncated || has_too_large(set));
 		if (facts->beyond_limit)
 			input->tlsa_state = POLICY_TLSA_FAILED;
 		return;
@@ -89,7 +105,7 @@ static const char *why_unmet(const struct facts *facts, const char *unmet)
 {
 	if (unmet == NULL || !facts->beyond_limit)
 		return unmet;
-	return "has more TLSA records than are looked at, and none of those is usable";
+	return "has more TLSA records than are looked at, or larger ones, and no other is usable";
 }
 
 static void wait_for_proof(struct route_draft *draft, struct route_host *host, const char *why)

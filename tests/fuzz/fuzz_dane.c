@@ -171,7 +171,7 @@ static void check_verdict(const struct dane_question *question, const struct dan
 	CHECK(matched->usage == 2 || dane_match(&subject, matched));
 	if (matched->usage == 2) {
 		CHECK(cert_name_matches(&question->chain->certs[0], CERT_NAME_ALTERNATIVE_OR_COMMON,
-			question->names, question->names_count));
+			CERT_NAME_WILDCARDS, question->names, question->names_count));
 		CHECK(verdict->valid_until_s >= question->time_s);
 		if (leaf_is_ours)
 			check_leaf_unchanged(&question->chain->certs[0]);

@@ -156,7 +156,8 @@ struct tlsa_record test_node_record(const struct test_node *node, uint8_t usage,
 	struct text whole = selector == TLSA_SELECTOR_SPKI
 		? node->spki
 		: text_of_bytes(node->der.der, node->der.der_len);
-	struct tlsa_record record = { usage, selector, matching, false, whole };
+	struct tlsa_record record = { .usage = usage, .selector = selector, .matching = matching,
+		.data = whole };
 	if (matching == TLSA_MATCHING_SHA256) {
 		SHA256((const uint8_t *)whole.data, whole.len, storage);
 		record.data = text_of_bytes(storage, 32);

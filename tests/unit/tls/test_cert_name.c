@@ -10,7 +10,7 @@
 static bool matches(const struct test_node *node, enum cert_name_rule rule, const char *name)
 {
 	struct text text = text_of(name);
-	return cert_name_matches(&node->der, rule, &text, 1);
+	return cert_name_matches(&node->der, rule, CERT_NAME_WILDCARDS, &text, 1);
 }
 
 static struct test_node make(const char *common, const char *alternatives)
@@ -56,15 +56,27 @@ static void any_of_the_alternative_names_is_enough(void **state)
 	(void)state;
 	struct test_node node = make("c.example", "DNS:a.example,email:x@y.example,DNS:*.b.example");
 	const struct text names[] = { TEXT("z.example"), TEXT("mx.b.example") };
-	assert_true(cert_name_matches(&node.der, CERT_NAME_ALTERNATIVE_ONLY, names, 2));
-	assert_false(cert_name_matches(&node.der, CERT_NAME_ALTERNATIVE_ONLY, names, 1));
-	assert_false(cert_name_matches(&node.der, CERT_NAME_ALTERNATIVE_ONLY, names, 0));
+	assert_true(cert_name_matches(&node.der, CERT_NAME_ALTERNATIVE_ONLY, CERT_NAME_WILDCARDS, names, 2));
+	assert_false(cert_name_matches(&node.der, CERT_NAME_ALTERNATIVE_ONLY, CERT_NAME_WILDCARDS, names, 1));
+	assert_false(cert_name_matches(&node.der, CERT_NAME_ALTERNATIVE_ONLY, CERT_NAME_WILDCARDS, names, 0));
 	assert_true(matches(&node, CERT_NAME_ALTERNATIVE_ONLY, "a.example"));
 	test_node_free(&node);
 }
 
+static void wildcards_can_be_left_out(void **state)
+{
+	(void)state;
+	struct test_node node = make(NULL, "DNS:*.b.example,DNS:a.b.example");
+	const struct text a = TEXT("a.b.example"), c = TEXT("c.b.example");
+	assert_true(cert_name_matches(
+		&node.der, CERT_NAME_ALTERNATIVE_ONLY, CERT_NAME_NO_WILDCARDS, &a, 1));
+	assert_false(cert_name_matches(
+		&node.der, CERT_NAME_ALTERNATIVE_ONLY, CERT_NAME_NO_WILDCARDS, &c, 1));
+	test_node_free(&node);
+}
+
 /* DANE-35: with a DNS name among the alternative ones the common name is nothing. */
-static void the_common_name_counts_only_without_alternative_dns_names(void **state)
+static void the_common_name_counts_only_without_alternative_names(void **state)
 {
 	(void)state;
 	struct test_node with = make("mx.example.com", "DNS:other.example.com");
@@ -72,7 +84,8 @@ static void the_common_name_counts_only_without_alternative_dns_names(void **sta
 	struct test_node mail_only = make("mx.example.com", "email:x@example.com");
 	assert_false(matches(&with, CERT_NAME_ALTERNATIVE_OR_COMMON, "mx.example.com"));
 	assert_true(matches(&without, CERT_NAME_ALTERNATIVE_OR_COMMON, "mx.example.com"));
-	assert_true(matches(&mail_only, CERT_NAME_ALTERNATIVE_OR_COMMON, "mx.example.com"));
+	/* Name constraints would not be applied to it. */
+	assert_false(matches(&mail_only, CERT_NAME_ALTERNATIVE_OR_COMMON, "mx.example.com"));
 	test_node_free(&with);
 	test_node_free(&without);
 	test_node_free(&mail_only);
@@ -167,7 +180,8 @@ int main(void)
 		cmocka_unit_test(a_name_covers_itself_in_any_case),
 		cmocka_unit_test(a_wildcard_is_the_whole_first_label_and_covers_one),
 		cmocka_unit_test(any_of_the_alternative_names_is_enough),
-		cmocka_unit_test(the_common_name_counts_only_without_alternative_dns_names),
+		cmocka_unit_test(wildcards_can_be_left_out),
+		cmocka_unit_test(the_common_name_counts_only_without_alternative_names),
 		cmocka_unit_test(the_common_name_never_counts_for_a_public_authority),
 		cmocka_unit_test(a_subject_without_a_name_has_none),
 		cmocka_unit_test(a_nul_inside_does_not_end_a_name),

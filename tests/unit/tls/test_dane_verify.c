@@ -1,6 +1,7 @@
 /* The verifier against chains of every shape. Each test makes its own authority. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -559,6 +560,79 @@ static void name_constraints_of_the_anchor_hold(void **state)
 	assert_match(a, 0, 1);
 }
 
+/* TLSA-20, TLSA-21: ways round the constraints of an authority. */
+static void names_beside_the_constraints_of_an_authority_do_not_count(void **state)
+{
+	struct asked *a = *state;
+	struct test_node *root = authority(a, "root", NULL);
+	struct test_node *only = node(a, (struct test_node_spec){ .name = "only theirs",
+		.issuer = root, .constraints = "critical,CA:TRUE", .kind = TEST_KEY_P256,
+		.name_constraints = "critical,permitted;DNS:attacker.example" });
+	struct test_node *without = node(a, (struct test_node_spec){ .name = "all but ours",
+		.issuer = root, .constraints = "critical,CA:TRUE", .kind = TEST_KEY_P256,
+		.name_constraints = "critical,excluded;DNS:mx.example.com" });
+	const struct test_node_spec leaves[] = {
+		{ .name = "mx.example.com", .issuer = only, .alternatives = "email:x@y.example" },
+		{ .name = "mx.example.com", .issuer = only, .alternatives = "IP:192.0.2.1" },
+		{ .name = "mx.example.com", .issuer = only },
+		{ .name = "x", .issuer = without, .alternatives = "DNS:*.example.com" },
+		{ .name = "x", .issuer = without, .alternatives = "DNS:mx.example.com" },
+	};
+	publish(a, root, 2, 0, 1);
+	for (size_t i = 0; i < COUNT_OF(leaves); i++) {
+		a->chain.certs_count = 0;
+		present(a, node(a, leaves[i]));
+		present(a, leaves[i].issuer);
+		present(a, root);
+		if (verify(a))
+			fail_msg("leaf %zu matches", i);
+	}
+	/* Wildcards are good where nothing is excluded. */
+	a->chain.certs_count = 0;
+	present(a, keep(a, test_node_host("DNS:*.example.com", root)));
+	present(a, root);
+	assert_match(a, 0, 1);
+}
+
+/* TLSA-28: comparing names with constraints is bounded as well. */
+static void thousands_of_names_and_constraints_are_given_up(void **state)
+{
+	struct asked *a = *state;
+	enum { COUNT = 600, BYTES = 32 };
+	static char names[COUNT * BYTES], subtrees[COUNT * BYTES];
+	size_t names_len = 0, subtrees_len = 0;
+	names_len += (size_t)snprintf(names, sizeof names, "DNS:mx.example.com");
+	subtrees_len += (size_t)snprintf(subtrees, sizeof subtrees, "permitted;DNS:example.com");
+	for (int i = 0; i < COUNT; i++) {
+		names_len += (size_t)snprintf(names + names_len, sizeof names - names_len,
+			",DNS:n%d.example.com", i);
+		subtrees_len += (size_t)snprintf(subtrees + subtrees_len,
+			sizeof subtrees - subtrees_len, ",permitted;DNS:s%d.example", i);
+	}
+	struct test_node *root = node(a, (struct test_node_spec){ .name = "root",
+		.constraints = "critical,CA:TRUE", .name_constraints = subtrees });
+	present(a, node(a, (struct test_node_spec){ .issuer = root, .alternatives = names }));
+	publish(a, root, 2, 0, 0);
+	assert_rejected(a, TLS_FAILURE_UNTRUSTED, "too many name constraints");
+	a->chain.certs_count = 0;
+	present(a, keep(a, test_node_host("DNS:mx.example.com", root)));
+	assert_match(a, 0, 1);
+}
+
+/* TLSA-24, RFC 4210 4.4: the key of an authority was changed, and only the DNS has the old one. */
+static void an_anchor_in_the_dns_with_the_name_of_a_presented_authority_is_found(void **state)
+{
+	struct asked *a = *state;
+	struct test_node_spec spec = { .name = "root", .constraints = "critical,CA:TRUE",
+		.kind = TEST_KEY_P256 };
+	struct test_node *old = node(a, spec);
+	struct test_node *other = node(a, spec);
+	present(a, host(a, old));
+	present(a, other);
+	publish(a, old, 2, 0, 0);
+	assert_match(a, 0, 1);
+}
+
 /* TLS-24: for DANE-TA the purpose counts, and what a critical extension means must be known. */
 static void a_leaf_for_clients_or_with_an_unknown_critical_extension_is_refused(void **state)
 {
@@ -683,6 +757,9 @@ int main(void)
 		TEST(a_host_issues_nothing_as_the_top_of_a_path),
 		TEST(the_constraints_of_the_anchor_hold),
 		TEST(name_constraints_of_the_anchor_hold),
+		TEST(names_beside_the_constraints_of_an_authority_do_not_count),
+		TEST(thousands_of_names_and_constraints_are_given_up),
+		TEST(an_anchor_in_the_dns_with_the_name_of_a_presented_authority_is_found),
 		TEST(a_leaf_for_clients_or_with_an_unknown_critical_extension_is_refused),
 		TEST(authorities_of_every_kind_of_key_are_understood),
 		TEST(usage_2_wants_one_of_the_names),

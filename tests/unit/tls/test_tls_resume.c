@@ -230,10 +230,10 @@ static void nothing_is_offered_where_anything_differs(void **state)
 {
 	(void)state;
 	static const struct text names[] = { TEXT_INIT("mx.example"), TEXT_INIT("b.example") };
-	static const struct tlsa_record old = { 3, 1, 1, false,
-		TEXT_INIT("thirty-two bytes of a digest, 01") };
-	static const struct tlsa_record rotated = { 3, 1, 1, false,
-		TEXT_INIT("thirty-two bytes of a digest, 02") };
+	static const struct tlsa_record old = { .usage = 3, .selector = 1, .matching = 1,
+		.data = TEXT_INIT("thirty-two bytes of a digest, 01") };
+	static const struct tlsa_record rotated = { .usage = 3, .selector = 1, .matching = 1,
+		.data = TEXT_INIT("thirty-two bytes of a digest, 02") };
 	struct security_demand first = demand_of(SECURITY_NEED_DANE_STS);
 	first.tlsa = &old;
 	first.tlsa_count = 1;

@@ -297,8 +297,8 @@ static void handshakes_with_keys_of_every_kind_match_dane_ee(void **state)
 		struct tls_context *server_ctx = make_server(
 			pool, (struct tls_server_config){ .version_max = version }, &identity, 1);
 		struct tls_pair pair;
-		records[0] = (struct tlsa_record){ 3, 1, 1, false,
-			text_of_bytes(right ? cert->key_digest : certs.other.key_digest, 32) };
+		records[0] = (struct tlsa_record){ .usage = 3, .selector = 1, .matching = 1,
+		.data = text_of_bytes(right ? cert->key_digest : certs.other.key_digest, 32) };
 		tls_pair_init(&pair, client_ctx, &demand, "mx.example", server_ctx);
 		tls_pair_run(&pair);
 		assert_int_equal(pair.client.status, right ? TLS_OK : TLS_FAILED);

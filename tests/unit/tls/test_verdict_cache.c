@@ -59,7 +59,8 @@ static bool found(const struct tls_chain *chain, const struct security_demand *d
 static void what_was_proved_is_found_while_it_holds(void **state)
 {
 	(void)state;
-	const struct tlsa_record record = { 2, 1, 1, false, TEXT("0123") };
+	const struct tlsa_record record = { .usage = 2, .selector = 1, .matching = 1,
+		.data = TEXT("0123") };
 	const struct text name = TEXT("mx.example");
 	const struct tls_chain chain = chain_of("leaf", "middle");
 	const struct security_demand demand = demand_with(&record, &name);
@@ -76,7 +77,8 @@ static void what_was_proved_is_found_while_it_holds(void **state)
 static void another_chain_or_demand_is_another_question(void **state)
 {
 	(void)state;
-	const struct tlsa_record record = { 2, 1, 1, false, TEXT("0123") };
+	const struct tlsa_record record = { .usage = 2, .selector = 1, .matching = 1,
+		.data = TEXT("0123") };
 	const struct text name = TEXT("mx.example"), other_name = TEXT("mx2.example");
 	const struct tls_chain chain = chain_of("leaf", "middle");
 	const struct security_demand demand = demand_with(&record, &name);
@@ -115,7 +117,8 @@ static void another_chain_or_demand_is_another_question(void **state)
 static void the_newest_value_stands(void **state)
 {
 	(void)state;
-	const struct tlsa_record record = { 2, 1, 1, false, TEXT("0123") };
+	const struct tlsa_record record = { .usage = 2, .selector = 1, .matching = 1,
+		.data = TEXT("0123") };
 	const struct tls_chain chain = chain_of("leaf", NULL);
 	const struct security_demand demand = demand_with(&record, NULL);
 	struct verdict_cache_value later = proved;
@@ -130,7 +133,8 @@ static void memory_is_bounded_and_the_least_used_goes_first(void **state)
 {
 	(void)state;
 	char leaf[4000];
-	const struct tlsa_record record = { 2, 1, 1, false, TEXT("0123") };
+	const struct tlsa_record record = { .usage = 2, .selector = 1, .matching = 1,
+		.data = TEXT("0123") };
 	const struct security_demand demand = demand_with(&record, NULL);
 	memset(leaf, 'x', sizeof leaf);
 	leaf[sizeof leaf - 1] = '\0';
@@ -157,7 +161,8 @@ static void what_is_too_long_is_not_kept(void **state)
 {
 	(void)state;
 	static char leaf[VERDICT_CACHE_KEY_BYTES_MAX + 1];
-	const struct tlsa_record record = { 2, 1, 1, false, TEXT("0123") };
+	const struct tlsa_record record = { .usage = 2, .selector = 1, .matching = 1,
+		.data = TEXT("0123") };
 	const struct security_demand demand = demand_with(&record, NULL);
 	memset(leaf, 'x', sizeof leaf - 1);
 	const struct tls_chain chain = chain_of(leaf, NULL);

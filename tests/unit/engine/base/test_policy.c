@@ -36,8 +36,10 @@ static void the_default_level_is_dane_and_ceilings_are_known(void **state)
 	}
 }
 
-static const struct tlsa_record tlsa_a = { 3, 1, 1, false, TEXT_INIT("aaaa") };
-static const struct tlsa_record tlsa_b = { 3, 1, 1, false, TEXT_INIT("bbbb") };
+static const struct tlsa_record tlsa_a = { .usage = 3, .selector = 1, .matching = 1,
+		.data = TEXT_INIT("aaaa") };
+static const struct tlsa_record tlsa_b = { .usage = 3, .selector = 1, .matching = 1,
+		.data = TEXT_INIT("bbbb") };
 static const struct text name_a = TEXT_INIT("a.example"), name_b = TEXT_INIT("b.example");
 
 static struct security_demand demand_dane(void)

@@ -23,6 +23,9 @@ static void every_length_gives_a_record(void **state)
 	static char large[TLSA_DATA_BYTES_MAX + 4];
 	assert_false(record_of(large, TLSA_DATA_BYTES_MAX + 3).malformed);
 	assert_true(record_of(large, TLSA_DATA_BYTES_MAX + 4).malformed);
+	assert_false(record_of(large, TLSA_DATA_BYTES_MAX + 3).too_large);
+	assert_true(record_of(large, TLSA_DATA_BYTES_MAX + 4).too_large);
+	assert_false(record_of(large, 3).too_large);
 }
 
 static void a_copied_set_is_sorted_without_doubles(void **state)

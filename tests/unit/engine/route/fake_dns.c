@@ -90,15 +90,16 @@ static void put_record(struct buf *out, enum dns_type type, struct text record)
 
 static void put_records(const struct fake_row *row, struct dns_answer *answer)
 {
-	enum { RECORDS_MAX = 512, RDATA_MAX = 300 };
+	enum { RECORDS_MAX = 512 };
 	struct dns_rdata *rdata = arena_alloc_array(&fake.arena, RECORDS_MAX, sizeof *rdata);
 	struct text rest = text_of(row->records), record;
 	size_t count = 0;
 	while (rest.len > 0 && text_split(&rest, ',', &record)) {
-		uint8_t *memory = arena_alloc(&fake.arena, RDATA_MAX);
+		size_t max = 300 + record.len; /* no form is shorter than what it stands for */
+		uint8_t *memory = arena_alloc(&fake.arena, max);
 		assert_non_null(memory);
 		struct buf out;
-		buf_init(&out, memory, RDATA_MAX);
+		buf_init(&out, memory, max);
 		put_record(&out, row->type, text_trim(record));
 		assert_false(out.overflow);
 		assert_true(count < RECORDS_MAX);

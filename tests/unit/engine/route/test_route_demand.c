@@ -241,7 +241,33 @@ static void a_set_beyond_the_limit_is_no_set_of_unusable_records(void **state)
 		assert_int_equal(route->hosts[0].demand.cleartext_allowed, count > TLSA_RECORDS_MAX);
 		if (count > TLSA_RECORDS_MAX)
 			assert_non_null(strstr(route->reason, "mx.lab has more TLSA records than are "
-				"looked at, and none of those is usable (_25._tcp.mx.lab)"));
+				"looked at, or larger ones, and no other is usable (_25._tcp.mx.lab)"));
+		assert_int_equal(bench_stop(state), 0);
+	}
+}
+
+/* TLSA-28: a certificate may be larger than what is looked at, and then it is not known not to match. What
+ * could match nothing at any size is unusable as ever. */
+static void a_record_that_is_too_large_to_be_looked_at_makes_the_host_wait(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *head;
+		bool waits;
+	} table[] = { { "\\# 030000", true }, { "\\# 020100", true }, { "\\# 000000", false },
+		{ "\\# 030101", false }, { "\\# 030900", false } };
+	static char record[2 * TLSA_DATA_BYTES_MAX + 16];
+	for (size_t i = 0; i < COUNT_OF(table); i++) {
+		size_t len = strlen(table[i].head);
+		memcpy(record, table[i].head, len);
+		memset(record + len, 'a', 2 * (TLSA_DATA_BYTES_MAX + 1));
+		record[len + 2 * (TLSA_DATA_BYTES_MAX + 1)] = '\0';
+		bench_start(NULL);
+		script(FAKE_SECURE, FAKE_SECURE, record);
+		struct route *route = bench_get("a.lab");
+		assert_int_equal(route->kind != ROUTE_HOSTS, table[i].waits);
+		if (!table[i].waits)
+			assert_int_equal(route->hosts[0].demand.need, SECURITY_NEED_ENCRYPT);
 		assert_int_equal(bench_stop(state), 0);
 	}
 }
@@ -314,6 +340,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_host_that_cannot_prove_it_waits_at_its_place, bench_stop),
 		cmocka_unit_test_teardown(a_failed_look_up_beside_it_is_told_as_such, bench_stop),
 		cmocka_unit_test(a_set_beyond_the_limit_is_no_set_of_unusable_records),
+		cmocka_unit_test(a_record_that_is_too_large_to_be_looked_at_makes_the_host_wait),
 		cmocka_unit_test_teardown(the_largest_route_with_dane_fits, bench_stop),
 		cmocka_unit_test(under_audit_the_demand_is_only_told),
 	};

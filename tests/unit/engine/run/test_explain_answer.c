@@ -192,7 +192,8 @@ static const struct route_step steps[] = {
 };
 
 static const uint8_t digest[] = { 0xab, 0xcd };
-static const struct tlsa_record record = { 3, 1, 1, false, { (const char *)digest, sizeof digest } };
+static const struct tlsa_record record = { .usage = 3, .selector = 1, .matching = 1,
+		.data = { (const char *)digest, sizeof digest } };
 
 static struct route *full_route(void)
 {

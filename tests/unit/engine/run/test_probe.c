@@ -172,8 +172,10 @@ static void a_chain_that_matches_a_record_is_proven(void **state)
 	set_up((struct peer_rules){ .tls = PEER_TLS_GOOD });
 	memcpy(key, probe(SECURITY_NEED_ENCRYPT)->key, sizeof key);
 	assert_null(b.probe.result.matched);
-	b.records[0] = (struct tlsa_record){ 3, 1, 1, false, { (const char *)other, sizeof other } };
-	b.records[1] = (struct tlsa_record){ 3, 1, 1, false, { (const char *)key, sizeof key } };
+	b.records[0] = (struct tlsa_record){ .usage = 3, .selector = 1, .matching = 1,
+		.data = { (const char *)other, sizeof other } };
+	b.records[1] = (struct tlsa_record){ .usage = 3, .selector = 1, .matching = 1,
+		.data = { (const char *)key, sizeof key } };
 	b.records_count = 2;
 	const struct probe_result *result = probe(SECURITY_NEED_DANE);
 	assert_int_equal(result->verdict, PROBE_PASSED);
