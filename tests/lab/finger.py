@@ -2,7 +2,6 @@
 validating resolver that it believes."""
 
 import os
-import re
 import subprocess
 
 import lab as lab_module
