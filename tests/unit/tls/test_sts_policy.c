@@ -165,6 +165,7 @@ static void version_mode_max_age_and_mx_must_be_there(void **state)
 {
 	(void)state;
 	is_invalid("", "the policy has no field version");
+	assert_int_equal(parse_text(TEXT_EMPTY), RESULT_INVALID);
 	is_invalid("\n", "the policy has no field version");
 	is_invalid("mode: enforce\nmax_age: 1\nmx: a.example", "the policy has no field version");
 	is_invalid("version: STSv1\nmax_age: 1\nmx: a.example", "the policy has no field mode");

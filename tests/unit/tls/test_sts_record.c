@@ -71,6 +71,7 @@ static void only_records_that_begin_with_the_version_are_looked_at(void **state)
 	assert_string_equal(record.id, "1");
 	assert_int_equal(CHOOSE("v=STSv1; id=1;", "v=STSv10; id=2;", "v=STSv1", ""), STS_RECORD_OK);
 	assert_int_equal(choose(NULL, 0), STS_RECORD_NONE);
+	assert_int_equal(CHOOSE(NULL, NULL), STS_RECORD_NONE); /* empty texts without bytes */
 	assert_string_equal(why.text, "there is no TXT record that begins with \"v=STSv1;\"");
 }
 
