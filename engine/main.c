@@ -10,6 +10,8 @@
 #include "engine/run/explain_options.h"
 #include "engine/run/run.h"
 #include "engine/run/send_options.h"
+#include "engine/run/sts.h"
+#include "engine/run/sts_options.h"
 #include "engine/run/verify.h"
 #include "engine/run/verify_options.h"
 
@@ -34,6 +36,9 @@ static const struct command commands[] = {
 	{ "verify", "--chain FILE --tlsa 'U S M HEX' --name HOST [--time TIME] [--json]",
 		"check a chain of certificates against TLSA records, offline", &verify_option_table,
 		run_verify },
+	{ "sts", "--policy FILE [--mx HOST ...] | --txt RECORD ... [--json]",
+		"check an MTA-STS policy file and its hosts, or TXT records, offline", &sts_option_table,
+		run_sts },
 	{ "man", "", "the manual page (roff)", NULL, print_man },
 	{ "version", "", "which version this is", NULL, print_version },
 	{ "help", "", "this text", NULL, print_help },
@@ -79,14 +84,16 @@ static int print_man(int argc, char *const *argv)
 	     "A file in DIR/new is one message with X-Sender and X-Receiver fields; it goes away when "
 	     "every recipient has a final outcome, and each outcome is a line of JSON in the event file.\n"
 	     ".PP\nThe command explain shows where mail for a domain would go and what would have to be "
-	     "proven there; verify checks a chain of certificates against TLSA records.");
+	     "proven there; verify checks a chain of certificates against TLSA records; sts checks a policy "
+	     "file of MTA-STS and which hosts it covers, or the TXT records of a domain.");
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		if (commands[i].table != NULL)
 			options_print_man(commands[i].table, stdout);
 	event_print_reference(stdout);
 	log_print_reference(stdout);
-	puts(".SH EXIT STATUS\n0 done; 1 the verdict is no; 2 arguments; 3 unusable; 69 io_uring not "
-	     "available; 73 spool owned by another; 74 state or events not writable; 75 mail waits.");
+	puts(".SH EXIT STATUS\n0 done; 1 the verdict is no; 2 arguments; 3 unusable; 4 valid, but a host is "
+	     "not covered; 69 io_uring not available; 73 spool owned by another; 74 state or events not "
+	     "writable; 75 mail waits.");
 	return RUN_EXIT_DONE;
 }
 

@@ -65,7 +65,7 @@ exec xargs -P {2 * (os.cpu_count() or 1)} -I DOMAIN sh -c '
         # trust-ad: without it glibc hides from Postfix that an answer was validated.
         self._resolv = os.path.join(self.directory, "resolv.conf")
         with open(self._resolv, "w") as file:
-            file.write(f"nameserver {UNBOUND_ADDRESS}\noptions trust-ad edns0 attempts:1\n")
+            file.write(f"nameserver {UNBOUND_ADDRESS}\noptions trust-ad edns0 attempts:4\n")
         path = os.path.join(self.directory, "unbound.conf")
         address, port = lab_module.RESOLVER.split("@")
         with open(path, "w") as file:
@@ -81,6 +81,7 @@ exec xargs -P {2 * (os.cpu_count() or 1)} -I DOMAIN sh -c '
   trust-anchor-file: "{lab.trust_anchor}"
   access-control: 127.0.0.0/8 allow
   module-config: "validator iterator"
+  infra-keep-probing: yes
   private-domain: "lab"
 remote-control:
   control-enable: no

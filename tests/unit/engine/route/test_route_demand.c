@@ -285,7 +285,7 @@ static void the_largest_route_with_dane_fits(void **state)
 	size_t len = 0;
 	for (size_t i = 0; i < ROUTE_HOSTS_MAX; i++) {
 		snprintf(names[i], sizeof names[i], "mx%zu.lab", i);
-		snprintf(owners[i], sizeof owners[i], "_25._tcp.%s", names[i]);
+		snprintf(owners[i], sizeof owners[i], "_25._tcp.%.60s", names[i]);
 		len += (size_t)snprintf(list + len, sizeof list - len, "%s%zu %s", i > 0 ? ", " : "", i,
 			names[i]);
 		SCRIPT({ names[i], DNS_TYPE_A, FAKE_SECURE, 300, "9.0.0.1", NULL },

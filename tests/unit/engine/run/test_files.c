@@ -391,7 +391,7 @@ static void a_file_that_takes_the_name_of_one_that_leaves_is_never_lost(void **s
 		for (int i = 0; i < COUNT; i++) {
 			WAIT(find(names[i]) != NULL);
 			old[i] = find(names[i]);
-			snprintf(from, sizeof from, "tmp/%s", names[i]);
+			snprintf(from, sizeof from, "tmp/%.7s", names[i]);
 			write_file(from, "hello\n");
 		}
 		for (int i = 0; i < COUNT; i++)
@@ -400,8 +400,8 @@ static void a_file_that_takes_the_name_of_one_that_leaves_is_never_lost(void **s
 		while (clock_now_ns() - start_ns < round * 5000)
 			;
 		for (int i = 0; i < COUNT; i++) {
-			snprintf(from, sizeof from, "tmp/%s", names[i]);
-			snprintf(to, sizeof to, "new/%s", names[i]);
+			snprintf(from, sizeof from, "tmp/%.7s", names[i]);
+			snprintf(to, sizeof to, "new/%.7s", names[i]);
 			assert_int_equal(renameat(spool_fd, from, spool_fd, to), 0);
 		}
 		for (int i = 0; i < COUNT; i++) {
@@ -410,7 +410,7 @@ static void a_file_that_takes_the_name_of_one_that_leaves_is_never_lost(void **s
 			assert_int_equal(heard.kind, POST_UNLINKED);
 		}
 		for (int i = 0; i < COUNT; i++) {
-			snprintf(to, sizeof to, "new/%s", names[i]);
+			snprintf(to, sizeof to, "new/%.7s", names[i]);
 			assert_true(exists(to));
 			for (size_t j = 0; j < found_count; j++)
 				if (found[j] == old[i])
