@@ -338,6 +338,11 @@ void dane_verify(const struct dane_question *question, struct dane_verdict *out_
 		reject_no_match(question, out_verdict);
 		return;
 	}
+	if (question->chain->is_cut) {
+		reject(out_verdict, TLS_FAILURE_CERTIFICATE,
+			"presents more certificates than a path is looked for in");
+		return;
+	}
 	struct work work = {
 		.question = question,
 		.verdict = out_verdict,

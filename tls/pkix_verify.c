@@ -69,6 +69,11 @@ void pkix_verify(const struct pkix_question *question, struct pkix_verdict *out_
 		reject(out_verdict, TLS_FAILURE_CERTIFICATE, "presents no certificate");
 		return;
 	}
+	if (question->chain->is_cut) {
+		reject(out_verdict, TLS_FAILURE_CERTIFICATE,
+			"presents more certificates than a path is looked for in");
+		return;
+	}
 	/* The name first: it costs the least and says the most. */
 	if (!names_match(question, CERT_NAME_WILDCARDS)) {
 		reject_names(question, out_verdict);

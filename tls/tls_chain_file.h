@@ -13,7 +13,7 @@ struct tls_chain_file {
 };
 
 /* RESULT_IO: the file cannot be read; RESULT_INVALID: a block in it is damaged; RESULT_NOT_FOUND: it
- * has no certificate; RESULT_LIMIT: it has more than TLS_CHAIN_MAX; RESULT_MEMORY. Then nothing is
+ * has no certificate; RESULT_LIMIT: it has more than 64; RESULT_MEMORY. Then nothing is
  * there to unload. The bytes live until tls_chain_file_unload(). */
 MUST_USE enum result tls_chain_file_load(
 	const char *path, struct tls_chain_file *out_file, struct fail *fail);

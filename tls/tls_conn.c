@@ -363,7 +363,8 @@ void tls_conn_peer_chain(const struct tls_conn *conn, struct tls_chain *out_chai
 	CHECK_OBJ(conn, TLS_CONN_MAGIC);
 	const STACK_OF(CRYPTO_BUFFER) *certs = SSL_get0_peer_certificates(conn->ssl);
 	size_t count = certs != NULL ? sk_CRYPTO_BUFFER_num(certs) : 0;
-	out_chain->certs_count = count < TLS_CHAIN_MAX ? count : TLS_CHAIN_MAX;
+	out_chain->is_cut = count > TLS_CHAIN_MAX;
+	out_chain->certs_count = out_chain->is_cut ? TLS_CHAIN_MAX : count;
 	for (size_t i = 0; i < out_chain->certs_count; i++) {
 		const CRYPTO_BUFFER *cert = sk_CRYPTO_BUFFER_value(certs, i);
 		out_chain->certs[i] = (struct tls_cert){

@@ -3,6 +3,9 @@
 #include "tls/tls_chain_file.h"
 #include "tls/tls_internal.h"
 
+/* More is another kind of file: a bundle of authorities has some hundred. */
+enum { CHAIN_FILE_CERTS_MAX = 64 };
+
 void tls_pem_free_chain(CRYPTO_BUFFER **certs, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -73,9 +76,17 @@ enum result tls_pem_read_chain(const char *path, CRYPTO_BUFFER_POOL *pool, CRYPT
 enum result tls_chain_file_load(
 	const char *path, struct tls_chain_file *out_file, struct fail *fail)
 {
-	CRYPTO_BUFFER **certs = (CRYPTO_BUFFER **)out_file->owned;
+	CRYPTO_BUFFER *certs[CHAIN_FILE_CERTS_MAX];
 	size_t count;
-	enum result result = tls_pem_read_chain(path, NULL, certs, TLS_CHAIN_MAX, &count, fail);
+	*out_file = (struct tls_chain_file){ .chain.certs_count = 0 };
+	enum result result =
+		tls_pem_read_chain(path, NULL, certs, CHAIN_FILE_CERTS_MAX, &count, fail);
+	if (count > TLS_CHAIN_MAX) {
+		tls_pem_free_chain(certs + TLS_CHAIN_MAX, count - TLS_CHAIN_MAX);
+		out_file->chain.is_cut = true;
+		count = TLS_CHAIN_MAX;
+	}
+	memcpy(out_file->owned, certs, count * sizeof certs[0]);
 	out_file->chain.certs_count = count;
 	for (size_t i = 0; i < count; i++)
 		out_file->chain.certs[i] = (struct tls_cert){

@@ -1,4 +1,5 @@
 #include "tls/tls_verifier.h"
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct tls_verify_job {
 	struct tls_chain chain;
 	struct security_demand demand;
 	uint64_t now_s;
+	atomic_bool is_cancelled; /* nobody waits for it any more: written by the verifier's thread */
 	struct tls_verdict verdict;
 	uint64_t valid_until_s;
 };
@@ -191,6 +193,7 @@ static struct tls_verdict judge_in_place(struct tls_verifier *verifier,
 static bool copy_chain(struct tls_verify_job *job, const struct tls_chain *chain)
 {
 	job->chain.certs_count = chain->certs_count;
+	job->chain.is_cut = chain->is_cut;
 	for (size_t i = 0; i < chain->certs_count; i++) {
 		struct text der = arena_text_copy(
 			&job->arena, text_of_bytes(chain->certs[i].der, chain->certs[i].der_len));
@@ -226,25 +229,30 @@ static struct tls_verify_job *new_job(struct tls_conn *conn, const struct tls_ch
 	return job;
 }
 
-/* False: it has to be done in place. */
-static bool submit(struct tls_verifier *verifier, struct tls_conn *conn,
+static struct tls_verdict submit(struct tls_verifier *verifier, struct tls_conn *conn,
 	const struct tls_chain *chain, const struct security_demand *demand, uint64_t now_s)
 {
-	if (verifier->config.submit == NULL || verifier->jobs_count == verifier->config.jobs_max)
-		return false;
-	struct tls_verify_job *job = new_job(conn, chain, demand, now_s);
+	struct tls_verify_job *job = NULL;
+	if (verifier->jobs_count < verifier->config.jobs_max)
+		job = new_job(conn, chain, demand, now_s);
 	if (job == NULL)
-		return false;
+		return count(verifier, rejected(TLS_FAILURE_LOCAL,
+			"cannot be judged now: too many chains of certificates wait"));
 	job->roots = verifier->config.roots;
 	list_push_back(&verifier->jobs, &job->out);
 	verifier->jobs_count++;
 	verifier->config.submit(verifier->config.arg, job);
-	return true;
+	return (struct tls_verdict){ .kind = TLS_VERDICT_WAIT };
 }
 
 void tls_verify_job_run(struct tls_verify_job *job)
 {
 	CHECK_OBJ(job, TLS_VERIFY_JOB_MAGIC);
+	/* Whoever makes connections and drops them must not keep others waiting for their turn. */
+	if (atomic_load_explicit(&job->is_cancelled, memory_order_relaxed)) {
+		job->verdict = rejected(TLS_FAILURE_LOCAL, "was not looked at");
+		return;
+	}
 	job->verdict = judge(&job->chain, &job->demand, job->roots, job->now_s, &job->valid_until_s);
 }
 
@@ -292,9 +300,8 @@ struct tls_verdict tls_verifier_ask(void *verify_arg, struct tls_conn *conn,
 	uint64_t now_s = verifier->config.now_s();
 	if (know(verifier, chain, demand, now_s, &verdict))
 		return verdict;
-	if (submit(verifier, conn, chain, demand, now_s))
-		return (struct tls_verdict){ .kind = TLS_VERDICT_WAIT };
-	return judge_in_place(verifier, chain, demand, now_s);
+	return verifier->config.submit != NULL ? submit(verifier, conn, chain, demand, now_s)
+					       : judge_in_place(verifier, chain, demand, now_s);
 }
 
 struct tls_verdict tls_verifier_judge(struct tls_verifier *verifier, const struct tls_chain *chain,
@@ -315,8 +322,10 @@ void tls_verifier_cancel(void *verify_arg, struct tls_conn *conn)
 	LIST_FOR_EACH(node, &verifier->jobs)
 	{
 		struct tls_verify_job *job = CONTAINER_OF(node, struct tls_verify_job, out);
-		if (job->conn == conn)
-			job->conn = NULL;
+		if (job->conn != conn)
+			continue;
+		job->conn = NULL;
+		atomic_store_explicit(&job->is_cancelled, true, memory_order_relaxed);
 	}
 }
 

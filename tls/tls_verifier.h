@@ -2,7 +2,8 @@
  *
  *   DANE-EE ........................ at once, in less time than a look into the cache
  *   anything with a path to build .. from the cache of verdicts, else by a job that another thread
- *                                    runs (a signature alone may take 0.6 ms), else in place
+ *                                    runs (a signature alone may take 0.6 ms), or where there is none
+ *                                    in place
  *
  * A verifier belongs to the thread of its context and may serve one context. A job holds copies of
  * all it needs, so it may outlive its connection, and is run on any thread:
@@ -43,7 +44,7 @@ struct tls_verifier_config {
 		*submit; /* NULL: paths are built in place, and `answer` not called */
 	tls_verifier_answer_fn *answer;
 	void *arg;         /* of both */
-	uint32_t jobs_max; /* out at once; one more is run in place */
+	uint32_t jobs_max; /* out at once; one more is refused, as trouble of our own */
 	size_t cache_bytes;
 	const struct tls_roots *roots;  /* borrowed; NULL: none */
 };

@@ -35,13 +35,10 @@ static struct tls_verdict rejection(enum tls_failure failure, const char *reason
 static struct tls_verdict ask_verifier(struct tls_conn *conn)
 {
 	struct tls_chain chain;
-	size_t presented = sk_CRYPTO_BUFFER_num(SSL_get0_peer_certificates(conn->ssl));
 	tls_conn_peer_chain(conn, &chain);
 	if (conn->ctx->verify == NULL)
 		return rejection(TLS_FAILURE_UNTRUSTED,
 			"authentication is demanded and there is no verifier for it");
-	if (presented > TLS_CHAIN_MAX)
-		return rejection(TLS_FAILURE_CERTIFICATE, "the chain has too many certificates");
 	return conn->ctx->verify(conn->ctx->verify_arg, conn, &chain, conn->demand);
 }
 

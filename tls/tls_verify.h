@@ -20,7 +20,7 @@ struct tls_conn;
 
 enum {
 	/* TLSA-28: work per handshake is bounded. Chains in the wild have 1 to 5 certificates. A
-	 * longer one fails a demand of authentication, and means nothing to one without. */
+	 * longer one is cut: its leaf may match by DANE-EE (DANE-39), and no path is built. */
 	TLS_CHAIN_MAX = 16,
 	TLS_VERDICT_REASON_MAX = 160,
 };
@@ -34,6 +34,7 @@ struct tls_cert {
 struct tls_chain {
 	struct tls_cert certs[TLS_CHAIN_MAX];
 	size_t certs_count;
+	bool is_cut; /* there were more */
 };
 
 enum tls_verdict_kind {

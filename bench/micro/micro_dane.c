@@ -29,7 +29,9 @@ static struct dane_bench *make(uint8_t usage, size_t which)
 	b->chain = micro_chain_create();
 	b->name = TEXT(MICRO_CHAIN_NAME);
 	micro_chain_key_digest(b->chain, which, b->digest);
-	b->record = (struct tlsa_record){ .usage = usage, .selector = TLSA_SELECTOR_SPKI, .matching = TLSA_MATCHING_SHA256,
+	b->record = (struct tlsa_record){ .usage = usage,
+		.selector = TLSA_SELECTOR_SPKI,
+		.matching = TLSA_MATCHING_SHA256,
 		.data = text_of_bytes(b->digest, sizeof b->digest) };
 	b->demand = (struct security_demand){
 		.need = SECURITY_NEED_DANE,

@@ -29,7 +29,7 @@ enum {
 	HUB_UNRECORDED_MAX = 16384, /* attempts handed out whose outcome is not yet durable */
 	HUB_ROUTES_MAX = 4096,     /* domains asked of the resolver */
 	HUB_REPORTS_MAX = 4096,    /* session reports of one worker that the recorder has not taken */
-	HUB_VERDICTS_MAX = 1024, /* chains of one worker that the verifier has; more are judged in place */
+	HUB_VERDICTS_MAX = 256, /* chains of one worker that the verifier has, at most 100 KB each */
 	HUB_SITES_MAX = 1024,      /* site reports */
 };
 

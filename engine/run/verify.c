@@ -125,18 +125,10 @@ static enum result parse(struct verify *v, int argc, char *const *argv)
 
 /* ---- the question ---- */
 
-/* TLSA-28: as a handshake does, which looks at no chain that is longer. */
-static void reject_long_chain(struct verify *v)
-{
-	v->verdict = VERDICT_NO_MATCH;
-	v->dane = (struct dane_verdict){ .failure = TLS_FAILURE_CERTIFICATE };
-	snprintf(v->dane.reason, sizeof v->dane.reason, "presents more than %d certificates", TLS_CHAIN_MAX);
-}
-
 static enum result verify(struct verify *v)
 {
 	enum result r = tls_chain_file_load(v->options.chain, &v->chain, &v->fail);
-	if (r != RESULT_OK && r != RESULT_LIMIT)
+	if (r != RESULT_OK)
 		return fail_prefix(&v->fail, "--chain");
 	const struct dane_question question = {
 		.chain = &v->chain.chain,
@@ -148,8 +140,6 @@ static enum result verify(struct verify *v)
 	};
 	if (v->usable_count == 0) {
 		v->verdict = VERDICT_UNUSABLE; /* TLSA-02, DANE-15: whatever the chain is */
-	} else if (r == RESULT_LIMIT) {
-		reject_long_chain(v);
 	} else {
 		dane_verify(&question, &v->dane);
 		v->verdict = v->dane.is_match ? VERDICT_MATCH : VERDICT_NO_MATCH;

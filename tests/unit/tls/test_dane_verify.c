@@ -230,7 +230,8 @@ static void garbage_and_nothing_are_no_certificate(void **state)
 	struct test_node *leaf = host(a, NULL);
 	publish(a, leaf, 3, 1, 1);
 	assert_rejected(a, TLS_FAILURE_CERTIFICATE, "no certificate");
-	a->chain = (struct tls_chain){ { { (const uint8_t *)"garbage", 7 } }, 1 };
+	a->chain = (struct tls_chain) { .certs = { { (const uint8_t *)"garbage", 7 } },
+		.certs_count = 1 };
 	assert_rejected(a, TLS_FAILURE_UNTRUSTED, "matches no TLSA record");
 	publish(a, leaf, 2, 1, 1);
 	assert_rejected(a, TLS_FAILURE_CERTIFICATE, "cannot be parsed");
@@ -709,6 +710,19 @@ static void usage_2_takes_a_common_name_only_without_others_and_whole_wildcards(
 
 /* ---- bounds ---- */
 
+/* TLSA-28, DANE-39: what stands behind the leaf has no say about usage 3, however much it is. */
+static void a_chain_that_was_cut_matches_by_its_leaf_alone(void **state)
+{
+	struct asked *a = *state;
+	struct three t = make_three(a);
+	present(a, t.middle);
+	a->chain.is_cut = true;
+	publish(a, t.middle, 2, 1, 1);
+	assert_rejected(a, TLS_FAILURE_CERTIFICATE, "more certificates than");
+	publish(a, t.leaf, 3, 1, 1);
+	assert_match(a, 1, 0);
+}
+
 /* TLSA-28: a chain that offers as many wrong ways as it can ends soon, and is no match. */
 static void a_chain_made_to_keep_us_busy_is_given_up(void **state)
 {
@@ -764,6 +778,7 @@ int main(void)
 		TEST(authorities_of_every_kind_of_key_are_understood),
 		TEST(usage_2_wants_one_of_the_names),
 		TEST(usage_2_takes_a_common_name_only_without_others_and_whole_wildcards),
+		TEST(a_chain_that_was_cut_matches_by_its_leaf_alone),
 		TEST(a_chain_made_to_keep_us_busy_is_given_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,8 @@ static struct pkix_verdict ask(const struct tls_chain *chain, const char *host, 
 /* Takes the leaf, which comes with the intermediate. */
 static struct pkix_verdict ask_about(struct test_node leaf, const char *host)
 {
-	const struct tls_chain chain = { { leaf.der, middle.der }, 2 };
+	const struct tls_chain chain = { .certs = { leaf.der, middle.der },
+		.certs_count = 2 };
 	struct pkix_verdict verdict = ask(&chain, host, TEST_CA_NOW_S);
 	test_node_free(&leaf);
 	return verdict;
@@ -89,7 +90,8 @@ static void the_order_behind_the_leaf_and_the_root_among_it_do_not_matter(void *
 {
 	(void)state;
 	struct test_node leaf = test_node_host("DNS:a.example", &middle);
-	const struct tls_chain chain = { { leaf.der, root.der, other_root.der, middle.der }, 4 };
+	const struct tls_chain chain = { .certs = { leaf.der, root.der, other_root.der, middle.der },
+		.certs_count = 4 };
 	assert_true(ask(&chain, "a.example", TEST_CA_NOW_S).is_match);
 	test_node_free(&leaf);
 }
@@ -100,8 +102,10 @@ static void a_missing_intermediate_or_an_unknown_root_is_no_path(void **state)
 	struct test_node leaf = test_node_host("DNS:a.example", &middle);
 	struct test_node stranger = test_node_authority("stranger", NULL);
 	struct test_node strange_leaf = test_node_host("DNS:a.example", &stranger);
-	const struct tls_chain alone = { { leaf.der }, 1 };
-	const struct tls_chain strange = { { strange_leaf.der, stranger.der }, 2 };
+	const struct tls_chain alone = { .certs = { leaf.der },
+		.certs_count = 1 };
+	const struct tls_chain strange = { .certs = { strange_leaf.der, stranger.der },
+		.certs_count = 2 };
 	assert_refused(
 		ask(&alone, "a.example", TEST_CA_NOW_S), TLS_FAILURE_UNTRUSTED, "no valid path");
 	assert_refused(
@@ -141,7 +145,8 @@ static void dates_are_looked_at(void **state)
 {
 	(void)state;
 	struct test_node leaf = test_node_host("DNS:a.example", &middle);
-	const struct tls_chain chain = { { leaf.der, middle.der }, 2 };
+	const struct tls_chain chain = { .certs = { leaf.der, middle.der },
+		.certs_count = 2 };
 	assert_refused(ask(&chain, "a.example", TEST_CA_NOW_S + 2 * TEST_CA_DAY_S),
 		TLS_FAILURE_EXPIRED, "has expired");
 	assert_refused(ask(&chain, "a.example", TEST_CA_NOW_S - 2 * TEST_CA_DAY_S),
@@ -199,7 +204,8 @@ static void nothing_and_garbage_are_refused(void **state)
 {
 	(void)state;
 	const struct tls_chain none = { .certs_count = 0 };
-	const struct tls_chain garbage = { { { (const uint8_t *)"garbage", 7 } }, 1 };
+	const struct tls_chain garbage = { .certs = { { (const uint8_t *)"garbage", 7 } },
+		.certs_count = 1 };
 	assert_refused(ask(&none, "a.example", TEST_CA_NOW_S), TLS_FAILURE_CERTIFICATE, "no cert");
 	assert_refused(ask(&garbage, "a.example", TEST_CA_NOW_S), TLS_FAILURE_NAME, "no name");
 }
@@ -255,7 +261,8 @@ static void a_demand_has_its_names_looked_for_where_they_belong(void **state)
 		{ SECURITY_NEED_DANE_SECURE, 'a', 0, false },
 	};
 	struct test_node leaf = test_node_host("DNS:a.example,DNS:b.example", &middle);
-	const struct tls_chain chain = { { leaf.der, middle.der }, 2 };
+	const struct tls_chain chain = { .certs = { leaf.der, middle.der },
+		.certs_count = 2 };
 	uint8_t digest[64];
 	const struct tlsa_record record = test_node_record(&leaf, 3, 1, 1, digest);
 	const struct tls_verifier_config config = {
@@ -298,7 +305,8 @@ static void a_good_public_chain_does_not_rescue_a_failed_dane_match(void **state
 		SECURITY_NEED_DANE_SECURE };
 	const struct text name = TEXT("a.example");
 	struct test_node leaf = test_node_host("DNS:a.example", &middle);
-	const struct tls_chain chain = { { leaf.der, middle.der }, 2 };
+	const struct tls_chain chain = { .certs = { leaf.der, middle.der },
+		.certs_count = 2 };
 	uint8_t digest[64];
 	const struct tlsa_record wrong = test_node_record(&other_root, 3, 1, 1, digest);
 	const struct tls_verifier_config config = {
