@@ -6,6 +6,8 @@
 #include "engine/base/log.h"
 #include "engine/base/options.h"
 #include "engine/base/roff.h"
+#include "engine/run/cache_command.h"
+#include "engine/run/cache_options.h"
 #include "engine/run/explain.h"
 #include "engine/run/explain_options.h"
 #include "engine/run/run.h"
@@ -34,6 +36,9 @@ static const struct command commands[] = {
 	{ "verify", "--chain FILE --tlsa 'U S M HEX' --name HOST [--time TIME] [--json]",
 		"check a chain of certificates against TLSA records, offline", &verify_option_table,
 		run_verify },
+	{ "cache", "list [--dane|--sts] | show DOMAIN | forget DOMAIN, --store DIR [--json]",
+		"what is kept of domains: TLSA records, MTA-STS policies, answers of the DNS",
+		&cache_option_table, run_cache },
 	{ "man", "", "the manual page (roff)", NULL, print_man },
 	{ "version", "", "which version this is", NULL, print_version },
 	{ "help", "", "this text", NULL, print_help },
@@ -79,7 +84,8 @@ static int print_man(int argc, char *const *argv)
 	     "A file in DIR/new is one message with X-Sender and X-Receiver fields; it goes away when "
 	     "every recipient has a final outcome, and each outcome is a line of JSON in the event file.\n"
 	     ".PP\nThe command explain shows where mail for a domain would go and what would have to be "
-	     "proven there; verify checks a chain of certificates against TLSA records.");
+	     "proven there; verify checks a chain of certificates against TLSA records; cache shows or "
+	     "forgets what is kept of domains.");
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		if (commands[i].table != NULL)
 			options_print_man(commands[i].table, stdout);
