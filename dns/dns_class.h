@@ -6,16 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "engine/base/dns_answer.h"
+#include "engine/base/limits.h"
 
 enum {
 	DNS_RCODE_NOERROR = 0,
 	DNS_RCODE_SERVFAIL = 2,
 	DNS_RCODE_NXDOMAIN = 3,
-
-	/* DNS-13: a mistaken TTL of months must not pin data; a day is libunbound's own bound. */
-	DNS_TTL_MAX_S = 86400,
-	/* DNS-17, RFC 2308 5: 1 to 3 hours. */
-	DNS_NEGATIVE_TTL_MAX_S = 10800,
 };
 
 struct dns_bits {

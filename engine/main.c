@@ -6,6 +6,8 @@
 #include "engine/base/log.h"
 #include "engine/base/options.h"
 #include "engine/base/roff.h"
+#include "engine/run/cache_command.h"
+#include "engine/run/cache_options.h"
 #include "engine/run/explain.h"
 #include "engine/run/explain_options.h"
 #include "engine/run/run.h"
@@ -39,6 +41,9 @@ static const struct command commands[] = {
 	{ "sts", "--policy FILE [--mx HOST ...] | --txt RECORD ... [--json]",
 		"check an MTA-STS policy file and its hosts, or TXT records, offline", &sts_option_table,
 		run_sts },
+	{ "cache", "list [--dane|--sts] | show DOMAIN | forget DOMAIN, --store DIR [--json]",
+		"what is kept of domains: TLSA records, MTA-STS policies, answers of the DNS",
+		&cache_option_table, run_cache },
 	{ "man", "", "the manual page (roff)", NULL, print_man },
 	{ "version", "", "which version this is", NULL, print_version },
 	{ "help", "", "this text", NULL, print_help },
@@ -85,7 +90,8 @@ static int print_man(int argc, char *const *argv)
 	     "every recipient has a final outcome, and each outcome is a line of JSON in the event file.\n"
 	     ".PP\nThe command explain shows where mail for a domain would go and what would have to be "
 	     "proven there; verify checks a chain of certificates against TLSA records; sts checks a policy "
-	     "file of MTA-STS and which hosts it covers, or the TXT records of a domain.");
+	     "file of MTA-STS and which hosts it covers, or the TXT records of a domain; cache shows or "
+	     "forgets what is kept of domains.");
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		if (commands[i].table != NULL)
 			options_print_man(commands[i].table, stdout);

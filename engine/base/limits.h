@@ -58,6 +58,10 @@ enum {
 	TLSA_DATA_BYTES_MAX = 8192,
 	/* Records of one answer that are kept. */
 	DNS_RECORDS_MAX = 128,
+	/* DNS-13: a mistaken TTL of months must not pin data; a day is libunbound's own bound. */
+	DNS_TTL_MAX_S = 86400,
+	/* DNS-17, RFC 2308 5: 1 to 3 hours. */
+	DNS_NEGATIVE_TTL_MAX_S = 10800,
 
 	/* ---- events ---- */
 
