@@ -26,7 +26,8 @@ MAY_INCLUDE = {
                     "dns", "tls", "store", "bench"},
 }
 # header: who may include it. bench/micro measures what BoringSSL does by itself.
-OWNERS = {"liburing.h": {"engine/io"}, "unbound": {"dns"}, "lmdb.h": {"store"}, "openssl/": {"tls", "bench/micro"},
+OWNERS = {"liburing.h": {"engine/io"}, "unbound": {"dns"}, "lmdb.h": {"store"}, "http_parser.h": {"engine/route"},
+          "openssl/": {"tls", "bench/micro"},
           "android/openssl/": {"tls"}}
 BANNED = {
     "sprintf": "snprintf or buf_printf", "vsprintf": "vsnprintf", "strcpy": "buf_put_text",
