@@ -1,6 +1,7 @@
 #include "engine/io/file.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "engine/base/check.h"
+#include "engine/base/text.h"
 
 enum {
 	FILE_MODE_NEW = 0640, /* mail is nobody else's business; the group may look */
@@ -32,6 +34,35 @@ static enum result fail_open(struct fail *fail, int error, const char *name)
 	return fail_set_errno(fail, error, "cannot open %s", name);
 }
 
+/* The same where openat2 is hidden (seccomp, valgrind): a directory at a time, no link followed. */
+static int open_stepwise(int dir_fd, const char *name, int flags, uint32_t mode)
+{
+	int at_fd = dir_fd;
+	struct text rest = text_of(name), part;
+	while (text_split(&rest, '/', &part)) {
+		char step[NAME_MAX + 1];
+		bool is_last = rest.data == NULL;
+		int fd = -1;
+		if (part.len == 0 || part.len > NAME_MAX || text_equal(part, TEXT("..")))
+			errno = EXDEV;
+		else {
+			memcpy(step, part.data, part.len);
+			step[part.len] = '\0';
+			fd = is_last ? openat(at_fd, step, flags | O_NOFOLLOW, mode)
+				     : openat(at_fd, step, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		}
+		int error = errno;
+		if (at_fd != dir_fd)
+			close(at_fd);
+		errno = error;
+		if (fd < 0 || is_last)
+			return fd;
+		at_fd = fd;
+	}
+	errno = ENOENT;
+	return -1;
+}
+
 /* The name is looked up without following a link, unless it is the operator's own path. */
 static int open_below(int dir_fd, const char *name, int flags, uint32_t mode)
 {
@@ -44,9 +75,8 @@ static int open_below(int dir_fd, const char *name, int flags, uint32_t mode)
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 	long fd = syscall(SYS_openat2, dir_fd, name, &how, sizeof how);
-	/* Where openat2 is hidden (seccomp, valgrind) a plain name can be opened as safely. */
-	if (fd < 0 && (errno == ENOSYS || errno == EPERM) && strchr(name, '/') == NULL)
-		return openat(dir_fd, name, flags | O_NOFOLLOW, mode);
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		return open_stepwise(dir_fd, name, flags, mode);
 	return (int)fd;
 }
 
