@@ -122,7 +122,8 @@ static const char *fault_of_tlsa(const struct tlsa_set *set)
 	for (size_t i = 0; i < set->count; i++) {
 		const struct tlsa_record *record = &set->records[i];
 		if (record->data.len > TLSA_DATA_BYTES_MAX ||
-			record->malformed != (record->data.len == 0))
+			record->malformed != (record->data.len == 0) ||
+			(record->too_large && !record->malformed))
 			return "a record has a length that cannot be";
 	}
 	return NULL;
@@ -205,6 +206,7 @@ static void put_tlsa(struct buf *buf, const struct tlsa_set *set)
 		buf_put_u8(buf, record->usage);
 		buf_put_u8(buf, record->selector);
 		buf_put_u8(buf, record->matching);
+		buf_put_u8(buf, record->too_large);
 		buf_put_text16(buf, record->data); /* empty: malformed */
 	}
 }
@@ -236,11 +238,12 @@ static void get_tlsa(struct buf_reader *reader, struct arena *arena, struct tlsa
 	set.truncated = get_bool(reader);
 	set.base_domain = buf_reader_text16(reader);
 	size_t count = buf_reader_u8(reader);
-	struct tlsa_record *records = array_of(reader, arena, count, sizeof *records, 5);
+	struct tlsa_record *records = array_of(reader, arena, count, sizeof *records, 6);
 	for (size_t i = 0; records != NULL && i < count; i++) {
 		records[i].usage = buf_reader_u8(reader);
 		records[i].selector = buf_reader_u8(reader);
 		records[i].matching = buf_reader_u8(reader);
+		records[i].too_large = get_bool(reader);
 		records[i].data = buf_reader_text16(reader);
 		records[i].malformed = records[i].data.len == 0;
 	}

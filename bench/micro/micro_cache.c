@@ -27,10 +27,14 @@ struct cache_bench {
 };
 
 static const struct tlsa_record records[] = {
-	{ TLSA_USAGE_DANE_EE, TLSA_SELECTOR_SPKI, TLSA_MATCHING_SHA256, false,
-		TEXT_INIT("0123456789abcdef0123456789abcdef") },
-	{ TLSA_USAGE_DANE_EE, TLSA_SELECTOR_SPKI, TLSA_MATCHING_SHA256, false,
-		TEXT_INIT("fedcba9876543210fedcba9876543210") },
+	{ .usage = TLSA_USAGE_DANE_EE,
+		.selector = TLSA_SELECTOR_SPKI,
+		.matching = TLSA_MATCHING_SHA256,
+		.data = TEXT_INIT("0123456789abcdef0123456789abcdef") },
+	{ .usage = TLSA_USAGE_DANE_EE,
+		.selector = TLSA_SELECTOR_SPKI,
+		.matching = TLSA_MATCHING_SHA256,
+		.data = TEXT_INIT("fedcba9876543210fedcba9876543210") },
 };
 static const struct text patterns[] = { TEXT_INIT("mx1.example.com"), TEXT_INIT("*.example.net") };
 

@@ -7,11 +7,15 @@
 enum { EXAMPLE_NOW_S = 1788266096, EXAMPLE_GENERATION = 77 };
 
 static const struct tlsa_record example_records[] = {
-	{ TLSA_USAGE_DANE_TA, TLSA_SELECTOR_CERT, TLSA_MATCHING_SHA256, false,
-		TEXT_INIT("\1\2\3") },
-	{ TLSA_USAGE_DANE_EE, TLSA_SELECTOR_SPKI, TLSA_MATCHING_SHA256, false,
-		TEXT_INIT("0123456789abcdef0123456789abcdef") },
-	{ TLSA_USAGE_DANE_EE, 9, 0, true, { NULL, 0 } },
+	{ .usage = TLSA_USAGE_DANE_TA, .selector = TLSA_SELECTOR_CERT,
+		.matching = TLSA_MATCHING_SHA256, .malformed = false,
+		.data = TEXT_INIT("\1\2\3") },
+	{ .usage = TLSA_USAGE_DANE_EE, .selector = TLSA_SELECTOR_SPKI,
+		.matching = TLSA_MATCHING_SHA256, .malformed = false,
+		.data = TEXT_INIT("0123456789abcdef0123456789abcdef") },
+	{ .usage = TLSA_USAGE_DANE_EE, .selector = 9,
+		.matching = 0, .malformed = true,
+		.data = { NULL, 0 } },
 };
 static const struct text example_mx[] = { TEXT_INIT("mx1.example.com"),
 	TEXT_INIT("*.example.net") };

@@ -219,7 +219,7 @@ static void the_largest_entries_fit_and_larger_ones_are_refused(void **state)
 	struct tlsa_record records[TLSA_RECORDS_MAX];
 	for (size_t i = 0; i < COUNT_OF(records); i++)
 		records[i] =
-			(struct tlsa_record){ 3, 0, 0, false, { data, 65535 / TLSA_RECORDS_MAX } };
+			(struct tlsa_record){ .usage = 3, .selector = 0, .matching = 0, .data = { data, 65535 / TLSA_RECORDS_MAX } };
 	struct cache_entry entry = examples[EXAMPLE_TLSA], back;
 	entry.of.tlsa.records = records;
 	entry.of.tlsa.count = COUNT_OF(records);

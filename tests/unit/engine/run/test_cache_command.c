@@ -15,8 +15,9 @@ static struct cache_batch *batch;
 static uint64_t now_s;
 
 static const struct tlsa_record records[] = {
-	{ TLSA_USAGE_DANE_EE, TLSA_SELECTOR_SPKI, TLSA_MATCHING_SHA256, false,
-		TEXT_INIT("\x0a\xff") },
+	{ .usage = TLSA_USAGE_DANE_EE, .selector = TLSA_SELECTOR_SPKI,
+		.matching = TLSA_MATCHING_SHA256, .malformed = false,
+		.data = TEXT_INIT("\x0a\xff") },
 };
 static const struct text patterns[] = { TEXT_INIT("mx1.a.example"), TEXT_INIT("*.b.example") };
 static const uint8_t mx_rdata[] = { 0, 10, 3, 'm', 'x', '1', 1, 'a', 7, 'e', 'x', 'a', 'm', 'p',
