@@ -2,6 +2,7 @@
 #include "engine/run/delivery_audit.h"
 #include "engine/base/check.h"
 #include "engine/base/nanoseconds.h"
+#include "engine/run/smtp_wire.h"
 #include "tls/tls_conn.h"
 
 static void step(struct delivery *d);
@@ -33,12 +34,6 @@ static void watch_time(struct delivery *d)
 	}
 }
 
-/* STLS-19: what breaks before anything was heard inside TLS counts as a failed handshake. */
-static bool in_handshake(const struct delivery *d)
-{
-	return d->conn.tls != NULL && !d->smtp.heard_in_tls;
-}
-
 static void timer_due(struct timer *timer)
 {
 	struct delivery *d = CONTAINER_OF(timer, struct delivery, timer);
@@ -53,7 +48,7 @@ static void timer_due(struct timer *timer)
 		delivery_quit(d); /* idle for long enough */
 		return;
 	}
-	smtp_session_lost(&d->smtp, in_handshake(d) ? SMTP_END_TLS_FAILED : SMTP_END_TIMEOUT);
+	smtp_wire_timed_out(&d->smtp, &d->conn);
 	step(d);
 }
 
@@ -116,25 +111,6 @@ static bool take_done(struct delivery *d)
 	return any;
 }
 
-/* Everything that may be said now leaves in as few writes as the connection has room for. */
-static void produce(struct delivery *d)
-{
-	size_t room, len;
-	bool any = false;
-	while ((room = conn_room(&d->conn)) > 0) {
-		size_t max = room < WORKER_OUTPUT_BYTES ? room : WORKER_OUTPUT_BYTES;
-		len = smtp_session_output(&d->smtp, d->worker->output, max);
-		if (len == 0)
-			break;
-		any = true;
-		/* It takes what it had room for, unless TLS itself broke: then `failed` comes. */
-		if (conn_write(&d->conn, d->worker->output, len) != len)
-			break;
-	}
-	if (any)
-		conn_flush(&d->conn);
-}
-
 /* DESIGN 2: what shares sessions shares tickets. The demand and the SNI are added by TLS itself. */
 static void put_place(const struct delivery *d, struct buf *where)
 {
@@ -157,7 +133,7 @@ static void start_tls(struct delivery *d)
 		d->rung == TLS_RUNG_1_2, 0);
 	if (r == RESULT_OK)
 		return;
-	smtp_session_lost(&d->smtp, conn_injected(&d->conn) ? SMTP_END_INJECTION : SMTP_END_TLS_FAILED);
+	smtp_wire_refused_tls(&d->smtp, &d->conn);
 }
 
 static void close_connection(struct delivery *d)
@@ -194,7 +170,7 @@ static void step(struct delivery *d)
 		moved |= begin_next(d);
 	} while (moved);
 	if (d->state == DELIVERY_TALKING)
-		produce(d);
+		smtp_wire_produce(&d->smtp, &d->conn, d->worker->output, sizeof d->worker->output);
 	enum smtp_want want = smtp_session_want(&d->smtp);
 	if (want == SMTP_WANT_STARTTLS && d->conn.tls == NULL) {
 		start_tls(d);
@@ -279,12 +255,7 @@ static void opened(struct conn *conn)
 static void failed(struct conn *conn)
 {
 	struct delivery *d = of(conn);
-	enum smtp_end why = SMTP_END_LOST;
-	if (conn->end == CONN_END_INJECTED)
-		why = SMTP_END_INJECTION;
-	else if (in_handshake(d))
-		why = SMTP_END_TLS_FAILED;
-	smtp_session_lost(&d->smtp, why);
+	smtp_wire_failed(&d->smtp, conn);
 	step(d);
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
+#include "engine/run/smtp_wire.h"
 #include "tls/dane_verify.h"
 
 enum {
@@ -12,11 +13,6 @@ enum {
 static void step(struct probe *p);
 
 /* ---- time ---- */
-
-static bool in_handshake(const struct probe *p)
-{
-	return p->conn.tls != NULL && !p->smtp.heard_in_tls;
-}
 
 static uint64_t deadline_ns(struct probe *p)
 {
@@ -34,7 +30,7 @@ static void timer_due(struct timer *timer)
 {
 	struct probe *p = CONTAINER_OF(timer, struct probe, timer);
 	CHECK_OBJ(p, PROBE_MAGIC);
-	smtp_session_lost(&p->smtp, in_handshake(p) ? SMTP_END_TLS_FAILED : SMTP_END_TIMEOUT);
+	smtp_wire_timed_out(&p->smtp, &p->conn);
 	step(p);
 }
 
@@ -132,18 +128,7 @@ static void end(struct probe *p)
 static void produce(struct probe *p)
 {
 	uint8_t output[OUTPUT_BYTES];
-	size_t room, len;
-	bool any = false;
-	while ((room = conn_room(&p->conn)) > 0) {
-		len = smtp_session_output(&p->smtp, output, room < sizeof output ? room : sizeof output);
-		if (len == 0)
-			break;
-		any = true;
-		if (conn_write(&p->conn, output, len) != len)
-			break; /* TLS broke: `failed` comes */
-	}
-	if (any)
-		conn_flush(&p->conn);
+	smtp_wire_produce(&p->smtp, &p->conn, output, sizeof output);
 }
 
 static void start_tls(struct probe *p)
@@ -153,8 +138,7 @@ static void start_tls(struct probe *p)
 	/* Without a place: a probe shows what a full handshake says. */
 	if (conn_start_tls(&p->conn, p->env->tls, demand, demand->sni, NULL, tls12_only, 0) !=
 		RESULT_OK)
-		smtp_session_lost(&p->smtp,
-			conn_injected(&p->conn) ? SMTP_END_INJECTION : SMTP_END_TLS_FAILED);
+		smtp_wire_refused_tls(&p->smtp, &p->conn);
 }
 
 static void step(struct probe *p)
@@ -197,12 +181,7 @@ static void opened(struct conn *conn)
 static void failed(struct conn *conn)
 {
 	struct probe *p = of(conn);
-	enum smtp_end why = SMTP_END_LOST;
-	if (conn->end == CONN_END_INJECTED)
-		why = SMTP_END_INJECTION;
-	else if (in_handshake(p))
-		why = SMTP_END_TLS_FAILED;
-	smtp_session_lost(&p->smtp, why);
+	smtp_wire_failed(&p->smtp, conn);
 	step(p);
 }
 
