@@ -111,31 +111,34 @@ static bool is_signed_with_sha1(const X509 *cert)
 	       algorithm == NID_ecdsa_with_SHA1;
 }
 
-/* Names and subtrees that X509_verify_cert may compare with each other. */
-static void count_names(X509 *cert, size_t *names, size_t *subtrees)
+/* Subtrees of the name constraints of an authority. */
+struct subtrees {
+	size_t permitted, excluded;
+};
+
+static struct subtrees count_subtrees(X509 *cert)
 {
-	GENERAL_NAMES *presented = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	struct subtrees count = { 0, 0 };
 	NAME_CONSTRAINTS *constraints = X509_get_ext_d2i(cert, NID_name_constraints, NULL, NULL);
-	*names += 1; /* the subject */
-	if (presented != NULL)
-		*names += sk_GENERAL_NAME_num(presented);
 	if (constraints != NULL && constraints->permittedSubtrees != NULL)
-		*subtrees += sk_GENERAL_SUBTREE_num(constraints->permittedSubtrees);
+		count.permitted = sk_GENERAL_SUBTREE_num(constraints->permittedSubtrees);
 	if (constraints != NULL && constraints->excludedSubtrees != NULL)
-		*subtrees += sk_GENERAL_SUBTREE_num(constraints->excludedSubtrees);
-	GENERAL_NAMES_free(presented);
+		count.excluded = sk_GENERAL_SUBTREE_num(constraints->excludedSubtrees);
 	NAME_CONSTRAINTS_free(constraints);
 	ERR_clear_error();
+	return count;
 }
 
-static bool has_exclusions(X509 *cert)
+/* The names that constraints are applied to. */
+static size_t count_names(X509 *cert)
 {
-	NAME_CONSTRAINTS *constraints = X509_get_ext_d2i(cert, NID_name_constraints, NULL, NULL);
-	bool has = constraints != NULL && constraints->excludedSubtrees != NULL &&
-		sk_GENERAL_SUBTREE_num(constraints->excludedSubtrees) > 0;
-	NAME_CONSTRAINTS_free(constraints);
+	GENERAL_NAMES *presented = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	size_t count = 1; /* the subject */
+	if (presented != NULL)
+		count += sk_GENERAL_NAME_num(presented);
+	GENERAL_NAMES_free(presented);
 	ERR_clear_error();
-	return has;
+	return count;
 }
 
 static X509 *same_cert(const struct attempt *attempt, const X509 *cert)
@@ -165,7 +168,7 @@ static bool describe_path(const struct cert_path_question *question, const struc
 			out_path->valid_until_s = end_s;
 		if (rsa_bits < out_path->rsa_bits_min)
 			out_path->rsa_bits_min = rsa_bits;
-		out_path->has_exclusions |= has_exclusions(cert);
+		out_path->has_exclusions |= count_subtrees(cert).excluded > 0;
 		if (i + 1 < out_path->length && is_signed_with_sha1(cert))
 			out_path->has_sha1 = true;
 	}
@@ -372,16 +375,37 @@ static bool is_ambiguous(const struct cert_path_question *question)
 	return question->anchors_count > 1;
 }
 
-/* A chain with thousands of names and of constraints would cost a second. */
+static size_t count_all_subtrees(X509 *const *certs, size_t count)
+{
+	size_t all = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct subtrees subtrees = count_subtrees(certs[i]);
+		all += subtrees.permitted + subtrees.excluded;
+	}
+	return all;
+}
+
+static size_t count_all_names(X509 *const *certs, size_t count)
+{
+	size_t all = 0;
+	for (size_t i = 0; i < count; i++)
+		all += count_names(certs[i]);
+	return all;
+}
+
+/* A chain with thousands of names and of constraints would cost a second. Names are not even counted
+ * where nothing constrains them, which is nearly everywhere. */
 static bool has_too_many_constraints(const struct cert_path_question *question)
 {
-	size_t names = 0, subtrees = 0;
-	count_names(question->leaf, &names, &subtrees);
-	for (size_t i = 0; i < question->others_count; i++)
-		count_names(question->others[i], &names, &subtrees);
-	for (size_t i = 0; i < question->anchors_count; i++)
-		count_names(question->anchors[i], &names, &subtrees);
-	return subtrees > 0 && names > CERT_PATH_CONSTRAINTS_MAX / subtrees;
+	size_t subtrees = count_all_subtrees(&question->leaf, 1) +
+		count_all_subtrees(question->others, question->others_count) +
+		count_all_subtrees(question->anchors, question->anchors_count);
+	if (subtrees == 0)
+		return false;
+	size_t names = count_all_names(&question->leaf, 1) +
+		count_all_names(question->others, question->others_count) +
+		count_all_names(question->anchors, question->anchors_count);
+	return names > CERT_PATH_CONSTRAINTS_MAX / subtrees;
 }
 
 bool cert_path_find(const struct cert_path_question *question, struct cert_path *out_path,

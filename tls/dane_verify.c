@@ -2,6 +2,7 @@
 #include <string.h>
 #include "engine/base/buf.h"
 #include "engine/base/check.h"
+#include "engine/base/policy.h"
 #include "engine/base/tlsa_text.h"
 #include "tls/boringssl.h"
 #include "tls/cert_name.h"
@@ -26,6 +27,19 @@ struct work {
 	unsigned signatures_left;
 	bool has_exclusions; /* of the path that was found */
 };
+
+struct dane_question dane_question_of(
+	const struct tls_chain *chain, const struct security_demand *demand, uint64_t time_s)
+{
+	return (struct dane_question){
+		.chain = chain,
+		.records = demand->tlsa,
+		.records_count = demand->tlsa_count,
+		.names = demand->names,
+		.names_count = demand->names_count,
+		.time_s = time_s,
+	};
+}
 
 /* ---- verdicts ---- */
 

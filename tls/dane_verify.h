@@ -22,6 +22,8 @@
 #include "tls/tls_failure.h"
 #include "tls/tls_verify.h"
 
+struct security_demand;
+
 struct dane_question {
 	const struct tls_chain *chain;
 	const struct tlsa_record *records; /* usable ones: tlsa_usable(); none: no match */
@@ -30,6 +32,10 @@ struct dane_question {
 	size_t names_count;
 	uint64_t time_s; /* of the day, seconds since 1970 */
 };
+
+/* What a demand asks of a chain: its records, its names. Borrows all of it. */
+struct dane_question dane_question_of(
+	const struct tls_chain *chain, const struct security_demand *demand, uint64_t time_s);
 
 struct dane_verdict {
 	bool is_match;

@@ -51,19 +51,6 @@ static bool needs_root(const struct security_demand *demand)
 	return security_demand_needs_proof(demand) && demand->need != SECURITY_NEED_DANE;
 }
 
-static struct dane_question dane_question_of(
-	const struct tls_chain *chain, const struct security_demand *demand, uint64_t now_s)
-{
-	return (struct dane_question){
-		.chain = chain,
-		.records = demand->tlsa,
-		.records_count = demand->tlsa_count,
-		.names = demand->names,
-		.names_count = demand->names_count,
-		.time_s = now_s,
-	};
-}
-
 static bool has_anchors(const struct security_demand *demand)
 {
 	for (size_t i = 0; i < demand->tlsa_count; i++) {

@@ -27,7 +27,7 @@ struct tls_verifier;
 struct tls_verify_job;
 
 enum {
-	/* 10,000 chains of 3 KB each for one worker are far more than it has receivers. */
+	/* 5,000 chains of 3 KB each: a worker has fewer receivers under usage 2. */
 	TLS_VERIFIER_CACHE_BYTES = 16 * 1024 * 1024,
 };
 

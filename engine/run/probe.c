@@ -46,14 +46,8 @@ static void take_match(struct probe *p, const struct tls_conn *tls)
 	tls_conn_peer_chain(tls, &chain);
 	if (demand->tlsa_count == 0 || chain.certs_count == 0)
 		return;
-	const struct dane_question question = {
-		.chain = &chain,
-		.records = demand->tlsa,
-		.records_count = demand->tlsa_count,
-		.names = demand->names,
-		.names_count = demand->names_count,
-		.time_s = (uint64_t)clock_wall_us() / US_PER_S,
-	};
+	const struct dane_question question =
+		dane_question_of(&chain, demand, (uint64_t)clock_wall_us() / US_PER_S);
 	dane_verify(&question, &verdict);
 	if (!verdict.is_match)
 		return;
