@@ -9,6 +9,7 @@ static const unsigned tag_dns_name = CBS_ASN1_CONTEXT_SPECIFIC | 2;
 enum {
 	SHOWN_NAMES = 2,
 	SHOWN_NAME_BYTES = 40,
+	WANTED_NAME_BYTES = 60,
 };
 
 /* What there is to walk through: either the alternative names, or the one common name. */
@@ -175,4 +176,15 @@ void cert_name_put(struct buf *buf, const struct tls_cert *cert, enum cert_name_
 		buf_put_cstr(buf, "no name");
 	if (count > SHOWN_NAMES)
 		buf_printf(buf, " and %zu more", count - SHOWN_NAMES);
+}
+
+void cert_name_put_mismatch(struct buf *buf, const struct tls_cert *cert, enum cert_name_rule rule,
+	const struct text *names, size_t names_count)
+{
+	buf_put_cstr(buf, "presents a certificate for ");
+	cert_name_put(buf, cert, rule);
+	if (names_count > 0) {
+		buf_put_cstr(buf, ", not for ");
+		buf_put_text(buf, text_cut(names[0], WANTED_NAME_BYTES));
+	}
 }

@@ -43,5 +43,8 @@ bool cert_name_covers(struct text presented, struct text name);
 /* For people: the names that count, "a.example, b.example and 3 more", or "no name"; bytes that are
  * not printable appear as "?". Writes what fits. */
 void cert_name_put(struct buf *buf, const struct tls_cert *cert, enum cert_name_rule rule);
+/* "presents a certificate for a.example, not for b.example": the first of the names that it lacks. */
+void cert_name_put_mismatch(struct buf *buf, const struct tls_cert *cert, enum cert_name_rule rule,
+	const struct text *names, size_t names_count);
 
 #endif

@@ -72,12 +72,9 @@ static void reject_names(struct work *work)
 {
 	struct buf buf;
 	begin_reason(work->verdict, TLS_FAILURE_NAME, &buf);
-	buf_put_cstr(&buf, "presents a certificate for ");
-	cert_name_put(&buf, &work->question->chain->certs[0], CERT_NAME_ALTERNATIVE_OR_COMMON);
-	if (work->question->names_count > 0) {
-		buf_put_cstr(&buf, ", not for ");
-		buf_put_text(&buf, text_cut(work->question->names[0], 60));
-	}
+	cert_name_put_mismatch(&buf, &work->question->chain->certs[0],
+		CERT_NAME_ALTERNATIVE_OR_COMMON, work->question->names,
+		work->question->names_count);
 }
 
 static void reject_path(struct work *work, const struct cert_path_fault *fault, size_t record)

@@ -5,7 +5,7 @@
 #include "tls/cert_path.h"
 #include "tls/tls_roots_inside.h"
 
-enum { RSA_BITS_MIN = 2048, SHOWN_NAME_BYTES = 60 };
+enum { RSA_BITS_MIN = 2048 };
 
 static void begin_reason(struct pkix_verdict *verdict, enum tls_failure failure, struct buf *buf)
 {
@@ -24,12 +24,8 @@ static void reject_names(const struct pkix_question *question, struct pkix_verdi
 {
 	struct buf buf;
 	begin_reason(verdict, TLS_FAILURE_NAME, &buf);
-	buf_put_cstr(&buf, "presents a certificate for ");
-	cert_name_put(&buf, &question->chain->certs[0], CERT_NAME_ALTERNATIVE_ONLY);
-	if (question->names_count > 0) {
-		buf_put_cstr(&buf, ", not for ");
-		buf_put_text(&buf, text_cut(question->names[0], SHOWN_NAME_BYTES));
-	}
+	cert_name_put_mismatch(&buf, &question->chain->certs[0], CERT_NAME_ALTERNATIVE_ONLY,
+		question->names, question->names_count);
 }
 
 static void reject_path(struct pkix_verdict *verdict, const struct cert_path_fault *fault)
