@@ -1,43 +1,27 @@
 #include "engine/route/route_build.h"
-#include <stdio.h>
 #include "dns/dns_name.h"
-#include "dns/dns_resolver.h"
 #include "engine/route/route_address.h"
 #include "engine/route/route_demand.h"
 #include "engine/route/route_mx.h"
 #include "engine/route/route_rules.h"
-
-#define NS_PER_S 1000000000ull
-
-/* Stands for an answer that there was no memory to keep. */
-static const struct dns_answer no_memory = {
-	.class = DNS_FAILURE,
-	.extended_error = DNS_EXTENDED_ERROR_NONE,
-	.why = TEXT_INIT("no memory for the answer"),
-};
 
 static void on_mx(struct route_build *build);
 static void on_host_answer(struct route_build *build, struct route_lookup *lookup);
 
 static uint64_t now_ns(const struct route_build *build)
 {
-	return timer_wheel_now_ns(build->env->wheel);
+	return timer_wheel_now_ns(build->env->lookups.wheel);
 }
 
-/* ---- one look-up: asked, then answered or out of time ---- */
-
-static const struct dns_answer *answer_of(const struct route_lookup *lookup)
-{
-	return lookup->answer != NULL ? lookup->answer : &no_memory;
-}
+/* ---- look-ups ---- */
 
 static void lookup_done(struct route_lookup *lookup)
 {
-	struct route_build *build = lookup->build;
+	struct route_build *build = lookup->owner;
 	CHECK_OBJ(build, ROUTE_BUILD_MAGIC);
 	CHECK(build->open_count > 0);
 	build->open_count--;
-	const struct dns_answer *answer = answer_of(lookup);
+	const struct dns_answer *answer = route_lookup_answer(lookup);
 	route_draft_limit(&build->draft, now_ns(build),
 		answer->class == DNS_FAILURE ? ROUTE_PARTIAL_TTL_S : answer->ttl_s);
 	if (build->env->rules->keep_steps)
@@ -48,64 +32,24 @@ static void lookup_done(struct route_lookup *lookup)
 		on_host_answer(build, lookup);
 }
 
-static void lookup_answered(void *context, const struct dns_answer *answer)
-{
-	struct route_lookup *lookup = context;
-	timer_stop(lookup->build->env->wheel, &lookup->timer);
-	lookup->answer = dns_answer_create(answer);
-	lookup_done(lookup);
-}
-
-/* DNS-35: to be late is to fail, here; the answer may still fill the resolver's cache. */
-static void lookup_late(struct timer *timer)
-{
-	struct route_lookup *lookup = CONTAINER_OF(timer, struct route_lookup, timer);
-	struct route_build_env *env = lookup->build->env;
-	dns_resolver_cancel(env->resolver, &lookup->query);
-	env->deadlines++;
-	char why[64];
-	snprintf(why, sizeof why, "no answer within %u s", (unsigned)(env->lookup_ns / NS_PER_S));
-	struct dns_answer failure = {
-		.class = DNS_FAILURE,
-		.type = (uint16_t)lookup->type,
-		.extended_error = DNS_EXTENDED_ERROR_NONE,
-		.name = text_of(lookup->query.name),
-		.canonical_name = text_of(lookup->query.name),
-		.why = text_of(why),
-	};
-	lookup->answer = dns_answer_create(&failure);
-	lookup_done(lookup);
-}
-
 static void lookup_start(struct route_build *build, struct route_lookup *lookup, const char *name,
 	enum dns_type type)
 {
-	lookup->build = build;
-	lookup->type = type;
 	build->open_count++;
-	struct route_build_env *env = build->env;
-	timer_start(env->wheel, &lookup->timer, now_ns(build) + env->lookup_ns, lookup_late);
-	dns_resolver_ask(env->resolver, &lookup->query, name, type, lookup_answered, lookup);
-}
-
-static void lookup_stop(struct route_build *build, struct route_lookup *lookup)
-{
-	timer_stop(build->env->wheel, &lookup->timer);
-	dns_resolver_cancel(build->env->resolver, &lookup->query);
-	dns_answer_release(&lookup->answer);
+	route_lookup_start(lookup, &build->env->lookups, name, type, lookup_done, build);
 }
 
 /* ---- the whole ---- */
 
 static void stop_lookups(struct route_build *build)
 {
-	lookup_stop(build, &build->mx);
+	route_lookup_stop(&build->mx);
 	for (size_t i = 0; i < ROUTE_HOSTS_MAX; i++) {
-		lookup_stop(build, &build->hosts[i].a);
-		lookup_stop(build, &build->hosts[i].aaaa);
-		lookup_stop(build, &build->hosts[i].alias);
+		route_lookup_stop(&build->hosts[i].a);
+		route_lookup_stop(&build->hosts[i].aaaa);
+		route_lookup_stop(&build->hosts[i].alias);
 		for (size_t j = 0; j < ROUTE_TLSA_CANDIDATES_MAX; j++)
-			lookup_stop(build, &build->hosts[i].tlsa[j]);
+			route_lookup_stop(&build->hosts[i].tlsa[j]);
 	}
 	build->open_count = 0;
 }
@@ -127,7 +71,7 @@ static void start_host(struct route_build *build, size_t index)
 {
 	struct route_build_host *work = &build->hosts[index];
 	const char *name = build->draft.hosts[index].name;
-	work->a.host = work->aaaa.host = work->alias.host = (uint8_t)index;
+	work->a.index = work->aaaa.index = work->alias.index = (uint8_t)index;
 	lookup_start(build, &work->a, name, DNS_TYPE_A);
 	lookup_start(build, &work->aaaa, name, DNS_TYPE_AAAA);
 }
@@ -159,7 +103,7 @@ static void search_tlsa(struct route_build *build, uint8_t index)
 	if (arena_is_exhausted(&build->draft.route->arena))
 		return;
 	struct route_lookup *lookup = &work->tlsa[work->search.next - 1];
-	lookup->host = index;
+	lookup->index = index;
 	lookup_start(build, lookup, owner, DNS_TYPE_TLSA);
 }
 
@@ -169,9 +113,9 @@ static void on_all_addresses(struct route_build *build, uint8_t index)
 	struct route_build_host *work = &build->hosts[index];
 	struct route_host *host = &build->draft.hosts[index];
 	struct route_address_answers answers = {
-		.a = answer_of(&work->a),
-		.aaaa = answer_of(&work->aaaa),
-		.alias = work->alias.build != NULL ? answer_of(&work->alias) : NULL,
+		.a = route_lookup_answer(&work->a),
+		.aaaa = route_lookup_answer(&work->aaaa),
+		.alias = work->alias.owner != NULL ? route_lookup_answer(&work->alias) : NULL,
 	};
 	route_address_fill(&build->draft, host, &answers, build->env->rules->allow_private);
 	if (!build->wants_dane)
@@ -182,15 +126,15 @@ static void on_all_addresses(struct route_build *build, uint8_t index)
 
 static void on_address(struct route_build *build, const struct route_lookup *lookup)
 {
-	struct route_build_host *work = &build->hosts[lookup->host];
-	if (work->a.query.pending || work->aaaa.query.pending)
+	struct route_build_host *work = &build->hosts[lookup->index];
+	if (work->a.open || work->aaaa.open)
 		return;
 	/* DNS-07: is the alias itself signed? */
 	if (build->wants_dane &&
-		route_address_wants_alias(answer_of(&work->a), answer_of(&work->aaaa)))
+		route_address_wants_alias(route_lookup_answer(&work->a), route_lookup_answer(&work->aaaa)))
 		lookup_start(build, &work->alias, lookup->query.name, DNS_TYPE_CNAME);
 	else
-		on_all_addresses(build, lookup->host);
+		on_all_addresses(build, lookup->index);
 }
 
 static void on_host_answer(struct route_build *build, struct route_lookup *lookup)
@@ -198,11 +142,11 @@ static void on_host_answer(struct route_build *build, struct route_lookup *looku
 	switch (lookup->type) {
 	case DNS_TYPE_A:
 	case DNS_TYPE_AAAA: on_address(build, lookup); break;
-	case DNS_TYPE_CNAME: on_all_addresses(build, lookup->host); break;
+	case DNS_TYPE_CNAME: on_all_addresses(build, lookup->index); break;
 	case DNS_TYPE_TLSA:
-		route_tlsa_take(&build->hosts[lookup->host].search, &build->draft,
-			&build->draft.hosts[lookup->host], answer_of(lookup), build->audited);
-		search_tlsa(build, lookup->host);
+		route_tlsa_take(&build->hosts[lookup->index].search, &build->draft,
+			&build->draft.hosts[lookup->index], route_lookup_answer(lookup), build->audited);
+		search_tlsa(build, lookup->index);
 		break;
 	case DNS_TYPE_MX:
 	case DNS_TYPE_TXT: UNREACHABLE("a look-up that no host makes");
@@ -272,7 +216,7 @@ static struct text detail_of_cause(enum route_cause cause, const struct dns_answ
 
 static void on_mx(struct route_build *build)
 {
-	const struct dns_answer *answer = answer_of(&build->mx);
+	const struct dns_answer *answer = route_lookup_answer(&build->mx);
 	const struct route_rules *rules = build->env->rules;
 	struct route *route = build->draft.route;
 	route->mx_class = answer->class;

@@ -12,12 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "dns/dns_resolver.h"
 #include "engine/base/check.h"
-#include "engine/base/dns_answer.h"
 #include "engine/base/text.h"
-#include "engine/base/timer_wheel.h"
 #include "engine/route/route_draft.h"
+#include "engine/route/route_lookup.h"
 #include "engine/route/route_option.h"
 #include "engine/route/route_tlsa.h"
 
@@ -31,24 +29,12 @@ typedef void route_build_done_fn(struct route_build *build, struct route *route)
 
 /* What builds share; outlives them. */
 struct route_build_env {
-	struct dns_resolver *resolver;
-	struct timer_wheel *wheel;
+	struct route_lookup_env lookups;
 	const struct route_rules *rules;
-	uint64_t lookup_ns;
-	uint64_t deadlines; /* how many look-ups ran out of time */
-};
-
-struct route_lookup {
-	struct timer timer;
-	struct dns_query query;    /* pending while under way */
-	struct dns_answer *answer; /* NULL: none yet, or no memory for it */
-	struct route_build *build;
-	enum dns_type type;
-	uint8_t host; /* index; of no meaning for the MX look-up */
 };
 
 struct route_build_host {
-	struct route_lookup a, aaaa, alias;
+	struct route_lookup a, aaaa, alias; /* their index is the host's */
 	struct route_lookup tlsa[ROUTE_TLSA_CANDIDATES_MAX]; /* one after the other */
 	struct route_tlsa search;
 };

@@ -52,7 +52,7 @@ static struct text key_of_job(const struct hash_node *node)
 
 static uint64_t now_ns(const struct route_builder *builder)
 {
-	return timer_wheel_now_ns(builder->env.wheel);
+	return timer_wheel_now_ns(builder->env.lookups.wheel);
 }
 
 /* ---- start and stop ---- */
@@ -104,11 +104,13 @@ enum result route_builder_create(const struct route_builder_config *config,
 	builder->magic = ROUTE_BUILDER_MAGIC;
 	list_init(&builder->queue);
 	builder->env = (struct route_build_env){
-		.resolver = config->resolver,
-		.wheel = config->wheel,
+		.lookups = {
+			.resolver = config->resolver,
+			.wheel = config->wheel,
+			.lookup_ns = config->lookup_ns > 0 ? config->lookup_ns
+							   : LOOKUP_DEFAULT_S * NS_PER_S,
+		},
 		.rules = &builder->rules,
-		.lookup_ns =
-			config->lookup_ns > 0 ? config->lookup_ns : LOOKUP_DEFAULT_S * NS_PER_S,
 	};
 	*out_builder = builder;
 	return RESULT_OK;
@@ -344,6 +346,6 @@ void route_builder_count(
 		.hits = builder->hits_count,
 		.joined = builder->joined_count,
 		.evicted = builder->cache.evicted_count,
-		.deadlines = builder->env.deadlines,
+		.deadlines = builder->env.lookups.deadlines,
 	};
 }
