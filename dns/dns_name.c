@@ -73,6 +73,24 @@ bool dns_name_of_tlsa(const char *host, uint16_t port, char out_name[static DOMA
 	return false;
 }
 
+bool dns_name_split_tlsa(struct text name, struct text *out_host, uint16_t *out_port)
+{
+	const struct text protocol = TEXT("._tcp.");
+	struct text rest = name;
+	if (!text_starts(rest, TEXT("_")))
+		return false;
+	rest = text_skip(rest, 1);
+	size_t digits = text_find(rest, '.');
+	uint64_t port;
+	if (digits == TEXT_NONE || !text_starts(text_skip(rest, digits), protocol))
+		return false;
+	if (rest.data[0] == '0' || !text_to_u64(text_cut(rest, digits), &port) || port > UINT16_MAX)
+		return false;
+	*out_host = text_skip(rest, digits + protocol.len);
+	*out_port = (uint16_t)port;
+	return out_host->len > 0;
+}
+
 /* Where the last `count` labels of the name start; 0 when it has no more than those. */
 static size_t start_of_last_labels(struct text name, unsigned count)
 {

@@ -140,8 +140,8 @@ static bool holds(const struct cache *cache, struct cache_entry *entry, uint64_t
 	return times->fetched_s <= now_s && now_s + CACHE_CLOCK_SLACK_S >= clock_s;
 }
 
-static enum result get_in_arena(struct cache_reader *reader, struct text key, uint64_t now_s,
-	struct arena *arena, struct cache_entry *out_entry)
+static enum result peek_in_arena(struct cache_reader *reader, struct text key, uint64_t now_s,
+	struct arena *arena, struct cache_entry *out_entry, bool *out_holds)
 {
 	struct text value;
 	key = arena_text_copy(arena, key);
@@ -152,25 +152,40 @@ static enum result get_in_arena(struct cache_reader *reader, struct text key, ui
 		return result;
 	if (!cache_schema_get_value(key, value, arena, out_entry))
 		return arena_is_exhausted(arena) ? RESULT_MEMORY : RESULT_NOT_FOUND;
-	if (!holds(reader->cache, out_entry, now_s))
-		return RESULT_NOT_FOUND;
-	if (out_entry->key.table == CACHE_TABLE_ANSWER)
-		out_entry->of.answer.ttl_s = (uint32_t)(out_entry->times.expires_s - now_s);
+	*out_holds = holds(reader->cache, out_entry, now_s);
 	return RESULT_OK;
+}
+
+enum result cache_peek(struct cache_reader *reader, const struct cache_key *key, uint64_t now_s,
+	struct arena *arena, struct cache_entry *out_entry, bool *out_holds)
+{
+	uint8_t memory[CACHE_KEY_BYTES_MAX];
+	struct buf buf;
+	buf_init(&buf, memory, sizeof memory);
+	*out_holds = false;
+	/* What cannot be a key was never written. */
+	if (!cache_schema_put_key(&buf, key))
+		return RESULT_NOT_FOUND;
+	struct arena_mark mark = arena_snapshot(arena);
+	enum result result = peek_in_arena(reader, buf_text(&buf), now_s, arena, out_entry, out_holds);
+	if (result != RESULT_OK)
+		arena_rewind(arena, mark);
+	return result;
 }
 
 enum result cache_get(struct cache_reader *reader, const struct cache_key *key, uint64_t now_s,
 	struct arena *arena, struct cache_entry *out_entry)
 {
-	uint8_t memory[CACHE_KEY_BYTES_MAX];
-	struct buf buf;
-	buf_init(&buf, memory, sizeof memory);
-	/* What cannot be a key was never written. */
-	if (!cache_schema_put_key(&buf, key))
-		return RESULT_NOT_FOUND;
+	bool is_held;
 	struct arena_mark mark = arena_snapshot(arena);
-	enum result result = get_in_arena(reader, buf_text(&buf), now_s, arena, out_entry);
+	enum result result = cache_peek(reader, key, now_s, arena, out_entry, &is_held);
 	if (result != RESULT_OK)
+		return result;
+	if (!is_held) {
 		arena_rewind(arena, mark);
-	return result;
+		return RESULT_NOT_FOUND;
+	}
+	if (out_entry->key.table == CACHE_TABLE_ANSWER)
+		out_entry->of.answer.ttl_s = (uint32_t)(out_entry->times.expires_s - now_s);
+	return RESULT_OK;
 }

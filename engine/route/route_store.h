@@ -20,9 +20,9 @@
 struct route_store;
 
 struct route_store_config {
-	struct cache_reader *reader;  /* borrowed, outlives the store */
+	struct cache_reader *reader;  /* borrowed, see route_store_set_reader() */
 	uint64_t generation;          /* (DNS-25) of the DNS entries, cache_schema.h */
-	uint64_t (*wall_s)(void);     /* the wall clock, seconds since 1970 */
+	int64_t (*wall_us)(void);     /* the wall clock, microseconds since 1970 */
 	size_t batch_bytes;           /* of each of the two; at least CACHE_BATCH_BYTES_MIN */
 	/* Something was put into an empty batch: the owner may take it a little later. NULL: he asks. */
 	void (*wants_writing)(void *context);
@@ -32,23 +32,33 @@ struct route_store_config {
 /* RESULT_MEMORY. */
 MUST_USE enum result route_store_create(
 	const struct route_store_config *config, struct route_store **out_store, struct fail *fail);
-/* Batches that were taken must have been given back. NULL is fine. */
+/* A batch that was taken and not given back stays with whoever has it. NULL is fine. */
 void route_store_destroy(struct route_store *store);
+
+/* Another reader, when the cache was opened anew; NULL: nothing is found for now. Borrowed until the next
+ * call. */
+void route_store_set_reader(struct route_store *store, struct cache_reader *reader);
+/* A look-up has come upon damage since the reader was set: the cache should be opened anew. */
+bool route_store_is_damaged(const struct route_store *store);
 
 /* ---- the DNS ---- */
 
 /* The answer to a question that has not expired, with a reference for the caller and what is left of its
- * life in ttl_s; NULL: none. TLSA questions are asked by their whole name ("_25._tcp.mx.example"). */
+ * life in ttl_s, full seconds and at least one (DNS-12, SEC-34); NULL: none. TLSA questions are asked by
+ * their whole name ("_25._tcp.mx.example"); of their answers class and records come back, not whether
+ * there were aliases. */
 struct dns_answer *route_store_find(struct route_store *store, const char *name, enum dns_type type);
 
-/* Keeps an answer that came from the DNS just now. Failures and what cannot be kept exactly are not. */
+/* Keeps an answer that came from the DNS just now. Not kept are failures (DNS-18, DNS-19), what has no
+ * life left (DNS-14), and sets of TLSA records that would come back as others: too many, too large. */
 void route_store_learn(struct route_store *store, const struct dns_answer *answer);
 
-/* The next route_store_find() of it gives NULL, on this machine. */
+/* No route_store_find() here gives it from now on, and none on this machine once the batch is written,
+ * until it is learned anew. */
 void route_store_unlearn(struct route_store *store, const char *name, enum dns_type type);
 
-/* Whether the last that was known of these TLSA records, expired or not, was that there are some: who finds
- * none now has seen them go. */
+/* Whether the last that was known of these TLSA records, expired or not, was that there are some which
+ * count: who finds none now has seen them go. False again after route_store_unlearn(). */
 bool route_store_had_tlsa(struct route_store *store, const char *name);
 
 /* ---- MTA-STS ---- */
@@ -70,13 +80,14 @@ uint64_t route_store_number(const struct route_store *store);
 /* Everything put into batches up to this number is in the cache (or was thrown away). */
 uint64_t route_store_written(const struct route_store *store);
 
-/* The batch to be written; NULL: nothing is in it, or one is away already. */
+/* The batch to be written, for the caller to keep until he gives it back; NULL: nothing is in any that is
+ * here. Two may be away; nothing can be kept then. */
 struct cache_batch *route_store_take(struct route_store *store);
-/* Back, empty (written or given up) or not (to be written with the next take). */
+/* Back, empty (written or given up) or not (the next take gives it again). */
 void route_store_give(struct route_store *store, struct cache_batch *batch);
 
 struct route_store_counts {
-	uint64_t found, missed;   /* look-ups of the DNS */
+	uint64_t found, missed;    /* look-ups of the DNS */
 	uint64_t learned, dropped; /* put into batches; not, for want of room */
 };
 void route_store_count(const struct route_store *store, struct route_store_counts *out_counts);

@@ -126,6 +126,23 @@ static void the_name_of_tlsa_records_may_be_too_long_to_exist(void **state)
 	assert_string_equal(name, "");
 }
 
+static void the_host_and_port_of_tlsa_records_are_read_off_their_name(void **state)
+{
+	(void)state;
+	static const char *const others[] = { "", "_", "mx.lab", "_25.mx.lab", "_25._tcp", "_25._tcp.", "_25._udp.mx.lab",
+		"_+25._tcp.mx.lab", "_025._tcp.mx.lab", "_0._tcp.mx.lab", "_65536._tcp.mx.lab" };
+	struct text host;
+	uint16_t port;
+	assert_true(dns_name_split_tlsa(TEXT("_25._tcp.mx.lab"), &host, &port));
+	assert_true(text_equal(host, TEXT("mx.lab")));
+	assert_int_equal(port, 25);
+	assert_true(dns_name_split_tlsa(TEXT("_65535._tcp._tcp.lab"), &host, &port));
+	assert_true(text_equal(host, TEXT("_tcp.lab")));
+	assert_int_equal(port, 65535);
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		assert_false(dns_name_split_tlsa(text_of(others[i]), &host, &port));
+}
+
 static void zones_are_guessed_well_enough_to_share_places(void **state)
 {
 	(void)state;
@@ -155,6 +172,7 @@ int main(void)
 		cmocka_unit_test(a_name_has_at_most_255_octets),
 		cmocka_unit_test(only_what_can_exist_is_asked_for),
 		cmocka_unit_test(the_name_of_tlsa_records_may_be_too_long_to_exist),
+		cmocka_unit_test(the_host_and_port_of_tlsa_records_are_read_off_their_name),
 		cmocka_unit_test(zones_are_guessed_well_enough_to_share_places),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

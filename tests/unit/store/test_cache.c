@@ -366,12 +366,32 @@ static void an_arena_without_room_is_no_miss(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
+/* STS-47: that there was something is no reason to use it (DNS-24). */
+static void what_has_expired_can_be_looked_at_but_does_not_hold(void **state)
+{
+	(void)state;
+	struct cache_entry entry;
+	bool is_held = false;
+	open_cache();
+	write_example(EXAMPLE_TLSA);
+	const struct cache_key *key = &examples[EXAMPLE_TLSA].key;
+	assert_int_equal(cache_peek(reader, key, EXAMPLE_NOW_S, &arena, &entry, &is_held), RESULT_OK);
+	assert_true(is_held);
+	assert_int_equal(cache_peek(reader, key, EXAMPLE_NOW_S + 300, &arena, &entry, &is_held), RESULT_OK);
+	assert_false(is_held);
+	assert_same_entry(&entry, &examples[EXAMPLE_TLSA]);
+	assert_int_equal(cache_peek(reader, &examples[EXAMPLE_STS].key, EXAMPLE_NOW_S, &arena, &entry, &is_held),
+		RESULT_NOT_FOUND);
+	assert_false(is_held);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_written_is_found_also_after_a_restart),
 		TEST(a_key_is_found_in_any_case_and_only_in_its_generation),
 		TEST(an_expired_entry_is_not_found),
+		TEST(what_has_expired_can_be_looked_at_but_does_not_hold),
 		TEST(what_may_not_be_kept_leaves_the_batch_as_it_was),
 		TEST(a_full_batch_takes_no_more_until_it_is_written),
 		TEST(a_deleted_entry_is_gone_and_may_have_been_before),
