@@ -132,7 +132,7 @@ static void on_address(struct route_build *build, const struct route_lookup *loo
 	/* DNS-07: is the alias itself signed? */
 	if (build->wants_dane &&
 		route_address_wants_alias(route_lookup_answer(&work->a), route_lookup_answer(&work->aaaa)))
-		lookup_start(build, &work->alias, lookup->query.name, DNS_TYPE_CNAME);
+		lookup_start(build, &work->alias, lookup->name, DNS_TYPE_CNAME);
 	else
 		on_all_addresses(build, lookup->index);
 }

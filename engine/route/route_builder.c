@@ -107,11 +107,13 @@ enum result route_builder_create(const struct route_builder_config *config,
 		.lookups = {
 			.resolver = config->resolver,
 			.wheel = config->wheel,
+			.store = config->store,
 			.lookup_ns = config->lookup_ns > 0 ? config->lookup_ns
 							   : LOOKUP_DEFAULT_S * NS_PER_S,
 		},
 		.rules = &builder->rules,
 	};
+	route_lookup_env_init(&builder->env.lookups);
 	*out_builder = builder;
 	return RESULT_OK;
 }
@@ -138,6 +140,7 @@ void route_builder_destroy(struct route_builder *builder)
 		route_build_stop(&job->build);
 		slab_release(&builder->jobs, job);
 	}
+	route_lookup_env_deinit(&builder->env.lookups);
 	route_cache_deinit(&builder->cache);
 	hash_map_deinit(&builder->jobs_by_domain);
 	slab_deinit(&builder->jobs);

@@ -27,12 +27,14 @@
 struct dns_resolver;
 struct random_state;
 struct route_builder;
+struct route_store;
 struct timer_wheel;
 
 struct route_builder_config {
 	struct dns_resolver *resolver;  /* borrowed, outlives the builder */
 	struct timer_wheel *wheel;      /* borrowed, likewise */
 	struct random_state *random;    /* borrowed, likewise; for hosts of equal preference */
+	struct route_store *store;      /* borrowed, likewise; NULL: nothing is known beforehand */
 	const struct route_option *options; /* --route; borrowed */
 	size_t options_count;
 	const struct route_tls_option *tls_options; /* --tls; borrowed */

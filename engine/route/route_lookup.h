@@ -1,5 +1,7 @@
 /* One look-up on the way to a route: a question to the DNS with a deadline, and its answer.
  *
+ * The store is asked first, and learns what comes from the DNS.
+ *
  * (DNS-35) To be late is to fail, here; the answer may still fill the resolver's cache. There is always an
  * answer in the end: what could not be kept for want of memory is a failure. Embedded in its owner, who
  * drives the wheel and the resolver; zeroed before its first use. */
@@ -10,24 +12,36 @@
 #include <stdint.h>
 #include "dns/dns_resolver.h"
 #include "engine/base/dns_answer.h"
+#include "engine/base/list.h"
 #include "engine/base/timer_wheel.h"
 
 struct route_lookup;
+struct route_store;
 
 /* What look-ups share; outlives them. */
 struct route_lookup_env {
 	struct dns_resolver *resolver;
 	struct timer_wheel *wheel;
-	uint64_t lookup_ns; /* the deadline */
-	uint64_t deadlines; /* how many ran out of time */
+	struct route_store *store; /* NULL: everything is asked of the DNS */
+	uint64_t lookup_ns;        /* the deadline */
+	uint64_t deadlines;        /* how many ran out of time */
+	struct list known;         /* of those whose answer the store had: theirs is the next step */
+	struct timer known_timer;
 };
+
+/* Sets the lists up; all else is the caller's. */
+void route_lookup_env_init(struct route_lookup_env *env);
+/* All look-ups are stopped. */
+void route_lookup_env_deinit(struct route_lookup_env *env);
 
 /* Called from the resolver or the wheel, never from inside route_lookup_start(). */
 typedef void route_lookup_done_fn(struct route_lookup *lookup);
 
 struct route_lookup {
 	struct timer timer;
+	struct list_node known_node;
 	struct dns_query query;
+	const char *name;
 	struct dns_answer *answer; /* NULL: none yet, or no memory for it */
 	struct route_lookup_env *env;
 	route_lookup_done_fn *done;

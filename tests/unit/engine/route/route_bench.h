@@ -16,6 +16,7 @@ struct route_bench {
 	struct random_state random;
 	struct route_builder *builder;
 	uint64_t now_ns;
+	bool has_store;
 	struct route *route; /* the last one found */
 };
 
@@ -27,6 +28,7 @@ struct bench_options {
 	const char *tls[8];        /* values of --tls */
 	bool allow_private, keep_steps, ignore_half_dane;
 	uint32_t builds_max, cache_max;
+	struct route_store *store;
 };
 
 void bench_start(const struct bench_options *options);
