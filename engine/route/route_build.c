@@ -97,8 +97,10 @@ static void search_tlsa(struct route_build *build, uint8_t index)
 	struct route_build_host *work = &build->hosts[index];
 	const char *owner =
 		route_tlsa_next(&work->search, &build->draft, &build->draft.hosts[index]);
-	if (owner == NULL)
+	if (owner == NULL) {
+		route_change_note_tlsa(build, index);
 		return;
+	}
 	/* A name that the arena had no room for is not asked: the draft ends as a failure. */
 	if (arena_is_exhausted(&build->draft.route->arena))
 		return;

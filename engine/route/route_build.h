@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include "engine/base/check.h"
 #include "engine/base/text.h"
+#include "engine/route/route_change.h"
 #include "engine/route/route_draft.h"
 #include "engine/route/route_lookup.h"
 #include "engine/route/route_option.h"
@@ -31,6 +32,8 @@ typedef void route_build_done_fn(struct route_build *build, struct route *route)
 struct route_build_env {
 	struct route_lookup_env lookups;
 	const struct route_rules *rules;
+	route_changed_fn *changed; /* NULL: nobody wants to know */
+	void *changed_context;
 };
 
 struct route_build_host {

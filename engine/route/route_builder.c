@@ -112,6 +112,8 @@ enum result route_builder_create(const struct route_builder_config *config,
 							   : LOOKUP_DEFAULT_S * NS_PER_S,
 		},
 		.rules = &builder->rules,
+		.changed = config->changed,
+		.changed_context = config->changed_context,
 	};
 	route_lookup_env_init(&builder->env.lookups);
 	*out_builder = builder;

@@ -21,6 +21,7 @@
 #include "engine/base/result.h"
 #include "engine/base/text.h"
 #include "engine/route/route.h"
+#include "engine/route/route_change.h"
 #include "engine/route/route_option.h"
 #include "engine/route/route_policy.h"
 
@@ -46,6 +47,8 @@ struct route_builder_config {
 	bool ignore_half_dane;          /* --half-dane ignore (DANE-24) */
 	uint32_t trust_generation;      /* of the store of roots (tls_roots.h); 0: there is none */
 	bool keep_steps;                /* fill route.steps, for `explain` */
+	route_changed_fn *changed;      /* NULL: nobody wants to know */
+	void *changed_context;
 	uint64_t lookup_ns;             /* DNS-35: deadline of one look-up; 0: 30 s */
 	uint32_t builds_max;            /* domains looked up at a time; 0: a default */
 	uint32_t cache_max;             /* routes kept; 0: a default */

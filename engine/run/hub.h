@@ -31,6 +31,7 @@ enum {
 	HUB_REPORTS_MAX = 4096,    /* session reports of one worker that the recorder has not taken */
 	HUB_VERDICTS_MAX = 256, /* chains of one worker that the verifier has, at most 100 KB each */
 	HUB_SITES_MAX = 1024,      /* site reports */
+	HUB_POLICIES_MAX = 256,    /* policy reports: a hoster that loses its records is many hosts */
 };
 
 /* Everything accepted is in one of these; checked at every batch border (DESIGN 5). Written by the

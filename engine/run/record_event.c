@@ -159,3 +159,19 @@ void record_event_site(const struct site_report *report, uint64_t seq, struct bu
 	};
 	event_format_line(&event, out);
 }
+
+void record_event_policy(const struct policy_report *report, uint64_t seq, struct buf *out)
+{
+	char reason[sizeof report->before + sizeof report->now + sizeof report->reason + 32];
+	snprintf(reason, sizeof reason, "%s before, %s now: %s", report->before, report->now, report->reason);
+	const struct event event = {
+		.event = EVENT_POLICY_CHANGED,
+		.seq = seq,
+		.time = report->wall_us,
+		.domain = text_of(report->domain),
+		.mx = text_of(report->host),
+		.policy = text_of(report->now),
+		.reason = text_of(reason),
+	};
+	event_format_line(&event, out);
+}

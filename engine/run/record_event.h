@@ -1,5 +1,5 @@
 /* Events as the recorder makes them: one line for each recipient with a fate, for a file that is no mail,
- * for a session that ended, for a site that changed. Pure but for the buffers of the caller. */
+ * for a session that ended, for a site or a domain that changed. Pure but for the buffers of the caller. */
 #ifndef ENGINE_RUN_RECORD_EVENT_H
 #define ENGINE_RUN_RECORD_EVENT_H
 
@@ -16,6 +16,7 @@ void record_event_rcpt(const struct attempt *attempt, const struct attempt_rcpt 
 	int64_t wall_us, struct buf *out);
 void record_event_rejected(const struct message *message, uint64_t seq, int64_t wall_us, struct buf *out);
 void record_event_session(const struct session_report *report, uint64_t seq, struct buf *out);
+void record_event_policy(const struct policy_report *report, uint64_t seq, struct buf *out);
 void record_event_site(const struct site_report *report, uint64_t seq, struct buf *out);
 
 #endif

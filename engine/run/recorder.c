@@ -46,6 +46,9 @@ static void give_credits(struct recorder *r)
 	if (r->site_credits > 0)
 		hub_post(r->hub->scheduler, POST_REPORT_DONE, NULL, r->site_credits, 0);
 	r->site_credits = 0;
+	if (r->policy_credits > 0)
+		hub_post(r->hub->resolver, POST_REPORT_DONE, NULL, r->policy_credits, 0);
+	r->policy_credits = 0;
 }
 
 /* The journal still takes everything, so nothing is sent twice; the lines that are missing are written by
@@ -245,6 +248,19 @@ static void record_site(struct recorder *r, struct site_report *report)
 	commit_soon(r);
 }
 
+static void record_policy(struct recorder *r, struct policy_report *report)
+{
+	if (make_room(r)) {
+		size_t line_at = r->lines.len;
+		record_event_policy(report, journal_next_seq(r->journal), &r->lines);
+		struct outcome_record record = { .type = JOURNAL_RECORD_EVENT, .kind = EVENT_POLICY_CHANGED };
+		append(r, &record, line_at);
+	}
+	r->policy_credits++;
+	free(report);
+	commit_soon(r);
+}
+
 /* ---- retiring ---- */
 
 /* Segments go when every file with an outcome in them is unlinked for good and their lines are durable. */
@@ -336,6 +352,9 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_SITE_CHANGED:
 		record_site(r, message->object);
 		break;
+	case POST_POLICY_CHANGED:
+		record_policy(r, message->object);
+		break;
 	case POST_UNLINKED:
 		unlinked(r, message->object, message->number != 0);
 		break;
@@ -422,11 +441,21 @@ static void let_go(struct list *list)
 		;
 }
 
+/* The resolver may have spoken behind the last flush. */
+static void drop_unheard(struct mailbox *mailbox)
+{
+	struct mailbox_message message;
+	while (mailbox_take(mailbox, &message))
+		if (message.kind == POST_POLICY_CHANGED)
+			free(message.object);
+}
+
 void recorder_destroy(struct recorder *r)
 {
 	if (r == NULL)
 		return;
 	CHECK_OBJ(r, RECORDER_MAGIC);
+	drop_unheard(r->hub->recorder);
 	let_go(&r->uncommitted);
 	let_go(&r->uncommitted_rejects);
 	let_go(&r->live);

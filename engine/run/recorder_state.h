@@ -40,7 +40,7 @@ struct recorder {
 	struct list uncommitted_rejects; /* messages, by depart_node */
 	struct timer commit_timer;
 	uint32_t *report_credits;        /* owed to each worker, given with the commit */
-	uint32_t site_credits;
+	uint32_t site_credits, policy_credits;
 	bool failed;                     /* nothing is recorded any more; the scheduler knows */
 	bool events_failed;              /* no line is written any more; the scheduler knows */
 	uint64_t written_seq;            /* lines of records up to here are in event files */

@@ -1,9 +1,10 @@
-/* What becomes an event without belonging to an attempt: the end of a connection, a change of a site.
- * Made by a worker or the scheduler, freed by the recorder. */
+/* What becomes an event without belonging to an attempt: the end of a connection, a change of a site or
+ * of what a domain publishes. Made by a worker, the scheduler or the resolver, freed by the recorder. */
 #ifndef ENGINE_RUN_REPORT_H
 #define ENGINE_RUN_REPORT_H
 
 #include <stdint.h>
+#include "engine/base/domain_name.h"
 #include "engine/base/ip_address.h"
 #include "engine/base/list.h"
 #include "engine/base/policy.h"
@@ -27,6 +28,16 @@ struct session_report {
 	uint32_t delivered_count;
 	char reply[200];
 	char reason[200];
+};
+
+/* POST_POLICY_CHANGED: see route_change.h */
+struct policy_report {
+	struct list_node node;         /* of the resolver, until there is a credit to post it */
+	int64_t wall_us;
+	char domain[DOMAIN_NAME_SIZE];
+	char host[DOMAIN_NAME_SIZE];
+	char before[16], now[16];
+	char reason[DOMAIN_NAME_SIZE + 128];
 };
 
 /* POST_SITE_CHANGED */

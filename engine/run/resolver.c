@@ -1,16 +1,19 @@
 #include "engine/run/resolver.h"
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include "dns/dns_resolver.h"
 #include "engine/base/check.h"
 #include "engine/base/nanoseconds.h"
+#include "engine/io/clock.h"
 #include "engine/io/loop.h"
 #include "engine/io/random.h"
 #include "engine/route/route_builder.h"
 #include "engine/run/config.h"
 #include "engine/run/domain.h"
 #include "engine/run/hub.h"
+#include "engine/run/report.h"
 
 #define RESOLVER_MAGIC 0x4e501ee4u
 
@@ -37,6 +40,8 @@ struct resolver {
 	uint64_t opened_ns, reopen_wait_ns;
 	bool reopen_failed; /* and it was said */
 	const char **own_names;
+	struct mailbox_credits reports;
+	struct list unposted; /* policy_report, for want of credits */
 	bool stopping;
 };
 
@@ -79,6 +84,44 @@ static void want_route(struct resolver *r, struct domain *domain)
 	struct route *route = route_builder_get(r->builder, name, &domain->request, route_done, domain);
 	if (route != NULL)
 		send_route(r, domain, route);
+}
+
+/* ---- what domains do not publish any more ---- */
+
+static void post_reports(struct resolver *r)
+{
+	while (!list_is_empty(&r->unposted) && mailbox_credits_take(&r->reports, 1)) {
+		struct list_node *node = list_pop_front(&r->unposted);
+		hub_post(r->hub->recorder, POST_POLICY_CHANGED,
+			CONTAINER_OF(node, struct policy_report, node), 0, 0);
+	}
+}
+
+static void policy_changed(void *context, const struct route_change *change)
+{
+	struct resolver *r = context;
+	log_write(&r->log, LOG_POLICY_CHANGED,
+		LOG_FIELDS(log_cstr("domain", change->domain), log_cstr("host", change->host),
+			log_cstr("before", change->before), log_cstr("now", change->now),
+			log_cstr("why", change->reason)));
+	struct policy_report *report = calloc(1, sizeof *report);
+	if (report == NULL)
+		return; /* the log has it */
+	report->wall_us = clock_wall_us();
+	snprintf(report->domain, sizeof report->domain, "%s", change->domain);
+	snprintf(report->host, sizeof report->host, "%s", change->host);
+	snprintf(report->before, sizeof report->before, "%s", change->before);
+	snprintf(report->now, sizeof report->now, "%s", change->now);
+	snprintf(report->reason, sizeof report->reason, "%s", change->reason);
+	list_push_back(&r->unposted, &report->node);
+	post_reports(r);
+}
+
+static void drop_reports(struct resolver *r)
+{
+	struct list_node *node;
+	while ((node = list_pop_front(&r->unposted)) != NULL)
+		free(CONTAINER_OF(node, struct policy_report, node));
 }
 
 /* ---- the trust anchor ---- */
@@ -154,6 +197,10 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_ROUTE_WANTED:
 		want_route(r, message->object);
 		break;
+	case POST_REPORT_DONE:
+		mailbox_credits_give(&r->reports, message->number);
+		post_reports(r);
+		break;
 	case POST_STOP:
 		r->stopping = true;
 		loop_timer_stop(loop, &r->reopen_timer);
@@ -171,6 +218,8 @@ static enum result make_builder(struct resolver *r)
 	config.resolver = r->dns;
 	config.wheel = &r->loop.timers;
 	config.random = &r->random;
+	config.changed = policy_changed;
+	config.changed_context = r;
 	return route_builder_create(&config, &r->builder, &r->fail);
 }
 
@@ -208,6 +257,8 @@ enum result resolver_create(struct hub *hub, struct resolver **out_resolver, str
 	r->config = hub->config;
 	r->log = run_config_logger(hub->config, "resolver");
 	random_init(&r->random);
+	mailbox_credits_init(&r->reports, HUB_POLICIES_MAX);
+	list_init(&r->unposted);
 	r->own_names = calloc(r->config->sources_count, sizeof *r->own_names);
 	if (r->own_names == NULL) {
 		free(r);
@@ -231,6 +282,7 @@ void resolver_destroy(struct resolver *r)
 		return;
 	CHECK_OBJ(r, RESOLVER_MAGIC);
 	dns_resolver_destroy(r->dns);
+	drop_reports(r);
 	free(r->own_names);
 	r->magic = 0;
 	free(r);

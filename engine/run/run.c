@@ -86,7 +86,7 @@ static enum result make_mailboxes(struct run *run)
 	uint32_t scheduler_messages = from_workers + 4 * HUB_FILES_MAX + HUB_ROUTES_MAX +
 		HUB_UNRECORDED_MAX + HUB_SITES_MAX + MAIL_RARE;
 	uint32_t recorder_messages = 2 * HUB_UNRECORDED_MAX + workers * HUB_REPORTS_MAX +
-		2 * HUB_FILES_MAX + HUB_SITES_MAX + MAIL_RARE;
+		2 * HUB_FILES_MAX + HUB_SITES_MAX + HUB_POLICIES_MAX + MAIL_RARE;
 	struct fail *fail = &run->fail;
 	hub->workers = calloc(workers, sizeof(struct mailbox *));
 	if (hub->workers == NULL)
@@ -95,7 +95,7 @@ static enum result make_mailboxes(struct run *run)
 	if (r == RESULT_OK)
 		r = mailbox_create(recorder_messages, &hub->recorder, fail);
 	if (r == RESULT_OK)
-		r = mailbox_create(HUB_ROUTES_MAX + MAIL_RARE, &hub->resolver, fail);
+		r = mailbox_create(HUB_ROUTES_MAX + HUB_POLICIES_MAX + MAIL_RARE, &hub->resolver, fail);
 	if (r == RESULT_OK)
 		r = mailbox_create(workers * HUB_VERDICTS_MAX + MAIL_RARE, &hub->verifier, fail);
 	if (r == RESULT_OK)

@@ -27,6 +27,7 @@ void bench_start(const struct bench_options *given)
 		.wheel = &bench.wheel,
 		.random = &bench.random,
 		.store = given->store,
+		.changed = given->changed,
 		.options = options,
 		.tls_options = tls_options,
 		.own_names = own_names,

@@ -29,6 +29,7 @@ struct bench_options {
 	bool allow_private, keep_steps, ignore_half_dane;
 	uint32_t builds_max, cache_max;
 	struct route_store *store;
+	route_changed_fn *changed; /* with a NULL context */
 };
 
 void bench_start(const struct bench_options *options);

@@ -270,6 +270,26 @@ static void a_site_is_told_with_its_provider_and_source(void **state)
 	assert_true(line_has("\"reason\":\"resumed; 4 sessions\""));
 }
 
+static void a_policy_that_changed_is_told_with_domain_host_and_both_states(void **state)
+{
+	(void)state;
+	const struct policy_report report = {
+		.wall_us = WALL_US,
+		.domain = "a.example",
+		.host = "mx.a.example",
+		.before = "dane",
+		.now = "none",
+		.reason = "there are no TLSA records any more at _25._tcp.mx.a.example",
+	};
+	record_event_policy(&report, 3, &out);
+	assert_true(line_has("{\"event\":\"policy-changed\",\"seq\":\"3\""));
+	record_event_policy(&report, 3, &out);
+	assert_true(line_has("\"domain\":\"a.example\",\"mx\":\"mx.a.example\",\"ip\":\"\""));
+	record_event_policy(&report, 3, &out);
+	assert_true(line_has("\"policy\":\"none\",\"attempt\":\"\",\"reason\":\"dane before, none now: "
+			     "there are no TLSA records any more at _25._tcp.mx.a.example\""));
+}
+
 static void lines_follow_each_other_and_the_longest_fits(void **state)
 {
 	(void)state;
@@ -302,6 +322,7 @@ int main(void)
 		TEST(a_rejected_file_is_told_with_its_reason),
 		TEST(a_session_is_told_with_the_result_of_rfc_8460),
 		TEST(a_site_is_told_with_its_provider_and_source),
+		TEST(a_policy_that_changed_is_told_with_domain_host_and_both_states),
 		TEST(lines_follow_each_other_and_the_longest_fits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,7 +87,7 @@ static void a_flush_is_answered_when_all_is_durable(void **state)
 	rec_stop();
 }
 
-static void rejections_sessions_and_sites_have_their_lines_and_credits_come_back(void **state)
+static void rejections_and_reports_have_their_lines_and_credits_come_back(void **state)
 {
 	(void)state;
 	rec_start();
@@ -114,10 +114,16 @@ static void rejections_sessions_and_sites_have_their_lines_and_credits_come_back
 	snprintf(site->provider, sizeof site->provider, "google");
 	hub_post(rec.base.hub.recorder, POST_SITE_CHANGED, site, 0, 0);
 	assert_int_equal(rec_hear(rec.base.hub.scheduler, POST_REPORT_DONE).number, 1);
+
+	struct policy_report *policy = calloc(1, sizeof *policy);
+	assert_non_null(policy);
+	hub_post(rec.base.hub.recorder, POST_POLICY_CHANGED, policy, 0, 0);
+	assert_int_equal(rec_hear(rec.base.hub.resolver, POST_REPORT_DONE).number, 1);
 	const char *text = rec_read_events(rec_events_path);
 	assert_non_null(strstr(text, "{\"event\":\"rejected-input\",\"seq\":\"1\""));
 	assert_non_null(strstr(text, "{\"event\":\"session\",\"seq\":\"2\""));
 	assert_non_null(strstr(text, "{\"event\":\"site-changed\",\"seq\":\"3\""));
+	assert_non_null(strstr(text, "{\"event\":\"policy-changed\",\"seq\":\"4\""));
 	rec_stop();
 }
 
@@ -208,7 +214,7 @@ int main(void)
 		REC_TEST(outcomes_of_one_interval_are_committed_together),
 		REC_TEST(a_flood_is_recorded_whole_and_in_order),
 		REC_TEST(a_flush_is_answered_when_all_is_durable),
-		REC_TEST(rejections_sessions_and_sites_have_their_lines_and_credits_come_back),
+		REC_TEST(rejections_and_reports_have_their_lines_and_credits_come_back),
 		REC_TEST(without_events_outcomes_are_recorded_all_the_same),
 		REC_TEST(after_sighup_lines_go_to_the_new_file),
 		REC_TEST(one_sender_at_a_time_has_a_spool),
