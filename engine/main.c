@@ -14,6 +14,8 @@
 #include "engine/run/send_options.h"
 #include "engine/run/sts.h"
 #include "engine/run/sts_options.h"
+#include "engine/run/submit.h"
+#include "engine/run/submit_options.h"
 #include "engine/run/verify.h"
 #include "engine/run/verify_options.h"
 
@@ -44,6 +46,9 @@ static const struct command commands[] = {
 	{ "cache", "list [--dane|--sts] | show DOMAIN | forget DOMAIN, --store DIR [--json]",
 		"what is kept of domains: TLSA records, MTA-STS policies, answers of the DNS",
 		&cache_option_table, run_cache },
+	{ "submit", "--spool DIR FILE ... [--check] [--json]",
+		"put message files into the spool: whole and on the disk, or not at all",
+		&submit_option_table, run_submit },
 	{ "man", "", "the manual page (roff)", NULL, print_man },
 	{ "version", "", "which version this is", NULL, print_version },
 	{ "help", "", "this text", NULL, print_help },
@@ -91,7 +96,8 @@ static int print_man(int argc, char *const *argv)
 	     ".PP\nThe command explain shows where mail for a domain would go and what would have to be "
 	     "proven there; verify checks a chain of certificates against TLSA records; sts checks a policy "
 	     "file of MTA-STS and which hosts it covers, or the TXT records of a domain; cache shows or "
-	     "forgets what is kept of domains.");
+	     "forgets what is kept of domains. submit puts files into a spool; "
+	     "longship-sendmail does so by the interface of sendmail.");
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		if (commands[i].table != NULL)
 			options_print_man(commands[i].table, stdout);
