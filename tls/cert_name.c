@@ -156,6 +156,8 @@ static void put_name(struct buf *buf, struct text name)
 	}
 	if (shown.len < name.len)
 		buf_put_cstr(buf, "...");
+	if (name.len == 0)
+		buf_put_cstr(buf, "an empty name");
 }
 
 void cert_name_put(struct buf *buf, const struct tls_cert *cert, enum cert_name_rule rule)

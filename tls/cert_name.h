@@ -41,7 +41,7 @@ bool cert_name_matches(const struct tls_cert *cert, enum cert_name_rule rule,
 bool cert_name_covers(struct text presented, struct text name);
 
 /* For people: the names that count, "a.example, b.example and 3 more", or "no name"; bytes that are
- * not printable appear as "?". Writes what fits. */
+ * not printable appear as "?", one without any as "an empty name". Writes what fits. */
 void cert_name_put(struct buf *buf, const struct tls_cert *cert, enum cert_name_rule rule);
 /* "presents a certificate for a.example, not for b.example": the first of the names that it lacks. */
 void cert_name_put_mismatch(struct buf *buf, const struct tls_cert *cert, enum cert_name_rule rule,

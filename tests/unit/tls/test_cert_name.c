@@ -174,6 +174,23 @@ static void names_are_shown_as_far_as_they_fit_a_line(void **state)
 	test_node_free(&odd);
 }
 
+/* "presents a certificate for , not for mx.example.com" would tell nobody anything. */
+static void a_name_without_octets_is_shown_as_such(void **state)
+{
+	(void)state;
+	char memory[200];
+	struct buf buf;
+	struct test_node node = make(NULL, "DNS:ab,DNS:b.example");
+	uint8_t *der = (uint8_t *)(uintptr_t)node.der.der;
+	uint8_t *at = memmem(der, node.der.der_len, "\x82\x02" "ab", 4);
+	assert_non_null(at);
+	memcpy(at, "\x82\0\x81\0", 4); /* an empty dNSName, then an empty rfc822Name */
+	buf_init(&buf, memory, sizeof memory);
+	cert_name_put(&buf, &node.der, CERT_NAME_ALTERNATIVE_ONLY);
+	assert_string_equal(buf_cstr(&buf), "an empty name, b.example");
+	test_node_free(&node);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +205,7 @@ int main(void)
 		cmocka_unit_test(alternative_names_that_cannot_be_read_leave_no_name),
 		cmocka_unit_test(bytes_that_are_no_certificate_have_no_name),
 		cmocka_unit_test(names_are_shown_as_far_as_they_fit_a_line),
+		cmocka_unit_test(a_name_without_octets_is_shown_as_such),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
