@@ -33,6 +33,12 @@ static const struct {
 	 * answers again within a minute. */
 	{ "infra-keep-probing:", "yes" },
 	{ "infra-host-ttl:", "120" },
+	/* DNS-35: a server that was quick while nothing was to be done is expected to stay so, and by
+	 * default asked again after 50 ms. Of 100 questions at once to one that needs 8 ms for each
+	 * 95 failed that way, and with 200 ms each was asked four times; with a second none failed
+	 * and each was asked once. Like the least time of RFC 6298 2.4, and a lost packet costs no
+	 * more than that. */
+	{ "infra-cache-min-rtt:", "1000" },
 	/* What passes every path without fragments; larger answers come over TCP (DNS-32). */
 	{ "edns-buffer-size:", "1232" },
 	{ "qname-minimisation:", "yes" },

@@ -13,7 +13,8 @@ else to knotd unchanged. For any name and type, also those of knotd, it can misb
     nosoa                                 a denial without the SOA that makes it cacheable
     ad                                    the right answer, with the word that it was validated (AD)
 
-Every query is recorded: a test can say what was never asked.
+All names below one can have a slow server: pace(). Every query is recorded: a test can say what was
+never asked.
 """
 
 import asyncio
@@ -52,6 +53,7 @@ class Names:
         self._lock = threading.Lock()
         self._records = {}
         self._faults = {}
+        self._paces = {}
         self._queries = []
         self._transports = []
         self._server = None
@@ -78,6 +80,12 @@ class Names:
                 self._faults.pop((_key(name), rdtype), None)
             else:
                 self._faults[(_key(name), rdtype)] = kind
+
+    def pace(self, parent, seconds):
+        """From now on questions about names below this one wait for each other, and each takes so long:
+        a name server that a burst is too much for. What was given up by who asked takes its time too."""
+        with self._lock:
+            self._paces["." + _key(parent)] = (seconds, asyncio.Lock())
 
     def queries(self, name=None, rdtype=None):
         """The (name, type, transport) that were asked, in order; a filter of None takes all."""
@@ -148,6 +156,10 @@ class Names:
         with self._lock:
             self._queries.append((name, rdtype, transport))
             fault = self._faults.get((name, rdtype))
+            pace = next((self._paces[end] for end in self._paces if name.endswith(end)), None)
+        if pace is not None:
+            async with pace[1]:
+                await asyncio.sleep(pace[0])
         if fault in CODES:
             reply = dns.message.make_response(query)
             reply.set_rcode(CODES[fault])

@@ -3,6 +3,7 @@
  * For tests/lab/test_resolver.py, which looks at dns_resolver against real name servers:
  *   --forward ADDR[@PORT], --anchor FILE, --private   as dns_resolver_config has them
  *   --self-test           asks what dns_resolver_self_test() says, first
+ *   --first N             the first N questions given are answered before the others are asked
  *   --flood N ZONE        asks for N names below ZONE before the questions given
  *   --cancel N            cancels the first N questions given once all were asked
  *   --seconds N           gives up after so long (default 30); the exit status is then 1
@@ -17,7 +18,7 @@
 #include "dns/dns_resolver.h"
 #include "engine/base/buf.h"
 
-enum { QUESTIONS_MAX = 64, FLOOD_MAX = 20000 };
+enum { QUESTIONS_MAX = 256, FLOOD_MAX = 20000 };
 
 struct question {
 	struct dns_query query;
@@ -126,7 +127,7 @@ int main(int argc, char **argv)
 	struct dns_resolver_config config = { 0 };
 	bool self_test = false;
 	const char *flood_zone = NULL;
-	size_t cancel_count = 0;
+	size_t cancel_count = 0, first_count = 0;
 	uint64_t seconds = 30;
 	int at = 1;
 	for (; at < argc && strncmp(argv[at], "--", 2) == 0; at++) {
@@ -140,6 +141,8 @@ int main(int argc, char **argv)
 			config.forward = argv[++at];
 		} else if (strcmp(argv[at], "--anchor") == 0) {
 			config.trust_anchor_file = argv[++at];
+		} else if (strcmp(argv[at], "--first") == 0) {
+			first_count = strtoul(argv[++at], NULL, 10);
 		} else if (strcmp(argv[at], "--cancel") == 0) {
 			cancel_count = strtoul(argv[++at], NULL, 10);
 		} else if (strcmp(argv[at], "--seconds") == 0) {
@@ -172,6 +175,8 @@ int main(int argc, char **argv)
 		open_count++;
 		dns_resolver_ask(resolver, &question->query, question->name, question->type,
 			on_answer, question);
+		if (questions_count == first_count && run(start_ms + seconds * 1000) != 0)
+			return 1;
 	}
 	for (size_t i = 0; i < cancel_count && i < questions_count; i++) {
 		dns_resolver_cancel(resolver, &questions[i].query);
