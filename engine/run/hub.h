@@ -50,7 +50,7 @@ struct hub_counters {
 
 struct hub {
 	const struct run_config *config;
-	struct mailbox *scheduler, *resolver, *verifier, *recorder, *files, *main;
+	struct mailbox *scheduler, *resolver, *verifier, *recorder, *files, *cache, *main;
 	struct mailbox **workers;
 	uint32_t workers_count;
 	struct body_budget bodies; /* --memory */

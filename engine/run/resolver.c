@@ -14,6 +14,7 @@
 #include "engine/run/domain.h"
 #include "engine/run/hub.h"
 #include "engine/run/report.h"
+#include "engine/run/resolver_cache.h"
 
 #define RESOLVER_MAGIC 0x4e501ee4u
 
@@ -35,6 +36,7 @@ struct resolver {
 	struct random_state random;
 	struct dns_resolver *dns;
 	struct route_builder *builder;
+	struct resolver_cache cache;
 	struct io_op poll_op;
 	struct timer reopen_timer;
 	uint64_t opened_ns, reopen_wait_ns;
@@ -197,6 +199,12 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_ROUTE_WANTED:
 		want_route(r, message->object);
 		break;
+	case POST_CACHE_WRITTEN:
+		resolver_cache_written(&r->cache, message->object, (enum result)message->number);
+		break;
+	case POST_CACHE_REOPENED:
+		resolver_cache_reopened(&r->cache, (enum result)message->number);
+		break;
 	case POST_REPORT_DONE:
 		mailbox_credits_give(&r->reports, message->number);
 		post_reports(r);
@@ -204,6 +212,7 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_STOP:
 		r->stopping = true;
 		loop_timer_stop(loop, &r->reopen_timer);
+		resolver_cache_stop(&r->cache);
 		ring_cancel(loop->ring, &r->poll_op);
 		loop_stop(loop);
 		break;
@@ -218,6 +227,7 @@ static enum result make_builder(struct resolver *r)
 	config.resolver = r->dns;
 	config.wheel = &r->loop.timers;
 	config.random = &r->random;
+	config.store = r->cache.store;
 	config.changed = policy_changed;
 	config.changed_context = r;
 	return route_builder_create(&config, &r->builder, &r->fail);
@@ -235,6 +245,7 @@ void *resolver_run(void *resolver)
 		loop_deinit(&r->loop);
 		return r;
 	}
+	resolver_cache_start(&r->cache, &r->loop);
 	watch_answers(r);
 	dns_resolver_self_test(r->dns, self_test_done, r);
 	loop_run(&r->loop);
@@ -247,7 +258,8 @@ void *resolver_run(void *resolver)
 
 /* ---- life ---- */
 
-enum result resolver_create(struct hub *hub, struct resolver **out_resolver, struct fail *fail)
+enum result resolver_create(struct hub *hub, struct cache_writer *writer, struct resolver **out_resolver,
+	struct fail *fail)
 {
 	struct resolver *r = calloc(1, sizeof *r);
 	if (r == NULL)
@@ -266,6 +278,9 @@ enum result resolver_create(struct hub *hub, struct resolver **out_resolver, str
 	}
 	const struct dns_resolver_config config = run_config_dns(r->config);
 	enum result result = dns_resolver_create(&config, &r->dns, fail);
+	if (result == RESULT_OK)
+		result = resolver_cache_init(&r->cache, hub, writer,
+			resolver_cache_generation(hub->config, dns_resolver_anchor_file(r->dns)), fail);
 	if (result != RESULT_OK) {
 		resolver_destroy(r);
 		return result;
@@ -282,6 +297,7 @@ void resolver_destroy(struct resolver *r)
 		return;
 	CHECK_OBJ(r, RESOLVER_MAGIC);
 	dns_resolver_destroy(r->dns);
+	resolver_cache_deinit(&r->cache);
 	drop_reports(r);
 	free(r->own_names);
 	r->magic = 0;

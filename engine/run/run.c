@@ -4,9 +4,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 #include "engine/base/check.h"
+#include "engine/base/nanoseconds.h"
+#include "engine/io/clock.h"
 #include "engine/io/limits_process.h"
 #include "engine/io/signals.h"
+#include "engine/run/cache_writer.h"
 #include "engine/run/config.h"
 #include "engine/run/files.h"
 #include "engine/run/hub.h"
@@ -25,6 +30,8 @@ enum {
 	/* Mailboxes: the credits of all who post to them (hub.h), each with its answers, and room
 	 * for the rare messages that have none. */
 	MAIL_RARE = 256,
+	/* For the last batch of the cache: a sync, and the writers of other processes. */
+	HANG_S = 5,
 	TEST_MS = 2000, /* a thread that does not wake up in this time never will */
 };
 
@@ -35,6 +42,7 @@ struct thread {
 	const char *name;
 	struct mailbox *mailbox;
 	bool started;
+	bool may_hang; /* other processes can hold it: nobody waits long for its end */
 };
 
 struct run {
@@ -44,8 +52,10 @@ struct run {
 	struct hub hub;
 	struct recovery recovery;
 	bool has_recovery;
+	bool hangs; /* a thread did not end: nothing may be taken from it */
 	struct recorder *recorder;
 	struct scheduler *scheduler;
+	struct cache_writer *cache_writer;
 	struct resolver *resolver;
 	struct verifier *verifier;
 	struct files *files;
@@ -101,6 +111,8 @@ static enum result make_mailboxes(struct run *run)
 	if (r == RESULT_OK)
 		r = mailbox_create(4 * HUB_FILES_MAX + MAIL_RARE, &hub->files, fail);
 	if (r == RESULT_OK)
+		r = mailbox_create(MAIL_RARE, &hub->cache, fail);
+	if (r == RESULT_OK)
 		r = mailbox_create(MAIL_RARE, &hub->main, fail);
 	for (uint32_t i = 0; i < workers && r == RESULT_OK; i++)
 		r = mailbox_create(worker_messages, &hub->workers[i], fail);
@@ -117,6 +129,7 @@ static void end_mailboxes(struct hub *hub)
 	mailbox_destroy(hub->resolver);
 	mailbox_destroy(hub->verifier);
 	mailbox_destroy(hub->files);
+	mailbox_destroy(hub->cache);
 	mailbox_destroy(hub->main);
 }
 
@@ -135,7 +148,9 @@ static enum result make_parts(struct run *run)
 	if (r == RESULT_OK)
 		r = recorder_create(hub, &run->recovery, files_new_fd(run->files), &run->recorder, fail);
 	if (r == RESULT_OK)
-		r = resolver_create(hub, &run->resolver, fail);
+		r = cache_writer_create(hub, &run->cache_writer, fail);
+	if (r == RESULT_OK)
+		r = resolver_create(hub, run->cache_writer, &run->resolver, fail);
 	if (r == RESULT_OK)
 		r = verifier_create(hub, &run->verifier, fail);
 	if (r == RESULT_OK)
@@ -158,6 +173,7 @@ static void end_parts(struct run *run)
 		worker_destroy(run->workers[i]);
 	free(run->workers);
 	resolver_destroy(run->resolver);
+	cache_writer_destroy(run->cache_writer);
 	if (run->has_recovery)
 		recovery_deinit(&run->recovery);
 }
@@ -178,10 +194,12 @@ static void add_thread(struct run *run, const char *name, void *(*function)(void
 static enum result start_threads(struct run *run)
 {
 	struct hub *hub = &run->hub;
-	run->threads = calloc(hub->workers_count + 5, sizeof *run->threads);
+	run->threads = calloc(hub->workers_count + 6, sizeof *run->threads);
 	if (run->threads == NULL)
 		return fail_set(&run->fail, RESULT_MEMORY, "out of memory");
 	add_thread(run, "recorder", recorder_run, run->recorder, hub->recorder);
+	add_thread(run, "cache", cache_writer_run, run->cache_writer, hub->cache);
+	run->threads[run->threads_count - 1].may_hang = true;
 	add_thread(run, "resolver", resolver_run, run->resolver, hub->resolver);
 	add_thread(run, "verifier", verifier_run, run->verifier, hub->verifier);
 	for (uint32_t i = 0; i < hub->workers_count; i++)
@@ -206,8 +224,9 @@ static enum result start_threads(struct run *run)
 /* The first thread that could not begin says why. */
 static enum result fail_of_threads(const struct run *run, struct fail *out_fail)
 {
-	const struct fail *fails[5] = { recorder_fail(run->recorder), resolver_fail(run->resolver),
-		verifier_fail(run->verifier), scheduler_fail(run->scheduler), files_fail(run->files) };
+	const struct fail *fails[] = { recorder_fail(run->recorder), cache_writer_fail(run->cache_writer),
+		resolver_fail(run->resolver), verifier_fail(run->verifier), scheduler_fail(run->scheduler),
+		files_fail(run->files) };
 	for (size_t i = 0; i < COUNT_OF(fails); i++)
 		if (fails[i]->result != RESULT_OK) {
 			*out_fail = *fails[i];
@@ -228,11 +247,24 @@ static void stop_threads(struct run *run)
 			hub_post(run->threads[i].mailbox, POST_STOP, NULL, 0, 0);
 }
 
+/* False: it is held by another process. */
+static bool join(const struct thread *thread)
+{
+	if (!thread->may_hang)
+		return pthread_join(thread->id, NULL) == 0;
+	uint64_t until_ns = clock_now_ns() + HANG_S * SECOND_NS;
+	const struct timespec until = {
+		.tv_sec = (time_t)(until_ns / SECOND_NS),
+		.tv_nsec = (long)(until_ns % SECOND_NS),
+	};
+	return pthread_clockjoin_np(thread->id, NULL, CLOCK_MONOTONIC, &until) == 0;
+}
+
 static void join_threads(struct run *run)
 {
 	for (size_t i = 0; i < run->threads_count; i++)
-		if (run->threads[i].started)
-			pthread_join(run->threads[i].id, NULL);
+		if (run->threads[i].started && !join(&run->threads[i]))
+			run->hangs = true;
 	free(run->threads);
 	run->threads = NULL;
 }
@@ -288,6 +320,15 @@ static enum result watch(struct run *run)
 	return r;
 }
 
+/* A writer of another process was stopped while it held the cache, and ours waits for it. All else is done;
+ * what that thread may still look at stays where it is. */
+static _Noreturn void leave(const struct run *run, int status)
+{
+	log_write(&run->log, LOG_CACHE_BLOCKED, LOG_NO_FIELDS);
+	fflush(NULL);
+	_exit(status);
+}
+
 static int run_threads(struct run *run)
 {
 	struct hub *hub = &run->hub;
@@ -315,6 +356,8 @@ static int run_threads(struct run *run)
 		else if (end.mail_waits)
 			status = RUN_EXIT_MAIL_WAITS;
 	}
+	if (run->hangs)
+		leave(run, status);
 	end_parts(run);
 	end_mailboxes(hub);
 	tls_pool_destroy(hub->tls_pool);

@@ -73,7 +73,7 @@ void run_test_init(struct run_test *t, const char *spool, const char *const *fla
 	CHECK(hub->workers_count <= TEST_WORKERS_MAX);
 	body_budget_init(&hub->bodies, (size_t)t->options.memory_bytes);
 	struct mailbox **const mailboxes[] = { &hub->scheduler, &hub->resolver, &hub->verifier,
-		&hub->recorder, &hub->files, &hub->main };
+		&hub->recorder, &hub->files, &hub->cache, &hub->main };
 	for (size_t i = 0; i < COUNT_OF(mailboxes); i++)
 		CHECK(mailbox_create(TEST_MAILBOX_MESSAGES, mailboxes[i], &fail) == RESULT_OK);
 	for (uint32_t i = 0; i < hub->workers_count; i++)
@@ -94,6 +94,7 @@ void run_test_deinit(struct run_test *t)
 	mailbox_destroy(hub->verifier);
 	mailbox_destroy(hub->recorder);
 	mailbox_destroy(hub->files);
+	mailbox_destroy(hub->cache);
 	mailbox_destroy(hub->main);
 	CHECK(atomic_load(&hub->bodies.used_bytes) == 0);
 	arena_deinit(&t->arena);

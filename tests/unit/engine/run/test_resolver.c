@@ -1,117 +1,14 @@
 /* The resolver's thread over a dns_resolver that the test plays: what it does when libunbound is lost.
  * The real one is looked at by tests/lab/test_resolver.py. */
 #include "tests/unit/unit.h"
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-#include "dns/dns_resolver.h"
 #include "engine/io/clock.h"
 #include "engine/run/domain.h"
 #include "engine/run/resolver.h"
+#include "tests/unit/engine/run/dns_played.h"
 #include "tests/unit/engine/run/run_test.h"
 
 enum { WAIT_MS = 15000 };
-
-/* ---- dns_resolver, played ---- */
-
-struct dns_resolver {
-	int fd;
-	bool down;
-	struct list asked; /* of struct dns_query */
-};
-
-static struct dns_resolver dns;
-static _Atomic bool breaks;  /* the next process() finds the worker gone */
-static _Atomic int refusals; /* so many reopenings fail */
-static _Atomic unsigned processed, reopened;
-
-enum result dns_resolver_create(const struct dns_resolver_config *config,
-	struct dns_resolver **out_resolver, struct fail *fail)
-{
-	(void)config;
-	(void)fail;
-	dns = (struct dns_resolver){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) };
-	list_init(&dns.asked);
-	*out_resolver = &dns;
-	return RESULT_OK;
-}
-
-void dns_resolver_destroy(struct dns_resolver *resolver) { close(resolver->fd); }
-
-int dns_resolver_fd(const struct dns_resolver *resolver) { return resolver->fd; }
-
-static void raise_fd(void)
-{
-	uint64_t one = 1;
-	assert_int_equal(write(dns.fd, &one, sizeof one), sizeof one);
-}
-
-/* All that was asked is answered: there is no such domain, or the failure of a lost worker. */
-enum result dns_resolver_process(struct dns_resolver *resolver, struct fail *fail)
-{
-	uint64_t count;
-	ssize_t got = read(resolver->fd, &count, sizeof count);
-	(void)got;
-	bool broken = atomic_exchange(&breaks, false);
-	resolver->down |= broken;
-	struct list all;
-	list_init(&all);
-	list_splice_back(&all, &resolver->asked);
-	struct list_node *node;
-	while ((node = list_pop_front(&all)) != NULL) {
-		struct dns_query *query = CONTAINER_OF(node, struct dns_query, node);
-		const struct dns_answer answer = {
-			.class = resolver->down ? DNS_FAILURE : DNS_INSECURE_DENIAL,
-			.type = query->type,
-			.nxdomain = !resolver->down,
-			.extended_error = DNS_EXTENDED_ERROR_NONE,
-			.name = text_of(query->name),
-			.canonical_name = text_of(query->name),
-			.why = resolver->down ? TEXT("gone") : TEXT_EMPTY,
-		};
-		query->pending = false;
-		query->done(query->context, &answer);
-	}
-	atomic_fetch_add(&processed, 1);
-	return broken ? fail_set(fail, RESULT_IO, "the worker is gone") : RESULT_OK;
-}
-
-enum result dns_resolver_reopen(struct dns_resolver *resolver, struct fail *fail)
-{
-	assert_true(resolver->down);
-	if (atomic_fetch_sub(&refusals, 1) > 0)
-		return fail_set(fail, RESULT_MEMORY, "no room for another");
-	resolver->down = false;
-	atomic_fetch_add(&reopened, 1);
-	return RESULT_OK;
-}
-
-void dns_resolver_ask(struct dns_resolver *resolver, struct dns_query *query, const char *name,
-	enum dns_type type, dns_done_fn *done, void *context)
-{
-	*query = (struct dns_query){ .name = name,
-		.type = (uint16_t)type,
-		.pending = true,
-		.done = done,
-		.context = context };
-	list_push_back(&resolver->asked, &query->node);
-	raise_fd();
-}
-
-void dns_resolver_cancel(struct dns_resolver *resolver, struct dns_query *query)
-{
-	(void)resolver;
-	if (query->pending)
-		list_remove(&query->node);
-	query->pending = false;
-}
-
-void dns_resolver_self_test(struct dns_resolver *resolver, dns_self_test_fn *done, void *context)
-{
-	(void)resolver;
-	done(context, DNS_TRUST_SECURE, "played");
-}
 
 /* ---- the test's own side: the scheduler ---- */
 
@@ -124,12 +21,9 @@ static int set_up(void **state)
 	(void)state;
 	struct fail fail;
 	struct mailbox_message message;
-	atomic_store(&breaks, false);
-	atomic_store(&refusals, 0);
-	atomic_store(&processed, 0);
-	atomic_store(&reopened, 0);
+	dns_played_reset();
 	run_test_init(&t, "/nowhere", (const char *const[]){ "--dns-timeout=1s", NULL });
-	assert_int_equal(resolver_create(&t.hub, &resolver, &fail), RESULT_OK);
+	assert_int_equal(resolver_create(&t.hub, NULL, &resolver, &fail), RESULT_OK);
 	assert_int_equal(pthread_create(&thread, NULL, resolver_run, resolver), 0);
 	assert_true(test_mailbox_wait(t.hub.scheduler, &message, WAIT_MS));
 	assert_int_equal(message.kind, POST_RESOLVER_READY);
@@ -187,9 +81,9 @@ static void look_ups_go_on_after_the_worker_of_libunbound_was_lost(void **state)
 {
 	(void)state;
 	assert_int_equal(kind_of("one.example"), ROUTE_PERMANENT);
-	atomic_store(&breaks, true);
+	atomic_store(&dns_played.breaks, true);
 	assert_int_equal(kind_of("two.example"), ROUTE_TEMPORARY);
-	WAIT_FOR(atomic_load(&reopened) == 1);
+	WAIT_FOR(atomic_load(&dns_played.reopened) == 1);
 	assert_int_equal(kind_of("three.example"), ROUTE_PERMANENT);
 	WAIT_FOR(lines_with("resolver_reopened") == 1);
 	assert_int_equal(lines_with("resolver_lost"), 1);
@@ -199,13 +93,13 @@ static void look_ups_go_on_after_the_worker_of_libunbound_was_lost(void **state)
 static void reopening_that_fails_is_said_once_and_tried_again(void **state)
 {
 	(void)state;
-	atomic_store(&refusals, 2);
-	atomic_store(&breaks, true);
+	atomic_store(&dns_played.refusals, 2);
+	atomic_store(&dns_played.breaks, true);
 	uint64_t start_ns = clock_now_ns();
 	assert_int_equal(kind_of("one.example"), ROUTE_TEMPORARY);
 	WAIT_FOR(lines_with("no room for another") == 1);
 	assert_int_equal(kind_of("two.example"), ROUTE_TEMPORARY);
-	WAIT_FOR(atomic_load(&reopened) == 1);
+	WAIT_FOR(atomic_load(&dns_played.reopened) == 1);
 	assert_true(clock_now_ns() - start_ns >= 1000 * TEST_MS_NS);
 	assert_int_equal(kind_of("three.example"), ROUTE_PERMANENT);
 	assert_int_equal(lines_with("no room for another"), 1);
@@ -216,13 +110,13 @@ static void reopening_that_fails_is_said_once_and_tried_again(void **state)
 static void a_second_loss_waits(void **state)
 {
 	(void)state;
-	atomic_store(&breaks, true);
-	raise_fd();
-	WAIT_FOR(atomic_load(&reopened) == 1);
+	atomic_store(&dns_played.breaks, true);
+	dns_played_raise();
+	WAIT_FOR(atomic_load(&dns_played.reopened) == 1);
 	uint64_t start_ns = clock_now_ns();
-	atomic_store(&breaks, true);
+	atomic_store(&dns_played.breaks, true);
 	assert_int_equal(kind_of("one.example"), ROUTE_TEMPORARY);
-	WAIT_FOR(atomic_load(&reopened) == 2);
+	WAIT_FOR(atomic_load(&dns_played.reopened) == 2);
 	assert_true(clock_now_ns() - start_ns >= 900 * TEST_MS_NS);
 	assert_int_equal(lines_with("resolver_lost"), 2);
 }
@@ -240,9 +134,9 @@ static void after_a_long_sleep_a_look_up_has_all_its_time(void **state)
 static void it_can_be_stopped_while_it_waits_to_reopen(void **state)
 {
 	(void)state;
-	atomic_store(&refusals, 1000);
-	atomic_store(&breaks, true);
-	raise_fd();
+	atomic_store(&dns_played.refusals, 1000);
+	atomic_store(&dns_played.breaks, true);
+	dns_played_raise();
 	WAIT_FOR(lines_with("no room for another") == 1);
 }
 
