@@ -35,12 +35,16 @@ static void require_published(const struct policy_input *in, struct required *re
 		required->tls = true; /* DANE-15: even if nothing can be checked */
 		required->dane = in->usable_count > 0;
 	}
-	if (in->sts != POLICY_STS_ENFORCE)
+	if (in->sts != POLICY_STS_ENFORCE && in->sts != POLICY_STS_FAILED)
 		return; /* POL-06 */
 	/* POL-03, POL-04: an insecure MX answer may have led to a host of somebody else, whose
 	 * DANE is in the best of order. */
 	if (required->dane && in->mx_secure && !in->dane_and_sts)
 		return;
+	if (in->sts == POLICY_STS_FAILED) {
+		refuse(required, "may be forbidden by the domain's MTA-STS record, which does not validate");
+		return;
+	}
 	required->tls = required->sts = true;
 	if (!in->sts_matches)
 		refuse(required, "is not among the hosts of the domain's MTA-STS policy");
@@ -237,6 +241,20 @@ static void set_audit(const struct policy_input *in, struct policy_decision *out
 	out->demand = security_demand_opportunistic(out->audited.sni);
 }
 
+/* STS-50: all that the policy would demand is worked out, whatever is demanded besides. */
+static void set_testing(const struct policy_input *in, struct policy_decision *out)
+{
+	struct policy_input enforced = *in;
+	struct required published = { 0 };
+	enforced.sts = POLICY_STS_ENFORCE;
+	require_published(&enforced, &published);
+	if (!published.sts)
+		return; /* DANE stands above it (POL-03) */
+	out->is_testing = true;
+	out->audited = make_demand(&enforced, &published, out);
+	out->audit_unmet = published.unmet;
+}
+
 void policy_decide(const struct policy_input *in, struct policy_decision *out)
 {
 	CHECK(in->tlsa_state != POLICY_TLSA_SECURE || in->base_domain.len > 0);
@@ -259,4 +277,6 @@ void policy_decide(const struct policy_input *in, struct policy_decision *out)
 		out->demand.need = SECURITY_NEED_NONE;
 	out->success = success_of(out->demand.need, in->mx_secure);
 	out->unmet = required.unmet;
+	if (in->sts == POLICY_STS_TESTING && !is_ceiling && !in->is_address && !in->tls_required_no)
+		set_testing(in, out);
 }

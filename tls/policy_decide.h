@@ -29,7 +29,13 @@ enum policy_tlsa {
 	POLICY_TLSA_FAILED, /* cannot be known now (DANE-13) */
 };
 
-enum policy_sts { POLICY_STS_ABSENT, POLICY_STS_NONE, POLICY_STS_TESTING, POLICY_STS_ENFORCE };
+enum policy_sts {
+	POLICY_STS_ABSENT,
+	POLICY_STS_NONE,
+	POLICY_STS_TESTING,
+	POLICY_STS_ENFORCE,
+	POLICY_STS_FAILED, /* its record is there and does not validate: it cannot be known now (STS-15) */
+};
 
 /* All names are A-labels in lower case without a dot at the end. Everything is borrowed. */
 struct policy_input {
@@ -67,10 +73,11 @@ struct policy_decision {
 	const char *unmet; /* NULL: connect. Else why not; the sentence follows the host's name */
 	struct security_demand demand; /* what is enforced; never less than it when unmet */
 	enum security_level success;   /* what a session that meets the demand has achieved */
-	/* Under --tls audit: `audited` is the demand that would hold, `audit_unmet` why no connection
-	 * would be made at all. Both are there to be logged; the demand above is opportunistic, with
-	 * the SNI under which the host is to be judged. */
-	bool is_audit;
+	/* `audited` is the demand that would hold, `audit_unmet` why no connection would be made at all;
+	 * both are there to be logged. Under --tls audit, where the demand above is opportunistic, with
+	 * the SNI under which the host is to be judged; and where a policy of MTA-STS is in the mode
+	 * testing, with what it would demand in the mode enforce beside the demand above (STS-50). */
+	bool is_audit, is_testing;
 	const char *audit_unmet;
 	struct security_demand audited;
 	struct text dane_names[POLICY_DANE_NAMES_MAX];

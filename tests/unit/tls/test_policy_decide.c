@@ -37,6 +37,14 @@ static const struct {
 	{ "STS alone", NONE, MX_SECURE, POLICY_STS_ENFORCE, true, L(DANE), N(STS), true, SECURITY_STS },
 	{ "STS, not listed", NONE, MX_SECURE, POLICY_STS_ENFORCE, false, L(DANE), N(STS), false, SECURITY_STS },
 	{ "POL-06", NONE, MX_SECURE, POLICY_STS_TESTING, false, L(DANE), N(MAY), true, SECURITY_ENCRYPTED },
+	{ "STS-15: bogus record", NONE, MX_INSECURE, POLICY_STS_FAILED, false, L(DANE), N(MAY), false,
+		SECURITY_ENCRYPTED },
+	{ "STS-15: half of DANE", USABLE, MX_INSECURE, POLICY_STS_FAILED, false, L(DANE), N(DANE), false,
+		SECURITY_HALF_DANE },
+	{ "STS-15: DANE stands above", USABLE, MX_SECURE, POLICY_STS_FAILED, false, L(DANE), N(DANE), true,
+		SECURITY_DANE },
+	{ "STS-15: a ceiling", NONE, MX_SECURE, POLICY_STS_FAILED, false, L(MAY), N(MAY), true,
+		SECURITY_ENCRYPTED },
 	{ "P1 none", USABLE, MX_SECURE, POLICY_STS_ENFORCE, false, L(NONE), N(NONE), true, SECURITY_CLEARTEXT },
 	{ "P1 may", USABLE, MX_SECURE, POLICY_STS_ENFORCE, false, L(MAY), N(MAY), true, SECURITY_ENCRYPTED },
 	{ "POL-11", USABLE, MX_SECURE, POLICY_STS_ENFORCE, false, L(AUDIT), N(MAY), true, SECURITY_ENCRYPTED },
@@ -92,6 +100,39 @@ static void each_row_of_the_table_makes_its_demand(void **state)
 			fail_msg("%s: need %d, %s", rows[i].what, (int)out.demand.need,
 				out.unmet != NULL ? out.unmet : "met");
 	}
+}
+
+/* STS-50: a policy that is tested is worked out beside what is demanded. */
+static void a_tested_policy_demands_nothing_and_says_what_it_would(void **state)
+{
+	(void)state;
+	struct policy_input in = input_of(NONE, MX_INSECURE);
+	struct policy_decision out;
+	in.sts = POLICY_STS_TESTING;
+	in.sts_matches = true;
+	policy_decide(&in, &out);
+	assert_true(out.is_testing);
+	assert_int_equal(out.demand.need, SECURITY_NEED_MAY);
+	assert_true(out.demand.cleartext_allowed);
+	assert_int_equal(out.audited.need, SECURITY_NEED_STS);
+	assert_true(text_equal(out.audited.names[0], TEXT("mx.lab")));
+	assert_null(out.audit_unmet);
+	in.sts_matches = false;
+	policy_decide(&in, &out);
+	assert_null(out.unmet);
+	assert_non_null(out.audit_unmet);
+	in = input_of(USABLE, MX_SECURE); /* POL-03 */
+	in.sts = POLICY_STS_TESTING;
+	policy_decide(&in, &out);
+	assert_false(out.is_testing);
+	in.mx_secure = false; /* POL-04 */
+	policy_decide(&in, &out);
+	assert_true(out.is_testing);
+	assert_int_equal(out.demand.need, SECURITY_NEED_DANE);
+	assert_int_equal(out.audited.need, SECURITY_NEED_DANE_STS);
+	in.level = TLS_LEVEL_NONE;
+	policy_decide(&in, &out);
+	assert_false(out.is_testing);
 }
 
 /* DANE-30 to DANE-33, TLS-16 */
@@ -248,6 +289,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row_of_the_table_makes_its_demand),
+		cmocka_unit_test(a_tested_policy_demands_nothing_and_says_what_it_would),
 		cmocka_unit_test(names_and_sni_follow_who_decides),
 		cmocka_unit_test(a_message_may_lower_what_is_published_and_no_floor),
 		cmocka_unit_test(a_host_without_mx_is_known_by_both_its_names),
