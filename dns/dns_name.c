@@ -91,6 +91,15 @@ bool dns_name_split_tlsa(struct text name, struct text *out_host, uint16_t *out_
 	return out_host->len > 0;
 }
 
+bool dns_name_below(const char *label, struct text name, char out_name[static DOMAIN_NAME_SIZE])
+{
+	int len = snprintf(out_name, DOMAIN_NAME_SIZE, "%s.%.*s", label, TEXT_ARG(name));
+	if (len > 0 && len <= DOMAIN_NAME_MAX && dns_name_can_be_asked(out_name))
+		return true;
+	out_name[0] = '\0';
+	return false;
+}
+
 /* Where the last `count` labels of the name start; 0 when it has no more than those. */
 static size_t start_of_last_labels(struct text name, unsigned count)
 {

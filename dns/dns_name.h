@@ -36,6 +36,10 @@ MUST_USE bool dns_name_of_tlsa(
 /* The other way round: *out_host borrows from `name`. False for what the function above does not make. */
 MUST_USE bool dns_name_split_tlsa(struct text name, struct text *out_host, uint16_t *out_port);
 
+/* "_mta-sts.a.example": a label before a name. False when that name cannot exist, being too long. */
+MUST_USE bool dns_name_below(
+	const char *label, struct text name, char out_name[static DOMAIN_NAME_SIZE]);
+
 /* The end of `name` that one party is likely to run: "outlook.com" of "x.mail.outlook.com",
  * "x.co.uk" of "mail.x.co.uk". A guess without a list of public suffixes, good enough to share
  * out places among zones (DNS-34), never to decide about trust. Borrows from `name`. */

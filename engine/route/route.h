@@ -64,7 +64,7 @@ struct route_host {
 	                        * events and MTA-STS (MX-11, DANE-26); "192.0.2.1" for an address */
 	const char *canonical; /* where the aliases of `name` end; the same text without alias */
 	const char *reason;    /* why it waits or is unusable, for people; "" when ready */
-	const char *audit;     /* --tls audit: what would be demanded, or why it would wait; else "" */
+	const char *audit;     /* --tls audit, mode testing: the demand, or why it would wait; else "" */
 	const struct route_address *addresses; /* in the order to try them (MX-10, MX-17) */
 	uint16_t addresses_count;
 	uint16_t preference;
@@ -76,11 +76,12 @@ struct route_host {
 	bool first_alias_secure; /* is_alias, and the alias itself is in a signed zone (DNS-07) */
 	bool waits_for_proof;    /* it waits for its TLSA records or since its demand cannot be met */
 	bool audit_unmet;        /* `audit` is a reason to wait */
+	bool is_testing;         /* `audit` is of an MTA-STS policy in the mode testing (STS-50) */
 	uint8_t success;         /* enum security_level: of a session that meets the demand */
 	/* Of the class DNS_SECURE_DATA, with its base domain; DNS_FAILURE: it could not be looked up;
 	 * any other class: there is none that counts. */
 	struct tlsa_set tlsa;
-	const struct security_demand *audited; /* --tls audit: what would be demanded; else NULL */
+	const struct security_demand *audited; /* with `audit`: what would be demanded; else NULL */
 	struct security_demand demand; /* what it must prove before it gets this mail, and the SNI;
 	                                * without SNI for an address (MX-19) */
 };
@@ -93,6 +94,17 @@ struct route_step {
 	bool bogus; /* of the class DNS_FAILURE: it did not validate */
 	uint32_t ttl_s;
 	const char *text; /* the records as text, or why it failed */
+};
+
+/* What MTA-STS says of the domain: for people, but for `enforced`. */
+struct route_sts {
+	const char *finding;  /* "a policy that was fetched before"; "" when it does not apply */
+	const char *mode;     /* "enforce"; "" without a policy in force */
+	const char *id;       /* of that policy */
+	const char *patterns; /* "mx1.example, *.example", as many as fit into a line */
+	const char *why;      /* what is wrong with its record or its fetch; "" */
+	bool enforced;        /* a host that fails it may have to be judged anew (STS-36) */
+	uint64_t left_s;      /* how long the policy is still in force */
 };
 
 struct route {
@@ -108,6 +120,7 @@ struct route {
 	const char *domain;     /* as asked: the policy domain, or a literal in brackets */
 	const char *mx_owner;   /* where the aliases at the domain end (MX-07); else `domain` */
 	const char *sts_domain; /* whose MTA-STS policy applies; "" for an address */
+	struct route_sts sts;
 	const char *status;     /* "5.1.10"; "" with ROUTE_HOSTS */
 	const char *reason;     /* for people; "" with ROUTE_HOSTS */
 	const struct route_host *hosts; /* by preference; equal ones in random order (MX-09) */

@@ -21,11 +21,7 @@ static void lookup_done(struct route_lookup *lookup)
 	CHECK_OBJ(build, ROUTE_BUILD_MAGIC);
 	CHECK(build->open_count > 0);
 	build->open_count--;
-	const struct dns_answer *answer = route_lookup_answer(lookup);
-	route_draft_limit(&build->draft, now_ns(build),
-		answer->class == DNS_FAILURE ? ROUTE_PARTIAL_TTL_S : answer->ttl_s);
-	if (build->env->rules->keep_steps)
-		route_draft_add_step(&build->draft, answer);
+	route_draft_take_answer(&build->draft, now_ns(build), route_lookup_answer(lookup));
 	if (lookup == &build->mx)
 		on_mx(build);
 	else
@@ -51,12 +47,14 @@ static void stop_lookups(struct route_build *build)
 		for (size_t j = 0; j < ROUTE_TLSA_CANDIDATES_MAX; j++)
 			route_lookup_stop(&build->hosts[i].tlsa[j]);
 	}
+	route_sts_stop(&build->sts);
 	build->open_count = 0;
 }
 
 static void finish(struct route_build *build, struct route *route)
 {
-	CHECK(build->open_count == 0);
+	/* Where the end is clear without the policy, nobody waits for it. */
+	CHECK(build->open_count == (build->sts.is_running ? 1 : 0));
 	stop_lookups(build);
 	build->magic = 0;
 	build->done(build, route);
@@ -76,20 +74,58 @@ static void start_host(struct route_build *build, size_t index)
 	lookup_start(build, &work->aaaa, name, DNS_TYPE_AAAA);
 }
 
+static bool is_there(const struct route *route)
+{
+	for (size_t i = 0; i < route->hosts_count; i++)
+		if (route->hosts[i].state != ROUTE_HOST_UNUSABLE)
+			return true;
+	return false;
+}
+
+/* POL-14, CONFORMANCE 0.4: who can forge an answer cannot bounce the mail of a domain whose policy says that
+ * it has mail hosts. */
+static enum route_cause doubt(const struct route_build *build, enum route_cause cause)
+{
+	const struct route *route = build->draft.route;
+	bool is_proven = route->mx_secure && cause != ROUTE_CAUSE_NO_ADDRESS;
+	if (route_cause_kind(cause) != ROUTE_PERMANENT || is_proven || !build->wants_sts ||
+		!sts_policies_doubts_denial(build->env->sts->policies, text_of(route->sts_domain)))
+		return cause;
+	return ROUTE_CAUSE_DENIED;
+}
+
 /* All answers are there: each host gets its demand, and the route its end. */
 static void finish_with_hosts(struct route_build *build)
 {
 	struct route_draft *draft = &build->draft;
 	const struct route_rules *rules = build->env->rules;
+	if (route_sts_ask_again(&build->sts, draft)) {
+		build->open_count++;
+		return;
+	}
 	for (size_t i = 0; i < draft->route->hosts_count; i++)
-		route_demand_set(rules, draft, &draft->hosts[i]);
+		route_demand_set(rules, draft, &build->sts.facts, &draft->hosts[i]);
 	enum route_cause unusable = ROUTE_CAUSE_NO_ADDRESS;
 	if (draft->route->origin == ROUTE_FROM_OPTION)
 		unusable = ROUTE_CAUSE_ROUTE_UNUSABLE; /* a mistake of ours bounces nothing */
 	else if (build->own_dropped)
 		unusable = ROUTE_CAUSE_LOOP; /* MX-15: no better host exists than we are */
-	finish(build,
-		route_draft_end_hosts(draft, ROUTE_CAUSE_HOSTS_FAILED, unusable, now_ns(build)));
+	if (build->wants_sts && is_there(draft->route))
+		sts_policies_exists(build->env->sts->policies, text_of(draft->route->sts_domain));
+	else
+		unusable = doubt(build, unusable);
+	finish(build, route_draft_end_hosts(draft, ROUTE_CAUSE_HOSTS_FAILED,
+			      unusable, now_ns(build)));
+}
+
+static void sts_found(struct route_sts_search *search)
+{
+	struct route_build *build = CONTAINER_OF(search, struct route_build, sts);
+	CHECK_OBJ(build, ROUTE_BUILD_MAGIC);
+	CHECK(build->open_count > 0);
+	build->open_count--;
+	if (build->open_count == 0)
+		finish_with_hosts(build);
 }
 
 static void search_tlsa(struct route_build *build, uint8_t index)
@@ -233,10 +269,17 @@ static void on_mx(struct route_build *build)
 	case ROUTE_MX_HOSTS: start_mx_hosts(build, &list); return;
 	case ROUTE_MX_IMPLICIT: start_implicit_host(build); return;
 	case ROUTE_MX_CAUSE:
-		finish_with_cause(build, list.cause, detail_of_cause(list.cause, answer));
+		finish_with_cause(build, doubt(build, list.cause), detail_of_cause(list.cause, answer));
 		return;
 	}
 	UNREACHABLE("a verdict that is not in the enum");
+}
+
+static void begin_sts(struct route_build *build)
+{
+	build->wants_sts = build->env->sts != NULL && build->wants_dane &&
+		route_sts_begin(&build->sts, build->env->sts, &build->draft, sts_found);
+	build->open_count += build->wants_sts;
 }
 
 bool route_build_start(struct route_build *build, struct route_build_env *env, struct text domain,
@@ -247,17 +290,20 @@ bool route_build_start(struct route_build *build, struct route_build_env *env, s
 		    &build->draft, domain, option != NULL ? ROUTE_FROM_OPTION : ROUTE_FROM_MX))
 		return false;
 	struct route *route = build->draft.route;
-	build->wants_dane = route_rules_wants_dane(env->rules, domain);
+	build->draft.keeps_steps = env->rules->keep_steps;
+	build->wants_dane = route_rules_wants_published(env->rules, domain);
 	build->audited = route_rules_audits(env->rules, domain);
 	route->sts_domain = route->domain;
 	if (option == NULL) {
 		lookup_start(build, &build->mx, route->domain, DNS_TYPE_MX);
+		begin_sts(build);
 		return true;
 	}
 	/* CONFORMANCE 0.4: a route host counts as secure, and DANE and MTA-STS are its own. */
 	route->mx_secure = true;
 	route->sts_domain = route_draft_text(&build->draft, text_of(option->host));
 	uint16_t port = option->port != 0 ? option->port : env->rules->port;
+	begin_sts(build);
 	if (start_single_host(build, route->sts_domain, port))
 		return true;
 	route_build_stop(build);

@@ -1,11 +1,12 @@
 /* One domain being looked up: a small machine driven by answers and deadlines.
  *
  *   start ──▶ MX ──▶ per host: A and AAAA ──▶ CNAME where wanted ──▶ TLSA ──▶ done
- *     └─ --route to a name: starts at A and AAAA          └─ any look-up: deadline = failure
+ *     ├─ --route to a name: starts at A and AAAA          └─ any look-up: deadline = failure
+ *     └─ beside them: the domain's policy of MTA-STS
  *
- * What the answers mean is decided in route_mx.c, route_address.c and route_tlsa.c. Embedded in its
- * owner's object; `done` is the last thing that happens, from inside a callback of the resolver or a
- * timer, and the owner may release the object in it. */
+ * What the answers mean is decided in route_mx.c, route_address.c, route_tlsa.c and route_sts.c. Embedded
+ * in its owner's object; `done` is the last thing that happens, from inside a callback of the resolver,
+ * a fetch or a timer, and the owner may release the object in it. */
 #ifndef ENGINE_ROUTE_ROUTE_BUILD_H
 #define ENGINE_ROUTE_ROUTE_BUILD_H
 
@@ -18,6 +19,7 @@
 #include "engine/route/route_draft.h"
 #include "engine/route/route_lookup.h"
 #include "engine/route/route_option.h"
+#include "engine/route/route_sts.h"
 #include "engine/route/route_tlsa.h"
 
 struct route_build;
@@ -34,6 +36,7 @@ struct route_build_env {
 	const struct route_rules *rules;
 	route_changed_fn *changed; /* NULL: nobody wants to know */
 	void *changed_context;
+	struct sts_discovery_env *sts; /* NULL: MTA-STS is not looked at */
 };
 
 struct route_build_host {
@@ -49,9 +52,11 @@ struct route_build {
 	struct route_draft draft;
 	struct route_lookup mx;
 	struct route_build_host hosts[ROUTE_HOSTS_MAX];
-	size_t open_count;    /* look-ups under way */
+	struct route_sts_search sts;
+	size_t open_count;    /* look-ups under way, and the search for the policy */
 	bool own_dropped;     /* MX-15: nothing left means a loop */
 	bool wants_dane;      /* TLSA records are searched, the security of aliases matters */
+	bool wants_sts;       /* a policy of MTA-STS applies */
 	bool audited;         /* they are only looked at: failing to find them stops nothing */
 };
 

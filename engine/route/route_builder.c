@@ -8,6 +8,7 @@
 #include "engine/route/route_build.h"
 #include "engine/route/route_cache.h"
 #include "engine/route/route_rules.h"
+#include "engine/route/sts_service.h"
 
 enum {
 	/* DNS-35: total time of one look-up. */
@@ -33,6 +34,7 @@ struct route_builder {
 	uint32_t magic;
 	struct route_rules rules;
 	struct route_build_env env;
+	struct sts_service *sts; /* NULL: MTA-STS is not looked at */
 	struct route_cache cache;
 	struct hash_map jobs_by_domain;
 	struct slab jobs;
@@ -88,6 +90,27 @@ no_jobs:
 	return r;
 }
 
+static enum result start_sts(
+	struct route_builder *builder, const struct route_builder_config *config)
+{
+	const struct sts_service_config sts = {
+		.lookups = &builder->env.lookups,
+		.fetches = config->fetches,
+		.store = config->store,
+		.wheel = config->wheel,
+		.random = config->random,
+		.wall_us = config->wall_us,
+		.failed = config->sts_failed,
+		.failed_context = config->sts_failed_context,
+		.changed = config->changed,
+		.changed_context = config->changed_context,
+	};
+	enum result r = sts_service_create(&sts, &builder->sts);
+	if (r == RESULT_OK)
+		builder->env.sts = &builder->sts->env;
+	return r;
+}
+
 enum result route_builder_create(const struct route_builder_config *config,
 	struct route_builder **out_builder, struct fail *fail)
 {
@@ -116,6 +139,10 @@ enum result route_builder_create(const struct route_builder_config *config,
 		.changed_context = config->changed_context,
 	};
 	route_lookup_env_init(&builder->env.lookups);
+	if (config->fetches != NULL && start_sts(builder, config) != RESULT_OK) {
+		route_builder_destroy(builder);
+		return fail_set(fail, RESULT_MEMORY, "no memory for the policies of MTA-STS");
+	}
 	*out_builder = builder;
 	return RESULT_OK;
 }
@@ -142,6 +169,7 @@ void route_builder_destroy(struct route_builder *builder)
 		route_build_stop(&job->build);
 		slab_release(&builder->jobs, job);
 	}
+	sts_service_destroy(builder->sts);
 	route_lookup_env_deinit(&builder->env.lookups);
 	route_cache_deinit(&builder->cache);
 	hash_map_deinit(&builder->jobs_by_domain);
@@ -330,13 +358,29 @@ void route_builder_cancel(struct route_builder *builder, struct route_request *r
 	request->pending = request->queued = false;
 }
 
+/* The name under which its route is kept; a literal stays as it is. */
+static struct text queue_key(struct text domain, char memory[static DOMAIN_NAME_SIZE])
+{
+	return domain_name_to_ascii(domain, memory) == DOMAIN_NAME_OK ? text_of(memory) : domain;
+}
+
 void route_builder_forget(struct route_builder *builder, struct text domain)
 {
 	CHECK_OBJ(builder, ROUTE_BUILDER_MAGIC);
 	char name[DOMAIN_NAME_SIZE];
-	if (domain_name_to_ascii(domain, name) == DOMAIN_NAME_OK)
-		domain = text_of(name); /* else a literal, which is kept as it is */
-	route_cache_remove(&builder->cache, domain);
+	route_cache_remove(&builder->cache, queue_key(domain, name));
+}
+
+void route_builder_doubt(struct route_builder *builder, struct text domain)
+{
+	char name[DOMAIN_NAME_SIZE];
+	route_builder_forget(builder, domain);
+	if (builder->sts == NULL)
+		return;
+	domain = queue_key(domain, name);
+	const struct route_option *option = route_rules_option(&builder->rules, domain);
+	sts_policies_doubt(
+		builder->sts->policies, option != NULL ? text_of(option->host) : domain);
 }
 
 void route_builder_count(

@@ -24,6 +24,7 @@
 #include "engine/route/route_change.h"
 #include "engine/route/route_option.h"
 #include "engine/route/route_policy.h"
+#include "engine/route/sts_discovery.h"
 
 struct dns_resolver;
 struct random_state;
@@ -36,6 +37,11 @@ struct route_builder_config {
 	struct timer_wheel *wheel;      /* borrowed, likewise */
 	struct random_state *random;    /* borrowed, likewise; for hosts of equal preference */
 	struct route_store *store;      /* borrowed, likewise; NULL: nothing is known beforehand */
+	/* NULL: MTA-STS is not looked at, which is for tests of other things. Borrowed, likewise. */
+	struct sts_fetches *fetches;
+	int64_t (*wall_us)(void);       /* with fetches: the wall clock, as clock_wall_us() */
+	sts_failed_fn *sts_failed;      /* NULL: nobody wants to know */
+	void *sts_failed_context;
 	const struct route_option *options; /* --route; borrowed */
 	size_t options_count;
 	const struct route_tls_option *tls_options; /* --tls; borrowed */
@@ -84,6 +90,9 @@ void route_builder_cancel(struct route_builder *builder, struct route_request *r
 
 /* Drops what is kept for a domain, so that the next request asks anew. */
 void route_builder_forget(struct route_builder *builder, struct text domain);
+
+/* The same, and the policy of MTA-STS that applies is fetched anew: a host has failed it (STS-36). */
+void route_builder_doubt(struct route_builder *builder, struct text domain);
 
 struct route_builder_counts {
 	uint32_t building, waiting, cached;   /* now */

@@ -62,7 +62,7 @@ static void take_tlsa(struct facts *facts, const struct tlsa_set *set)
 }
 
 static void take_facts(struct facts *facts, const struct route_rules *rules,
-	const struct route *route, const struct route_host *host)
+	const struct route *route, const struct route_sts_facts *sts, const struct route_host *host)
 {
 	facts->beyond_limit = false;
 	facts->input = (struct policy_input){
@@ -72,7 +72,8 @@ static void take_facts(struct facts *facts, const struct route_rules *rules,
 		.host = text_of(host->name),
 		.domain = text_of(route->domain),
 		.domain_canonical = text_of(route->mx_owner),
-		.sts = POLICY_STS_ABSENT,
+		.sts = sts != NULL ? sts->state : POLICY_STS_ABSENT,
+		.sts_matches = sts != NULL && route_sts_covers(sts, host),
 		.half_dane = rules->half_dane,
 		.trust_generation = rules->trust_generation,
 	};
@@ -133,20 +134,21 @@ static void note_audit(struct route_draft *draft, struct route_host *host,
 		host->audited = audited; /* else the end of the draft sees that the arena is full */
 }
 
-void route_demand_set(
-	const struct route_rules *rules, struct route_draft *draft, struct route_host *host)
+void route_demand_set(const struct route_rules *rules, struct route_draft *draft,
+	const struct route_sts_facts *sts, struct route_host *host)
 {
 	struct facts facts;
 	struct policy_decision decision;
-	take_facts(&facts, rules, draft->route, host);
+	take_facts(&facts, rules, draft->route, sts, host);
 	policy_decide(&facts.input, &decision);
 	host->success = (uint8_t)decision.success;
 	if (!security_demand_copy(&host->demand, &decision.demand, &draft->route->arena))
 		return; /* the end of the draft sees that the arena is full */
 	if (host->state != ROUTE_HOST_READY)
 		return;
-	if (decision.is_audit)
+	host->is_testing = decision.is_testing;
+	if (decision.is_audit || decision.is_testing)
 		note_audit(draft, host, &decision, why_unmet(&facts, decision.audit_unmet));
-	else if (decision.unmet != NULL)
+	if (decision.unmet != NULL)
 		wait_for_proof(draft, host, why_unmet(&facts, decision.unmet));
 }

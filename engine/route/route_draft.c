@@ -20,6 +20,7 @@ bool route_draft_begin(struct route_draft *draft, struct text domain, enum route
 	route->domain = route_draft_text(draft, domain);
 	route->mx_owner = route->domain;
 	route->sts_domain = "";
+	route->sts = (struct route_sts){ "", "", "", "", "", .enforced = false };
 	route->status = "";
 	route->reason = "";
 	return true;
@@ -103,6 +104,15 @@ void route_draft_add_step(struct route_draft *draft, const struct dns_answer *an
 	step->bogus = answer->bogus;
 	step->ttl_s = answer->ttl_s;
 	step->text = route_draft_text(draft, buf_text(&text));
+}
+
+void route_draft_take_answer(
+	struct route_draft *draft, uint64_t now_ns, const struct dns_answer *answer)
+{
+	route_draft_limit(draft, now_ns,
+		answer->class == DNS_FAILURE ? ROUTE_PARTIAL_TTL_S : answer->ttl_s);
+	if (draft->keeps_steps)
+		route_draft_add_step(draft, answer);
 }
 
 /* ---- hosts, and the end ---- */

@@ -44,7 +44,7 @@ const struct route_tls_option *route_rules_tls_option(
 	return domain_index_find(&rules->tls_options, domain);
 }
 
-bool route_rules_wants_dane(const struct route_rules *rules, struct text domain)
+bool route_rules_wants_published(const struct route_rules *rules, struct text domain)
 {
 	const struct route_tls_option *option = route_rules_tls_option(rules, domain);
 	return option == NULL ||
@@ -86,7 +86,7 @@ static struct route *end_with_address(const struct route_rules *rules, struct ro
 	if (route_draft_add_hosts(draft, 1)) {
 		draft->hosts[0].port = port;
 		route_address_fill_literal(draft, &draft->hosts[0], address, rules->allow_private);
-		route_demand_set(rules, draft, &draft->hosts[0]);
+		route_demand_set(rules, draft, NULL, &draft->hosts[0]);
 	}
 	return route_draft_end_hosts(draft, ROUTE_CAUSE_ROUTE_UNUSABLE, unusable, now_ns);
 }

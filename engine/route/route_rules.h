@@ -41,9 +41,9 @@ const struct route_option *route_rules_option(const struct route_rules *rules, s
 const struct route_tls_option *route_rules_tls_option(
 	const struct route_rules *rules, struct text domain);
 
-/* True if published DANE counts for the domain, so that the security of aliases has to be known:
- * not under the ceilings `none` and `may` (CONFORMANCE 0.4 P1; `audit` looks and reports). */
-bool route_rules_wants_dane(const struct route_rules *rules, struct text domain);
+/* True if what the domain has published counts, DANE and MTA-STS: not under the ceilings `none` and `may`
+ * (CONFORMANCE 0.4 P1; `audit` looks and reports). */
+bool route_rules_wants_published(const struct route_rules *rules, struct text domain);
 
 /* True under the ceiling `audit`: what is published is looked at and stops nothing (POL-11). */
 bool route_rules_audits(const struct route_rules *rules, struct text domain);

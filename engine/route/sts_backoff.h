@@ -17,11 +17,7 @@
 #include "engine/base/slab.h"
 #include "engine/base/text.h"
 #include "engine/route/sts_fetch.h"
-
-enum {
-	/* RFC 8461 3.1: 1*32 letters and digits. */
-	STS_ID_BYTES_MAX = 32,
-};
+#include "tls/sts_record.h"
 
 #define STS_BACKOFF_FIRST_NS  (300 * SECOND_NS) /* (STS-22) "a period of five minutes or longer" */
 #define STS_BACKOFF_LAST_NS   (3600 * SECOND_NS)

@@ -23,6 +23,7 @@
 #include "engine/base/timer_wheel.h"
 #include "engine/io/conn.h"
 #include "engine/route/http_response.h"
+#include "tls/sts_policy.h"
 
 struct loop;
 struct sts_fetch;
@@ -36,8 +37,6 @@ enum sts_fault {
 };
 
 enum {
-	/* RFC 8461 3.3: "a suggested limit is 64 kilobytes". */
-	STS_POLICY_BYTES_MAX = 64 * 1024,
 	STS_FETCH_PORT = 443,
 	/* One working host has a few; more would only thin out the time of each. */
 	STS_FETCH_ADDRESSES_MAX = 8,

@@ -80,6 +80,9 @@ static void put_record(struct buf *out, enum dns_type type, struct text record)
 		assert_true(text_to_u64(text_cut(record, space), &preference));
 		buf_put_u16(out, (uint16_t)preference);
 		put_wire_name(out, text_skip(record, space + 1));
+	} else if (type == DNS_TYPE_TXT) {
+		buf_put_u8(out, (uint8_t)record.len);
+		buf_put_text(out, record);
 	} else if (type == DNS_TYPE_CNAME) {
 		put_wire_name(out, record);
 	} else {

@@ -23,7 +23,7 @@ struct fake_row {
 	enum dns_type type;
 	enum fake_class class;
 	unsigned ttl_s;
-	const char *records;   /* "10 mx1.lab, 20 .", "192.0.2.1, 192.0.2.2", "\\# 0a0b"; "": none */
+	const char *records;   /* "10 mx1.lab, 20 .", "192.0.2.1, 192.0.2.2", "v=STSv1; id=1", "\\# 0a0b"; "": none */
 	const char *canonical; /* NULL: no alias */
 };
 

@@ -12,6 +12,9 @@ static struct route_option options[8];
 static struct route_tls_option tls_options[8];
 static const char *const own_names[] = { "out.lab" };
 
+/* It goes with the wheel. */
+static int64_t wall_us(void) { return INT64_C(1800000000000000) + (int64_t)(bench.now_ns / 1000); }
+
 void bench_start(const struct bench_options *given)
 {
 	static const struct bench_options none;
@@ -20,6 +23,7 @@ void bench_start(const struct bench_options *given)
 	struct dns_resolver *resolver = fake_dns_reset();
 	bench.now_ns = 1000 * SECOND_NS;
 	bench.has_store = given->store != NULL;
+	bench.deliver_fetches = given->deliver_fetches;
 	timer_wheel_init(&bench.wheel, bench.now_ns);
 	random_init_seed(&bench.random, 99);
 	struct route_builder_config config = {
@@ -28,6 +32,8 @@ void bench_start(const struct bench_options *given)
 		.random = &bench.random,
 		.store = given->store,
 		.changed = given->changed,
+		.fetches = given->fetches,
+		.wall_us = wall_us,
 		.options = options,
 		.tls_options = tls_options,
 		.own_names = own_names,
@@ -79,7 +85,10 @@ struct route *bench_get(const char *domain)
 	else
 		fake_dns_deliver();
 	/* What the store knows comes with the next step of the wheel, and may lead to the DNS and back. */
-	for (int i = 0; i < 8 && bench.route == NULL && bench.has_store; i++) {
+	bool is_staged = bench.has_store || bench.deliver_fetches != NULL;
+	for (int i = 0; i < 8 && bench.route == NULL && is_staged; i++) {
+		if (bench.deliver_fetches != NULL)
+			bench.deliver_fetches();
 		bench_pass(1000000);
 		fake_dns_deliver();
 	}

@@ -18,6 +18,7 @@ struct route_bench {
 	uint64_t now_ns;
 	bool has_store;
 	struct route *route; /* the last one found */
+	unsigned (*deliver_fetches)(void);
 };
 
 extern struct route_bench bench;
@@ -27,6 +28,9 @@ struct bench_options {
 	const char *routes[8];     /* values of --route, until NULL */
 	const char *tls[8];        /* values of --tls */
 	bool allow_private, keep_steps, ignore_half_dane;
+	/* MTA-STS with fake_fetches.c, and what answers them; NULL: it is not looked at. */
+	struct sts_fetches *fetches;
+	unsigned (*deliver_fetches)(void);
 	uint32_t builds_max, cache_max;
 	struct route_store *store;
 	route_changed_fn *changed; /* with a NULL context */

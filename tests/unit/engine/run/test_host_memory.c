@@ -4,7 +4,6 @@
 #include "engine/smtp/smtp_caps.h"
 #include "tests/unit/engine/run/run_test.h"
 
-#define SECOND_NS 1000000000ull
 #define FIRST_NS  (4 * SECOND_NS)
 #define NOW_NS    (1000 * SECOND_NS)
 

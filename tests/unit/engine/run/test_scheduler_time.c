@@ -2,7 +2,7 @@
 #include "engine/io/clock.h"
 #include "tests/unit/engine/run/sched_test.h"
 
-#define SECOND_NS 1000000000ll
+#define S_NS 1000000000ll /* signed, as differences are */
 
 static struct sched s;
 
@@ -195,7 +195,7 @@ static void mail_that_waits_for_a_slot_expires_too(void **state)
 static void a_file_from_before_its_lifetime_expires_without_a_try(void **state)
 {
 	(void)state;
-	const int64_t old_ns = clock_wall_us() * 1000 - 3 * 24 * 3600 * SECOND_NS;
+	const int64_t old_ns = clock_wall_us() * 1000 - 3 * 24 * 3600 * S_NS;
 	sched_init(&s, NULL);
 	for (int known = 0; known < 2; known++) {
 		struct fake_file *file = sched_mail(
@@ -223,7 +223,7 @@ static void a_file_from_the_future_counts_from_now(void **state)
 	s.hold_routes = true;
 	struct fake_file *file =
 		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example",
-				       .birth_ns = clock_wall_us() * 1000 + 3600 * SECOND_NS });
+				       .birth_ns = clock_wall_us() * 1000 + 3600 * S_NS });
 	SCHED_WAIT(&s, file->by_fate[ATTEMPT_EXPIRED] == 1);
 	sched_end(&s);
 }

@@ -4,7 +4,6 @@
 #include "engine/run/worker_state.h"
 #include "tests/unit/engine/run/run_test.h"
 
-#define SECOND_NS 1000000000ull
 
 struct walking {
 	struct worker worker;

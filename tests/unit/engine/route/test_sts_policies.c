@@ -1,0 +1,344 @@
+/* What is known of policies: in memory, in the cache behind it, and when it is renewed. */
+#include "tests/unit/engine/route/store_fixture.h"
+#include "engine/base/nanoseconds.h"
+#include "engine/io/random.h"
+#include "engine/route/route_store.h"
+#include "engine/route/sts_policies.h"
+
+#define DAY_S 86400
+#define ENFORCE "version: STSv1\nmode: enforce\nmx: mx.a.lab\nmax_age: 604800\n"
+
+static struct sts_policies *policies;
+static struct timer_wheel wheel;
+static struct random_state random_source;
+static uint64_t wheel_ns;
+static unsigned dues;
+static bool due_fails;
+
+static void due(void *context, struct sts_held *held)
+{
+	(void)context;
+	dues++;
+	if (due_fails)
+		sts_policies_failed(policies, held);
+}
+
+static void begin(struct route_store *store, size_t bytes_max)
+{
+	const struct sts_policies_config config = {
+		.store = store,
+		.wheel = &wheel,
+		.random = &random_source,
+		.wall_us = kept_wall_us,
+		.bytes_max = bytes_max,
+		.due = due,
+		.key = { 1, 2 },
+	};
+	assert_int_equal(sts_policies_create(&config, &policies), RESULT_OK);
+}
+
+static int set_up(void **state)
+{
+	if (kept_set_up(state) != 0)
+		return -1;
+	wheel_ns = 1000 * SECOND_NS;
+	dues = 0;
+	due_fails = false;
+	timer_wheel_init(&wheel, wheel_ns);
+	random_init_seed(&random_source, 5);
+	begin(NULL, 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	sts_policies_destroy(policies);
+	return kept_tear_down(state) == 0 && wheel.count == 0 ? 0 : -1;
+}
+
+static void pass(uint64_t seconds)
+{
+	for (; seconds > 0; seconds--) {
+		kept_pass_s(1);
+		wheel_ns += SECOND_NS;
+		timer_wheel_advance(&wheel, wheel_ns);
+	}
+}
+
+static struct sts_held *put(const char *domain, const char *id, const char *text)
+{
+	struct sts_policy policy;
+	struct fail fail;
+	assert_int_equal(sts_policy_parse(text_of(text), &policy, &fail), RESULT_OK);
+	return sts_policies_put(policies, text_of(domain), text_of(id), &policy);
+}
+
+static enum sts_held_state find(const char *domain, struct sts_held **out_held)
+{
+	return sts_policies_find(policies, text_of(domain), true, out_held);
+}
+
+/* STS-39 */
+static void a_policy_is_in_force_from_its_fetch_for_its_max_age(void **state)
+{
+	(void)state;
+	struct sts_held *held;
+	assert_int_equal(find("a.lab", &held), STS_HELD_NONE);
+	assert_null(held);
+	put("a.lab", "1", ENFORCE);
+	kept_pass_s(604799);
+	assert_int_equal(find("a.lab", &held), STS_HELD_VALID);
+	assert_true(text_equal(held->id, TEXT("1")));
+	assert_true(sts_policy_covers(&held->policy, TEXT("MX.a.lab"), NULL));
+	assert_int_equal(sts_held_left_s(held), 1);
+	kept_pass_s(1);
+	assert_int_equal(find("a.lab", &held), STS_HELD_EXPIRED);
+	assert_int_equal(held->policy.mode, STS_MODE_ENFORCE);
+	assert_int_equal(find("b.lab", &held), STS_HELD_NONE);
+}
+
+/* STS-28 */
+static void a_max_age_of_nothing_is_not_kept_and_takes_the_old_one_away(void **state)
+{
+	(void)state;
+	struct sts_held *held;
+	put("a.lab", "1", ENFORCE);
+	assert_null(put("a.lab", "2", "version: STSv1\nmode: enforce\nmx: mx.a.lab\nmax_age: 0\n"));
+	assert_int_equal(find("a.lab", &held), STS_HELD_NONE);
+}
+
+/* DNS-26: losing a policy would be a downgrade. */
+static void a_clock_that_goes_back_keeps_a_policy_for_its_max_age_from_now(void **state)
+{
+	(void)state;
+	struct sts_held *held;
+	put("a.lab", "1", ENFORCE);
+	kept_pass_s(-1000 * DAY_S);
+	assert_int_equal(find("a.lab", &held), STS_HELD_VALID);
+	assert_int_equal(sts_held_left_s(held), 604800);
+	kept_pass_s(604800);
+	assert_int_equal(find("a.lab", &held), STS_HELD_EXPIRED);
+}
+
+/* STS-40 */
+static void a_policy_in_use_is_due_once_a_day_and_not_at_the_same_second_as_the_others(void **state)
+{
+	(void)state;
+	struct sts_held *held;
+	put("a.lab", "1", ENFORCE);
+	pass(DAY_S * 3 / 4 - 1);
+	assert_int_equal(dues, 0);
+	pass(DAY_S / 4 + 2);
+	assert_int_equal(dues, 1);
+	uint64_t first_s = 0;
+	for (int i = 0; i < 20; i++) {
+		char domain[16] = "a.lab";
+		domain[0] = (char)('b' + i);
+		held = put(domain, "1", ENFORCE);
+		first_s += timer_is_running(&held->timer);
+	}
+	assert_int_equal(first_s, 20);
+	dues = 0;
+	pass(DAY_S * 7 / 8);
+	assert_in_range(dues, 3, 17);
+}
+
+static void a_short_policy_is_due_at_half_of_its_time(void **state)
+{
+	(void)state;
+	put("a.lab", "1", "version: STSv1\nmode: enforce\nmx: mx.a.lab\nmax_age: 1000\n");
+	pass(374);
+	assert_int_equal(dues, 0);
+	pass(127);
+	assert_int_equal(dues, 1);
+}
+
+/* STS-41, STS-42 */
+static void a_renewal_that_fails_is_due_again_in_an_hour_and_takes_nothing_away(void **state)
+{
+	(void)state;
+	struct sts_held *held;
+	due_fails = true;
+	put("a.lab", "1", ENFORCE);
+	while (dues == 0)
+		pass(1);
+	pass(3599);
+	assert_int_equal(dues, 1);
+	pass(3 * 3600 + 10);
+	assert_int_equal(dues, 4);
+	assert_int_equal(find("a.lab", &held), STS_HELD_VALID);
+	assert_int_equal(held->failures, dues);
+	put("a.lab", "2", ENFORCE);
+	assert_int_equal(find("a.lab", &held), STS_HELD_VALID);
+	assert_int_equal(held->failures, 0);
+}
+
+static void what_mail_does_not_ask_for_any_more_is_not_renewed(void **state)
+{
+	(void)state;
+	struct sts_held *held = put("a.lab", "1", ENFORCE);
+	held->used_s -= STS_RENEW_USED_S;
+	pass(DAY_S + 1);
+	assert_int_equal(dues, 0);
+	assert_int_equal(find("a.lab", &held), STS_HELD_VALID); /* and now it is in use again */
+	pass(2);
+	assert_int_equal(dues, 1);
+}
+
+/* STS-36 */
+static void a_policy_is_doubted_no_sooner_than_a_minute_after_its_fetch(void **state)
+{
+	(void)state;
+	struct sts_held *held = put("a.lab", "1", ENFORCE);
+	sts_policies_doubt(policies, TEXT("a.lab"));
+	sts_policies_doubt(policies, TEXT("b.lab")); /* nothing is known of it */
+	assert_true(held->doubted);
+	assert_false(sts_held_may_be_doubted(held));
+	kept_pass_s(STS_DOUBT_MIN_S);
+	assert_true(sts_held_may_be_doubted(held));
+	sts_policies_failed(policies, held);
+	assert_false(held->doubted);
+	assert_false(sts_held_may_be_doubted(held));
+}
+
+/* POL-14 */
+static void an_unsigned_denial_is_believed_after_an_hour(void **state)
+{
+	(void)state;
+	assert_false(sts_policies_doubts_denial(policies, TEXT("a.lab")));
+	put("a.lab", "1", ENFORCE);
+	assert_true(sts_policies_doubts_denial(policies, TEXT("a.lab")));
+	kept_pass_s(3599);
+	assert_true(sts_policies_doubts_denial(policies, TEXT("a.lab")));
+	kept_pass_s(1);
+	assert_false(sts_policies_doubts_denial(policies, TEXT("a.lab")));
+	sts_policies_exists(policies, TEXT("a.lab"));
+	assert_true(sts_policies_doubts_denial(policies, TEXT("a.lab")));
+	put("b.lab", "1", "version: STSv1\nmode: testing\nmx: mx.a.lab\nmax_age: 1000\n");
+	assert_false(sts_policies_doubts_denial(policies, TEXT("b.lab")));
+}
+
+static void memory_is_bounded_and_who_was_not_asked_for_longest_goes(void **state)
+{
+	(void)state;
+	struct sts_held *held;
+	sts_policies_destroy(policies);
+	begin(NULL, 2 * (sizeof(struct sts_held) + 100));
+	put("a.lab", "1", ENFORCE);
+	put("b.lab", "1", ENFORCE);
+	assert_int_equal(find("a.lab", &held), STS_HELD_VALID);
+	put("c.lab", "1", ENFORCE);
+	assert_int_equal(sts_policies_count(policies), 2);
+	assert_int_equal(find("b.lab", &held), STS_HELD_NONE);
+	assert_int_equal(find("a.lab", &held), STS_HELD_VALID);
+}
+
+/* ---- with a cache behind it ---- */
+
+/* A sender that starts. */
+static void restart(void)
+{
+	sts_policies_destroy(policies);
+	kept_reopen();
+	begin(kept.store, 0);
+}
+
+static uint64_t now_s(void) { return (uint64_t)kept.wall_us / 1000000; }
+
+/* STS-47 */
+static void a_restart_knows_what_was_written(void **state)
+{
+	(void)state;
+	struct sts_held *held;
+	restart();
+	put("a.lab", "7", ENFORCE);
+	assert_int_equal(find("a.lab", &held), STS_HELD_VALID); /* before it is written */
+	kept_write();
+	restart();
+	assert_int_equal(find("a.lab", &held), STS_HELD_VALID);
+	assert_true(text_equal(held->id, TEXT("7")));
+	assert_true(text_equal(held->policy.text, TEXT(ENFORCE)));
+	assert_int_equal(sts_held_left_s(held), 604800);
+	kept_pass_s(604800);
+	assert_int_equal(find("a.lab", &held), STS_HELD_EXPIRED); /* that there was one is known */
+}
+
+/* STS-51 */
+static void what_is_forgotten_in_the_cache_is_forgotten_here(void **state)
+{
+	struct sts_held *held;
+	struct fail fail;
+	uint64_t count;
+	(void)state;
+	restart();
+	put("a.lab", "1", ENFORCE);
+	kept_write();
+	put("b.lab", "1", ENFORCE);
+	assert_int_equal(cache_forget(kept.cache, TEXT("a.lab"), now_s(), &count, &fail), RESULT_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(find("a.lab", &held), STS_HELD_NONE);
+	assert_int_equal(find("b.lab", &held), STS_HELD_VALID); /* on its way to the cache */
+}
+
+static void what_another_process_has_fetched_later_is_taken_over(void **state)
+{
+	struct sts_held *held;
+	struct fail fail;
+	(void)state;
+	restart();
+	put("a.lab", "1", ENFORCE);
+	kept_write();
+	struct cache_batch *batch;
+	const struct text mx[] = { TEXT("other.lab") };
+	const struct cache_entry entry = {
+		.key = { .table = CACHE_TABLE_STS, .name = TEXT("a.lab") },
+		.times = { now_s() + 1, now_s() + 1001 },
+		.of.sts = { .mode = CACHE_STS_TESTING, .id = TEXT("2"), .max_age_s = 1000, .mx = mx,
+			.mx_count = 1,
+			.policy = TEXT("version: STSv1\nmode: testing\nmx: other.lab\nmax_age: 1000\n") },
+	};
+	kept_pass_s(1);
+	assert_int_equal(cache_batch_create(CACHE_BATCH_BYTES_MIN, &batch, &fail), RESULT_OK);
+	assert_int_equal(cache_batch_put(batch, &entry, &fail), RESULT_OK);
+	assert_int_equal(cache_write(kept.cache, batch, now_s(), &fail), RESULT_OK);
+	cache_batch_destroy(&batch);
+	assert_int_equal(find("a.lab", &held), STS_HELD_VALID);
+	assert_int_equal(held->policy.mode, STS_MODE_TESTING);
+	assert_int_equal(sts_policies_count(policies), 1);
+}
+
+static void a_policy_that_is_dropped_is_gone_from_the_cache_too(void **state)
+{
+	struct sts_held *held;
+	(void)state;
+	restart();
+	held = put("a.lab", "1", ENFORCE);
+	kept_write();
+	sts_policies_drop(policies, held);
+	kept_write();
+	assert_int_equal(find("a.lab", &held), STS_HELD_NONE);
+	restart();
+	assert_int_equal(find("a.lab", &held), STS_HELD_NONE);
+}
+
+int main(void)
+{
+#define TEST_OF(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST_OF(a_policy_is_in_force_from_its_fetch_for_its_max_age),
+		TEST_OF(a_max_age_of_nothing_is_not_kept_and_takes_the_old_one_away),
+		TEST_OF(a_clock_that_goes_back_keeps_a_policy_for_its_max_age_from_now),
+		TEST_OF(a_policy_in_use_is_due_once_a_day_and_not_at_the_same_second_as_the_others),
+		TEST_OF(a_short_policy_is_due_at_half_of_its_time),
+		TEST_OF(a_renewal_that_fails_is_due_again_in_an_hour_and_takes_nothing_away),
+		TEST_OF(what_mail_does_not_ask_for_any_more_is_not_renewed),
+		TEST_OF(a_policy_is_doubted_no_sooner_than_a_minute_after_its_fetch),
+		TEST_OF(an_unsigned_denial_is_believed_after_an_hour),
+		TEST_OF(memory_is_bounded_and_who_was_not_asked_for_longest_goes),
+		TEST_OF(a_restart_knows_what_was_written),
+		TEST_OF(what_is_forgotten_in_the_cache_is_forgotten_here),
+		TEST_OF(what_another_process_has_fetched_later_is_taken_over),
+		TEST_OF(a_policy_that_is_dropped_is_gone_from_the_cache_too),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
