@@ -1,5 +1,7 @@
 #include "engine/route/route_build.h"
 #include "dns/dns_name.h"
+#include "engine/base/nanoseconds.h"
+#include "engine/io/random.h"
 #include "engine/route/route_address.h"
 #include "engine/route/route_demand.h"
 #include "engine/route/route_mx.h"
@@ -51,10 +53,22 @@ static void stop_lookups(struct route_build *build)
 	build->open_count = 0;
 }
 
+static void limit_life(const struct route_build *build, struct route *route)
+{
+	struct random_state *random = build->env->rules->random;
+	if (build->env->lookups.store == NULL || route == NULL)
+		return;
+	uint64_t life_ns = ROUTE_LIFE_MAX_S * SECOND_NS;
+	life_ns -= random_below(random, ROUTE_LIFE_SPREAD_S * SECOND_NS);
+	if (route->expires_ns > now_ns(build) + life_ns)
+		route->expires_ns = now_ns(build) + life_ns;
+}
+
 static void finish(struct route_build *build, struct route *route)
 {
 	/* Where the end is clear without the policy, nobody waits for it. */
 	CHECK(build->open_count == (build->sts.is_running ? 1 : 0));
+	limit_life(build, route);
 	stop_lookups(build);
 	build->magic = 0;
 	build->done(build, route);

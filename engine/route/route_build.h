@@ -25,6 +25,13 @@
 struct route_build;
 struct route_rules;
 
+enum {
+	/* With a store. What another process has learned, or somebody had forgotten (`longship cache
+	 * forget`), counts within a minute; to build a route of what is known costs some microseconds. */
+	ROUTE_LIFE_MAX_S = 60,
+	/* Up to so much less, by chance: what was built in one burst does not come due in one. */
+	ROUTE_LIFE_SPREAD_S = 15,
+};
 #define ROUTE_BUILD_MAGIC 0x40b01d5eu
 
 /* `route` with a reference for the callee; NULL: no memory. */

@@ -17,6 +17,9 @@ enum {
 	BUILDS_DEFAULT = 2048,
 	/* A route of an ordinary domain takes 1 to 2 KB. */
 	CACHE_DEFAULT = 32768,
+	/* Of the domains at a time, those that no mail waits for: the others find room, also in the DNS, and
+	 * when all routes come due together it is some ms of work before somebody else has his turn. */
+	AHEAD_MAX = 256,
 };
 #define NS_PER_S            1000000000ull
 #define ROUTE_BUILDER_MAGIC 0x40b01de4u
@@ -26,6 +29,8 @@ struct job {
 	struct hash_node node;
 	struct route_builder *builder;
 	struct list waiters; /* of struct route_request */
+	struct route_use use;
+	bool is_ahead; /* begun before anybody asked */
 	char domain[DOMAIN_NAME_SIZE];
 	struct route_build build;
 };
@@ -40,8 +45,9 @@ struct route_builder {
 	struct slab jobs;
 	struct list queue; /* requests for which no job was free */
 	size_t queue_count;
+	uint32_t ahead_count;
 	struct route *no_memory; /* what is answered when a route cannot even be begun */
-	uint64_t built_count, hits_count, joined_count;
+	uint64_t built_count, hits_count, joined_count, renewed_count;
 };
 
 static_assert(offsetof(struct job, node) == 0, "a job is found from its node by a cast");
@@ -58,6 +64,8 @@ static uint64_t now_ns(const struct route_builder *builder)
 }
 
 /* ---- start and stop ---- */
+
+static void renew(void *builder);
 
 static enum result init_parts(
 	struct route_builder *builder, const struct route_builder_config *config)
@@ -78,8 +86,9 @@ static enum result init_parts(
 	r = hash_map_init(&builder->jobs_by_domain, 0, &key, key_of_job);
 	if (r != RESULT_OK)
 		goto no_map;
-	r = route_cache_init(
-		&builder->cache, config->cache_max > 0 ? config->cache_max : CACHE_DEFAULT, &key);
+	/* Without a store renewing would be asking the DNS for nobody. */
+	r = route_cache_init(&builder->cache, config->cache_max > 0 ? config->cache_max : CACHE_DEFAULT, &key,
+		config->store != NULL ? config->wheel : NULL, renew, builder);
 	if (r == RESULT_OK)
 		return RESULT_OK;
 	hash_map_deinit(&builder->jobs_by_domain);
@@ -203,7 +212,9 @@ static bool jobs_are_full(const struct route_builder *builder)
 
 enum started { STARTED, STARTED_NO_JOB, STARTED_NO_MEMORY };
 
-static enum started start_job(struct route_builder *builder, struct route_request *request)
+/* `request` is NULL for one that is ahead. */
+static enum started start_job(struct route_builder *builder, const char *name, const struct route_use *use,
+	struct route_request *request)
 {
 	struct job *job = slab_acquire(&builder->jobs);
 	if (job == NULL)
@@ -211,7 +222,9 @@ static enum started start_job(struct route_builder *builder, struct route_reques
 	job->node = (struct hash_node){ 0 };
 	job->builder = builder;
 	list_init(&job->waiters);
-	memcpy(job->domain, request->domain, sizeof job->domain);
+	job->use = *use;
+	job->is_ahead = request == NULL;
+	memcpy(job->domain, name, strlen(name) + 1);
 	struct text domain = text_of(job->domain);
 	const struct route_option *option = route_rules_option(&builder->rules, domain);
 	if (!route_build_start(&job->build, &builder->env, domain, option, on_built)) {
@@ -219,8 +232,15 @@ static enum started start_job(struct route_builder *builder, struct route_reques
 		return STARTED_NO_MEMORY;
 	}
 	hash_map_insert(&builder->jobs_by_domain, &job->node);
-	list_push_back(&job->waiters, &request->node);
+	if (request != NULL)
+		list_push_back(&job->waiters, &request->node);
 	return STARTED;
+}
+
+static enum started start_asked(struct route_builder *builder, struct route_request *request)
+{
+	const struct route_use use = { .asked_ns = now_ns(builder) };
+	return start_job(builder, request->domain, &use, request);
 }
 
 /* Joins the look-up that is under way for the domain, if there is one. */
@@ -229,8 +249,10 @@ static bool join_job(struct route_builder *builder, struct route_request *reques
 	struct hash_node *node = hash_map_find(&builder->jobs_by_domain, text_of(request->domain));
 	if (node == NULL)
 		return false;
+	struct job *job = CONTAINER_OF(node, struct job, node);
 	builder->joined_count++;
-	list_push_back(&CONTAINER_OF(node, struct job, node)->waiters, &request->node);
+	job->use.asked_ns = now_ns(builder);
+	list_push_back(&job->waiters, &request->node);
 	return true;
 }
 
@@ -263,9 +285,26 @@ static void pump(struct route_builder *builder)
 			builder->hits_count++;
 			deliver(request, known);
 		} else if (!join_job(builder, request) &&
-			   start_job(builder, request) == STARTED_NO_MEMORY) {
+			   start_asked(builder, request) == STARTED_NO_MEMORY) {
 			deliver(request, builder->no_memory);
 		}
+	}
+}
+
+/* Mail comes first: nothing is begun while somebody waits for a job. One that cannot begin is let go: whoever
+ * wants it asks. */
+static void renew(void *context)
+{
+	struct route_builder *builder = context;
+	char domain[DOMAIN_NAME_SIZE];
+	struct route_use use;
+	while (builder->ahead_count < AHEAD_MAX && builder->queue_count == 0 && !jobs_are_full(builder) &&
+		route_cache_take_due(&builder->cache, domain, &use)) {
+		if (hash_map_find(&builder->jobs_by_domain, text_of(domain)) != NULL ||
+			start_job(builder, domain, &use, NULL) != STARTED)
+			continue;
+		builder->ahead_count++;
+		builder->renewed_count++;
 	}
 }
 
@@ -277,16 +316,19 @@ static void on_built(struct route_build *build, struct route *route)
 	struct list waiters;
 	list_init(&waiters);
 	list_splice_back(&waiters, &job->waiters);
+	const struct route_use use = job->use;
+	builder->ahead_count -= job->is_ahead;
 	hash_map_remove(&builder->jobs_by_domain, &job->node);
 	slab_release(&builder->jobs, job);
 	builder->built_count++;
-	route_cache_put(&builder->cache, route, now_ns(builder));
+	route_cache_put(&builder->cache, route, &use, now_ns(builder));
 	/* A callback may cancel another request of this list: it is unlinked from here then. */
 	struct list_node *node;
 	while ((node = list_pop_front(&waiters)) != NULL)
 		deliver(CONTAINER_OF(node, struct route_request, node), route);
 	route_unref(route);
 	pump(builder);
+	renew(builder);
 }
 
 /* ---- what the resolver thread calls ---- */
@@ -339,7 +381,7 @@ struct route *route_builder_get(struct route_builder *builder, struct text domai
 	request->pending = true;
 	if (join_job(builder, request))
 		return NULL;
-	switch (start_job(builder, request)) {
+	switch (start_asked(builder, request)) {
 	case STARTED: return NULL;
 	case STARTED_NO_JOB: enqueue(builder, request); return NULL;
 	case STARTED_NO_MEMORY: request->pending = false; return route_ref(builder->no_memory);
@@ -394,6 +436,7 @@ void route_builder_count(
 		.built = builder->built_count,
 		.hits = builder->hits_count,
 		.joined = builder->joined_count,
+		.renewed = builder->renewed_count,
 		.evicted = builder->cache.evicted_count,
 		.deadlines = builder->env.lookups.deadlines,
 	};

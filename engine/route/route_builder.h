@@ -6,6 +6,10 @@
  * for the same answer; what is known and not expired comes back at once. Callbacks run from
  * dns_resolver_process() or timer_wheel_advance(), never from inside route_builder_get().
  *
+ * With a store no route lives longer than a minute (route_build.h), and those in use are built anew at the
+ * instant they expire, before anybody asks (route_cache.h): mail does not wait for what the DNS has said
+ * before.
+ *
  * Order of the work on one domain (DESIGN 2): literal, --route, MX, then the addresses of all
  * hosts at once. A failed MX look-up ends it (MX-03); a failed address look-up makes that host
  * wait and the others go on (MX-20). Each look-up has a deadline (DNS-35). */
@@ -96,7 +100,7 @@ void route_builder_doubt(struct route_builder *builder, struct text domain);
 
 struct route_builder_counts {
 	uint32_t building, waiting, cached;   /* now */
-	uint64_t built, hits, joined, evicted, deadlines; /* since the start */
+	uint64_t built, hits, joined, renewed, evicted, deadlines; /* since the start */
 };
 void route_builder_count(const struct route_builder *builder, struct route_builder_counts *out_counts);
 
