@@ -148,6 +148,7 @@ static void without_memory_it_says_so(void **state)
 	while (more && result == RESULT_OK)
 		result = address_list_next(&list, &mailbox, &more, &fail);
 	assert_int_equal(result, RESULT_MEMORY);
+	arena_deinit(&small);
 }
 
 int main(void)

@@ -212,6 +212,7 @@ static void without_memory_it_says_so(void **state)
 			sendmail_message_compose(TEXT("no header"), &request, &small, &file, &fail);
 		assert_true(result == RESULT_MEMORY || result == RESULT_OK);
 		assert_true(size > 200 || result == RESULT_MEMORY);
+		arena_deinit(&small);
 	}
 }
 
