@@ -16,6 +16,8 @@
 #include "engine/run/sts_options.h"
 #include "engine/run/submit.h"
 #include "engine/run/submit_options.h"
+#include "engine/run/suppress_command.h"
+#include "engine/run/suppress_options.h"
 #include "engine/run/verify.h"
 #include "engine/run/verify_options.h"
 
@@ -49,6 +51,10 @@ static const struct command commands[] = {
 	{ "submit", "--spool DIR FILE ... [--check] [--json]",
 		"put message files into the spool: whole and on the disk, or not at all",
 		&submit_option_table, run_submit },
+	{ "suppress",
+		"add ADDRESS ... | del ADDRESS ... | import FILE ... | list [ADDRESS ...], --spool DIR "
+		"[--json]",
+		"the addresses that get no mail", &suppress_option_table, run_suppress },
 	{ "man", "", "the manual page (roff)", NULL, print_man },
 	{ "version", "", "which version this is", NULL, print_version },
 	{ "help", "", "this text", NULL, print_help },
@@ -97,7 +103,8 @@ static int print_man(int argc, char *const *argv)
 	     "proven there; verify checks a chain of certificates against TLSA records; sts checks a policy "
 	     "file of MTA-STS and which hosts it covers, or the TXT records of a domain; cache shows or "
 	     "forgets what is kept of domains. submit puts files into a spool; "
-	     "longship-sendmail does so by the interface of sendmail.");
+	     "longship-sendmail does so by the interface of sendmail. suppress keeps the list of those who "
+	     "get no mail.");
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		if (commands[i].table != NULL)
 			options_print_man(commands[i].table, stdout);

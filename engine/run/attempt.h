@@ -47,7 +47,7 @@ enum attempt_fate {
 	ATTEMPT_DEFERRED,
 	ATTEMPT_BOUNCED,
 	ATTEMPT_EXPIRED,
-	ATTEMPT_WITHDRAWN,
+	ATTEMPT_WITHDRAWN, ATTEMPT_SUPPRESSED,
 };
 
 struct attempt_facts { /* on which channel something was heard; for the event */

@@ -12,6 +12,7 @@
 #include "engine/io/mailbox.h"
 
 struct run_config;
+struct suppress;
 struct tls_pool;
 
 enum post_kind {
@@ -56,6 +57,7 @@ struct hub {
 	struct body_budget bodies; /* --memory */
 	_Atomic bool bodies_wanted; /* BODIES_WANTED is under way: one is enough */
 	struct tls_pool *tls_pool;
+	struct suppress *suppress; /* the scheduler looks at it; NULL: nobody is on the list */
 	struct hub_counters counters;
 };
 

@@ -20,6 +20,8 @@ enum event_kind record_event_kind(enum attempt_fate fate)
 		return EVENT_EXPIRED;
 	case ATTEMPT_WITHDRAWN:
 		return EVENT_WITHDRAWN;
+	case ATTEMPT_SUPPRESSED:
+		return EVENT_SUPPRESSED;
 	case ATTEMPT_OPEN:
 		break;
 	}

@@ -24,6 +24,7 @@
 #include "engine/run/status.h"
 #include "engine/run/verifier.h"
 #include "engine/run/worker.h"
+#include "store/suppress.h"
 #include "tls/tls_context.h"
 
 enum {
@@ -135,6 +136,15 @@ static void end_mailboxes(struct hub *hub)
 
 /* ---- parts ---- */
 
+/* The list is made here, so that what a tool adds later is seen. */
+static enum result open_suppress(struct hub *hub, struct fail *fail)
+{
+	char state[4096];
+	if (snprintf(state, sizeof state, "%s/state", hub->config->options->spool) >= (int)sizeof state)
+		return fail_set(fail, RESULT_TOO_LONG, "--spool: the path is too long");
+	return suppress_open(state, true, &hub->suppress, fail);
+}
+
 /* The order matters: the spool's owner first, so that a second sender changes nothing. */
 static enum result make_parts(struct run *run)
 {
@@ -147,6 +157,8 @@ static enum result make_parts(struct run *run)
 	r = files_create(hub, &run->files, fail);
 	if (r == RESULT_OK)
 		r = recorder_create(hub, &run->recovery, files_new_fd(run->files), &run->recorder, fail);
+	if (r == RESULT_OK)
+		r = open_suppress(hub, fail);
 	if (r == RESULT_OK)
 		r = cache_writer_create(hub, &run->cache_writer, fail);
 	if (r == RESULT_OK)
@@ -168,6 +180,7 @@ static void end_parts(struct run *run)
 	recorder_destroy(run->recorder);
 	files_destroy(run->files);
 	scheduler_destroy(run->scheduler);
+	suppress_close(&run->hub.suppress);
 	verifier_destroy(run->verifier);
 	for (uint32_t i = 0; run->workers != NULL && i < run->hub.workers_count; i++)
 		worker_destroy(run->workers[i]);

@@ -207,11 +207,12 @@ static void start(struct scheduler *s, struct attempt *attempt)
 	int64_t not_before_s = attempt->message->envelope->not_before_unix_s;
 	int64_t begins_ns = not_before_s != 0 ? instant_of(s, not_before_s) : 0;
 	if (begins_ns <= (int64_t)scheduler_now(s)) {
-		if (scheduler_now(s) < attempt->expires_ns)
-			domain_route(s, attempt);
-		else /* a timer would come too late where the route is known and a session is free */
+		if (scheduler_now(s) >= attempt->expires_ns)
+			/* A timer would come too late where the route is known and a session is free. */
 			outcome_settle(s, attempt, ATTEMPT_EXPIRED, BOUNCE_CLASS_OTHER, "4.4.7",
 				"its lifetime ended untried");
+		else if (suppress_pass(s, attempt))
+			domain_route(s, attempt);
 		return;
 	}
 	attempt->state = ATTEMPT_WAITING;

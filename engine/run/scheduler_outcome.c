@@ -100,7 +100,8 @@ static void come_due(struct scheduler *s, struct attempt *attempt)
 		return;
 	}
 	CHECK(take_out(s, attempt));
-	domain_route(s, attempt);
+	if (suppress_pass(s, attempt))
+		domain_route(s, attempt);
 }
 
 static void times_due(struct timer *timer)
@@ -151,6 +152,9 @@ static void count_final(struct scheduler *s, struct message *message, enum attem
 		/* What stands there now was not sent by us, and is not ours to unlink. */
 		message->withdrawn = true;
 		hub_count(&counters->withdrawn, 1);
+		break;
+	case ATTEMPT_SUPPRESSED:
+		hub_count(&counters->suppressed, 1);
 		break;
 	case ATTEMPT_OPEN:
 	case ATTEMPT_DEFERRED:

@@ -56,6 +56,11 @@ struct site *site_create(struct scheduler *s, struct provider *provider, const s
 bool site_is_idle(const struct site *site);
 void site_destroy(struct scheduler *s, struct site *site);
 
+/* ---- scheduler_suppress.c ---- */
+/* Before an attempt sets out: those of it who are on the suppression list get their outcome. False: nobody is
+ * left in it that may be sent to now, and it has been settled. */
+bool suppress_pass(struct scheduler *s, struct attempt *attempt);
+
 /* ---- scheduler_outcome.c ---- */
 void outcomes_init(struct scheduler *s);
 /* Every recipient that is open gets this fate, and the attempt goes to the recorder. `status` as "4.4.3". */

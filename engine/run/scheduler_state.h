@@ -4,6 +4,7 @@
  *   scheduler_domain.c   domains and their routes, providers and sites
  *   scheduler_lease.c    what is leased to which worker: slots, fairness, call-backs
  *   scheduler_site.c     the life of a site
+ *   scheduler_suppress.c who of an attempt is on the suppression list
  *   scheduler_outcome.c  fates: recorded, deferred until when, expired; a message's end */
 #ifndef ENGINE_RUN_SCHEDULER_STATE_H
 #define ENGINE_RUN_SCHEDULER_STATE_H
@@ -99,6 +100,8 @@ struct scheduler {
 	struct timer times_timer;
 	uint64_t queued_count;           /* attempts, QUEUED */
 	uint64_t routing_count;          /* attempts, ROUTING */
+
+	bool suppress_failed;            /* the list could not be read when it was last looked at */
 
 	/* the end */
 	uint32_t workers_drained;

@@ -308,6 +308,7 @@ static void check_sums(const struct sched *s)
 		assert_int_equal(hub_read(&c->bounced), by_fate[ATTEMPT_BOUNCED]);
 		assert_int_equal(hub_read(&c->expired), by_fate[ATTEMPT_EXPIRED]);
 		assert_int_equal(hub_read(&c->withdrawn), by_fate[ATTEMPT_WITHDRAWN]);
+		assert_int_equal(hub_read(&c->suppressed), by_fate[ATTEMPT_SUPPRESSED]);
 		assert_int_equal(hub_read(&c->deferrals), by_fate[ATTEMPT_DEFERRED]);
 	}
 	assert_int_equal(hub_read(&c->rcpts_accepted),

@@ -23,7 +23,7 @@
 enum {
 	FAKE_RCPTS_MAX = 64,
 	FAKE_LEASES_MAX = 4096,
-	FAKE_FINALS_COUNT = ATTEMPT_WITHDRAWN + 1,
+	FAKE_FINALS_COUNT = ATTEMPT_SUPPRESSED + 1,
 	SCHED_WAIT_MS = 10000, /* what a test waits for at most; far more than it takes */
 };
 

@@ -137,6 +137,7 @@ static void each_fate_is_a_kind_and_only_the_deferred_is_not_final(void **state)
 		{ ATTEMPT_BOUNCED, "\"event\":\"bounced\"", true },
 		{ ATTEMPT_EXPIRED, "\"event\":\"expired\"", true },
 		{ ATTEMPT_WITHDRAWN, "\"event\":\"withdrawn\"", true },
+		{ ATTEMPT_SUPPRESSED, "\"event\":\"suppressed\"", true },
 	};
 	for (size_t i = 0; i < COUNT_OF(table); i++) {
 		attempt->rcpts[0].fate = (uint8_t)table[i].fate;
