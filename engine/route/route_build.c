@@ -23,7 +23,9 @@ static void lookup_done(struct route_lookup *lookup)
 	CHECK_OBJ(build, ROUTE_BUILD_MAGIC);
 	CHECK(build->open_count > 0);
 	build->open_count--;
-	route_draft_take_answer(&build->draft, now_ns(build), route_lookup_answer(lookup));
+	route_draft_take_time(&build->draft, now_ns(build), route_lookup_answer(lookup));
+	if (build->env->rules->keep_steps)
+		route_draft_add_step(&build->draft, route_lookup_answer(lookup));
 	if (lookup == &build->mx)
 		on_mx(build);
 	else
@@ -117,6 +119,8 @@ static void finish_with_hosts(struct route_build *build)
 		build->open_count++;
 		return;
 	}
+	if (rules->keep_steps)
+		route_sts_add_steps(&build->sts);
 	for (size_t i = 0; i < draft->route->hosts_count; i++)
 		route_demand_set(rules, draft, &build->sts.facts, &draft->hosts[i]);
 	enum route_cause unusable = ROUTE_CAUSE_NO_ADDRESS;
@@ -304,7 +308,6 @@ bool route_build_start(struct route_build *build, struct route_build_env *env, s
 		    &build->draft, domain, option != NULL ? ROUTE_FROM_OPTION : ROUTE_FROM_MX))
 		return false;
 	struct route *route = build->draft.route;
-	build->draft.keeps_steps = env->rules->keep_steps;
 	build->wants_dane = route_rules_wants_published(env->rules, domain);
 	build->audited = route_rules_audits(env->rules, domain);
 	route->sts_domain = route->domain;

@@ -106,13 +106,11 @@ void route_draft_add_step(struct route_draft *draft, const struct dns_answer *an
 	step->text = route_draft_text(draft, buf_text(&text));
 }
 
-void route_draft_take_answer(
+void route_draft_take_time(
 	struct route_draft *draft, uint64_t now_ns, const struct dns_answer *answer)
 {
 	route_draft_limit(draft, now_ns,
 		answer->class == DNS_FAILURE ? ROUTE_PARTIAL_TTL_S : answer->ttl_s);
-	if (draft->keeps_steps)
-		route_draft_add_step(draft, answer);
 }
 
 /* ---- hosts, and the end ---- */

@@ -35,7 +35,6 @@ struct route_draft {
 	struct route *route;      /* NULL: none begun, or ended */
 	struct route_host *hosts; /* route->hosts, as long as they may change */
 	struct route_step *steps;
-	bool keeps_steps; /* for `explain` */
 };
 
 /* False: no memory. `domain` as asked. */
@@ -53,8 +52,8 @@ void route_draft_limit(struct route_draft *draft, uint64_t now_ns, uint32_t ttl_
 /* Notes a look-up for `explain`. `answer` is read and not kept. */
 void route_draft_add_step(struct route_draft *draft, const struct dns_answer *answer);
 
-/* What every answer means for the route: its time, and its step where they are kept. */
-void route_draft_take_answer(
+/* A route lives no longer than what it rests on. */
+void route_draft_take_time(
 	struct route_draft *draft, uint64_t now_ns, const struct dns_answer *answer);
 
 /* Makes room for all hosts, zeroed: draft->hosts; once. False when the arena is full. */

@@ -73,12 +73,6 @@ static void describe(struct route_sts_search *search, const struct sts_outcome *
 	sts->patterns = patterns_text(draft, outcome->policy);
 }
 
-static void take_lookup(struct route_sts_search *search, const struct route_lookup *lookup)
-{
-	if (lookup->answer == NULL)
-		return;
-	route_draft_take_answer(search->draft, timer_wheel_now_ns(lookup->env->wheel), lookup->answer);
-}
 
 static void discovered(struct sts_discovery *discovery, const struct sts_outcome *outcome)
 {
@@ -89,7 +83,7 @@ static void discovered(struct sts_discovery *discovery, const struct sts_outcome
 	keep_policy(search, outcome);
 	describe(search, outcome);
 	/* What brought the policy may run out; the policy has its own time. */
-	take_lookup(search, &discovery->txt);
+	route_draft_take_time(search->draft, now_ns, route_lookup_answer(&discovery->txt));
 	if (outcome->policy != NULL && outcome->left_s < UINT32_MAX)
 		route_draft_limit(search->draft, now_ns, (uint32_t)outcome->left_s);
 	search->done(search);
@@ -111,6 +105,15 @@ void route_sts_stop(struct route_sts_search *search)
 	free(search->text);
 	search->text = NULL;
 	search->is_running = false;
+}
+
+void route_sts_add_steps(const struct route_sts_search *search)
+{
+	const struct sts_discovery *discovery = &search->discovery;
+	const struct route_lookup *lookups[] = { &discovery->txt, &discovery->a, &discovery->aaaa };
+	for (size_t i = 0; i < COUNT_OF(lookups); i++)
+		if (lookups[i]->answer != NULL)
+			route_draft_add_step(search->draft, lookups[i]->answer);
 }
 
 bool route_sts_covers(const struct route_sts_facts *facts, const struct route_host *host)

@@ -40,6 +40,9 @@ void route_sts_stop(struct route_sts_search *search);
  * remembered. */
 MUST_USE bool route_sts_ask_again(struct route_sts_search *search, const struct route_draft *draft);
 
+/* For `explain`: the look-ups that are over, behind all others. */
+void route_sts_add_steps(const struct route_sts_search *search);
+
 /* STS-30: whether the policy covers a host by the name in the MX record. */
 bool route_sts_covers(const struct route_sts_facts *facts, const struct route_host *host);
 

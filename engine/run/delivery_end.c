@@ -325,9 +325,9 @@ void delivery_ended(struct delivery *d)
 	unsigned learned = smtp_session_learned(&d->smtp);
 	if (learned != 0)
 		host_memory_avoid(&w->hosts, d->host->name, &d->ip, d->host->port, learned, now_ns);
-	report_session(d, d->smtp.end == SMTP_END_QUIT ? "" : why);
 	if (d->was_open)
 		delivery_audit(d);
+	report_session(d, d->smtp.end == SMTP_END_QUIT ? "" : why);
 	if (d->smtp.end != SMTP_END_QUIT)
 		log_write(&w->log, LOG_SESSION_FAILED,
 			LOG_FIELDS(log_number("session", d->id), log_cstr("host", d->host->name),

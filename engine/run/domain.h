@@ -20,6 +20,7 @@ struct domain {
 	struct list waiting;           /* attempts, ROUTING */
 	uint32_t attempts_count;       /* attempts of this domain, in any state */
 	bool asked;                    /* the resolver is at it */
+	bool is_doubted;               /* a host failed its MTA-STS policy: to be fetched anew (STS-36) */
 	struct provider *provider;     /* of `route`; NULL without hosts */
 	struct list_node ask_node;     /* waits for a credit of the resolver */
 	struct list_node idle_node;    /* no attempts: may be dropped, oldest first */

@@ -11,6 +11,7 @@
 #include "engine/run/explain_answer.h"
 #include "engine/run/explain_options.h"
 #include "engine/run/explain_print.h"
+#include "engine/run/policy_fetcher.h"
 #include "engine/run/probe.h"
 #include "engine/run/roots.h"
 #include "engine/run/run.h"
@@ -28,6 +29,7 @@ struct explain {
 
 	/* looking up */
 	struct dns_resolver *dns;
+	struct policy_fetcher *fetcher;
 	struct route_builder *builder;
 	struct route_request request;
 	struct io_op poll_op;
@@ -94,13 +96,20 @@ static enum result make_builder(struct explain *e)
 	config.wheel = &e->loop.timers;
 	config.random = &e->random;
 	config.keep_steps = true;
+	config.fetches = policy_fetcher_fetches(e->fetcher);
+	config.wall_us = clock_wall_us;
 	config.builds_max = config.cache_max = 1;
 	return route_builder_create(&config, &e->builder, &e->fail);
 }
 
 static enum result find_route(struct explain *e)
 {
-	enum result r = make_builder(e);
+	e->tls_pool = tls_pool_create();
+	if (e->tls_pool == NULL)
+		return fail_set(&e->fail, RESULT_MEMORY, "out of memory");
+	enum result r = policy_fetcher_create(&e->loop, &e->config, e->tls_pool, 1, &e->fetcher, &e->fail);
+	if (r == RESULT_OK)
+		r = make_builder(e);
 	if (r != RESULT_OK)
 		return r;
 	e->route = route_builder_get(e->builder, e->domain, &e->request, route_done, e);
@@ -193,9 +202,8 @@ static enum result open_tools(struct explain *e)
 	enum result r = tls_verifier_create(&verifier, &e->verifier, &e->fail);
 	if (r != RESULT_OK)
 		return r;
-	e->tls_pool = tls_pool_create();
 	e->tries = calloc(EXPLAIN_TRIES_MAX, sizeof *e->tries);
-	if (e->tls_pool == NULL || e->tries == NULL)
+	if (e->tries == NULL)
 		return fail_set(&e->fail, RESULT_MEMORY, "out of memory");
 	const struct tls_client_config tls = {
 		.pool = e->tls_pool,
@@ -218,7 +226,6 @@ static void close_tools(struct explain *e)
 {
 	tls_context_destroy(e->tls);
 	tls_verifier_destroy(e->verifier);
-	tls_pool_destroy(e->tls_pool);
 	conn_pool_deinit(&e->conns);
 }
 
@@ -313,6 +320,8 @@ static enum result explain(struct explain *e)
 	if (r == RESULT_OK && e->options.connect)
 		r = try_hosts(e);
 	route_builder_destroy(e->builder);
+	policy_fetcher_destroy(e->fetcher);
+	tls_pool_destroy(e->tls_pool);
 	loop_deinit(&e->loop);
 	return r;
 }

@@ -156,6 +156,7 @@ static void put_host(struct buf *out, const struct explain_answer *answer, const
 	put(out, "state", states[host->state]);
 	put(out, "reason", host->reason);
 	put(out, "audit", host->audit);
+	json_object_put_bool(out, "testing", host->is_testing);
 	put_addresses(out, host);
 	json_object_put_text(out, "tlsa_base", host->tlsa.base_domain);
 	put_records(out, "tlsa", host->tlsa.records, host->tlsa.count);
@@ -179,6 +180,18 @@ static const char *origin_text(enum route_origin origin)
 	case ROUTE_FROM_OPTION: return "option";
 	}
 	UNREACHABLE("an origin that is not in the enum");
+}
+
+static void put_sts(struct buf *out, const struct route_sts *sts)
+{
+	json_object_open(out, "sts");
+	put(out, "finding", sts->finding);
+	put(out, "mode", sts->mode);
+	put(out, "id", sts->id);
+	put(out, "mx", sts->patterns);
+	json_object_put_number(out, "left", sts->left_s);
+	put(out, "why", sts->why);
+	json_object_close(out);
 }
 
 /* What is decided: the level that was reached, or the one that is demanded where nothing was tried. */
@@ -212,6 +225,7 @@ void explain_put_json(
 	for (size_t i = 0; i < route->steps_count; i++)
 		put_step(out, &route->steps[i]);
 	json_object_close_list(out);
+	put_sts(out, &route->sts);
 	json_object_open_list(out, "hosts");
 	for (size_t i = 0; i < route->hosts_count; i++)
 		put_host(out, answer, &route->hosts[i]);

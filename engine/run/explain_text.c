@@ -32,6 +32,16 @@ static void print_step(const struct route_step *step, FILE *out)
 		explain_step_security(step), ttl, step->text);
 }
 
+static void print_sts(const struct route_sts *sts, FILE *out)
+{
+	if (sts->finding[0] == '\0')
+		return;
+	fprintf(out, "  MTA-STS: %s%s%s\n", sts->finding, sts->why[0] != '\0' ? ": " : "", sts->why);
+	if (sts->mode[0] != '\0')
+		fprintf(out, "  %-8s mode %s, id %s, for %" PRIu64 " s; hosts %s\n", "", sts->mode, sts->id,
+			sts->left_s, sts->patterns[0] != '\0' ? sts->patterns : "none");
+}
+
 static void print_steps(const struct explain_answer *answer, FILE *out)
 {
 	const struct route *route = answer->route;
@@ -40,6 +50,7 @@ static void print_steps(const struct explain_answer *answer, FILE *out)
 		fprintf(out, "  %s\n", answer->dnssec);
 	for (size_t i = 0; i < route->steps_count; i++)
 		print_step(&route->steps[i], out);
+	print_sts(&route->sts, out);
 	if (route->origin == ROUTE_FROM_DOMAIN)
 		fputs("  It has no MX records: the domain is its own mail host.\n", out);
 	if (route->origin == ROUTE_FROM_OPTION)
@@ -98,7 +109,7 @@ static void print_demand(const struct route_host *host, FILE *out)
 	fprintf(out, "     %-12s%.*s: %s\n", "demanded", TEXT_ARG(security_need_text(demand->need)),
 		security_need_meaning(demand->need));
 	if (host->audit[0] != '\0')
-		fprintf(out, "     %-12s%s%s\n", "audit",
+		fprintf(out, "     %-12s%s%s\n", host->is_testing ? "tested" : "audit",
 			host->audit_unmet ? "it would wait, since it " : "would be demanded: ", host->audit);
 	print_records("one of", demand->tlsa, demand->tlsa_count, out);
 	print_names("names", demand->names, demand->names_count, out);

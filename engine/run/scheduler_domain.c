@@ -238,7 +238,14 @@ static const struct source *choose_source(struct scheduler *s, const struct atte
 
 static bool route_is_fresh(const struct scheduler *s, const struct domain *domain)
 {
-	return domain->route != NULL && scheduler_now(s) < domain->route->expires_ns;
+	return domain->route != NULL && !domain->is_doubted &&
+		scheduler_now(s) < domain->route->expires_ns;
+}
+
+static void post_question(struct scheduler *s, struct domain *domain)
+{
+	hub_post(s->hub->resolver, POST_ROUTE_WANTED, domain, domain->is_doubted, 0);
+	domain->is_doubted = false;
 }
 
 static void ask(struct scheduler *s, struct domain *domain)
@@ -247,7 +254,7 @@ static void ask(struct scheduler *s, struct domain *domain)
 		return;
 	domain->asked = true;
 	if (mailbox_credits_take(&s->routes, 1))
-		hub_post(s->hub->resolver, POST_ROUTE_WANTED, domain, 0, 0);
+		post_question(s, domain);
 	else
 		list_push_back(&s->ask, &domain->ask_node);
 }
@@ -352,6 +359,6 @@ void domains_turn_end(struct scheduler *s)
 	while (!list_is_empty(&s->ask) && mailbox_credits_take(&s->routes, 1)) {
 		struct list_node *node = list_pop_front(&s->ask);
 		struct domain *domain = CONTAINER_OF(node, struct domain, ask_node);
-		hub_post(s->hub->resolver, POST_ROUTE_WANTED, domain, 0, 0);
+		post_question(s, domain);
 	}
 }

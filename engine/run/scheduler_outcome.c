@@ -204,12 +204,25 @@ static void wait_for_retry(struct scheduler *s, struct attempt *attempt, bool co
 	outcome_set_time(s, attempt, due_ns);
 }
 
+/* STS-36: before the mail fails for good the policy is fetched anew, if it is not the newest. */
+static bool has_failed_policy(const struct attempt *attempt)
+{
+	if (attempt->route == NULL || !attempt->route->sts.enforced)
+		return false;
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
+		if (attempt->rcpts[i].fate == ATTEMPT_DEFERRED &&
+			attempt->rcpts[i].bounce_class == BOUNCE_CLASS_TLS)
+			return true;
+	return false;
+}
+
 void outcome_recorded(struct scheduler *s, struct attempt *attempt)
 {
 	CHECK_OBJ(attempt, ATTEMPT_MAGIC);
 	CHECK(attempt->state == ATTEMPT_LEASED || attempt->state == ATTEMPT_RECORDING);
 	mailbox_credits_give(&s->unrecorded, 1);
 	struct message *message = attempt->message;
+	attempt->domain->is_doubted |= has_failed_policy(attempt);
 	route_unref(attempt->route);
 	attempt->route = NULL;
 	body_unref(attempt->body);

@@ -54,11 +54,12 @@ def explain_tells_secure_from_insecure_steps(t):
     found = facts(t, "signed.lab", status=DELIVERABLE)
     equal(steps(found), {
         "signed.lab MX": "secure", "mx.signed.lab A": "secure", "mx.signed.lab AAAA": "secure",
-        "_25._tcp.mx.signed.lab TLSA": "secure"})
+        "_25._tcp.mx.signed.lab TLSA": "secure", "_mta-sts.signed.lab TXT": "secure"})
     ttls = [step["ttl"] for step in found["steps"]]
     check(all(0 < ttl <= 300 for ttl in ttls), f"{ttls}")
     equal([step["text"] for step in found["steps"]],
-          ["10 mx.signed.lab", "127.10.0.1", "no such record", "no such name"])
+          ["10 mx.signed.lab", "127.10.0.1", "no such record", "no such name", "no such name"])
+    equal(found["sts"]["finding"], "none is published")
     equal((found["mx_secure"], found["verdict"], found["host"], found["policy"]),
           (True, "deliverable", "mx.signed.lab", "may"))
     check("validation works" in found["dnssec"], found["dnssec"])

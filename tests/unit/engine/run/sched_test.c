@@ -127,6 +127,7 @@ static void hear_as_resolver(struct sched *s, const struct mailbox_message *mess
 	}
 	assert_int_equal(message->kind, POST_ROUTE_WANTED);
 	s->routes_asked++;
+	s->routes_doubted += message->number;
 	if (!s->hold_routes) {
 		found_route(s, message->object);
 		return;

@@ -83,7 +83,7 @@ struct sched {
 	struct message *unread[512]; /* held back by hold_reads */
 	uint32_t unread_worker[512];
 	size_t unread_count;
-	uint32_t routes_asked, call_backs, credits, gone_credits, bodies_wanted;
+	uint32_t routes_asked, routes_doubted, call_backs, credits, gone_credits, bodies_wanted;
 	bool has_drained[TEST_WORKERS_MAX];
 	uint32_t drains, drains_at_once, flushes, stops, site_reports;
 	uint32_t outcomes;

@@ -203,6 +203,8 @@ static struct route *full_route(void)
 	route->steps_count = COUNT_OF(steps);
 	host->tlsa = (struct tlsa_set){ DNS_SECURE_DATA, TEXT("mx1.example"), &record, 1, false };
 	host->audit = "dane";
+	route->sts = (struct route_sts){ "a policy that was fetched now", "testing", "2026", "mx1.example",
+		"", .left_s = 600 };
 	host->demand.tlsa = &record;
 	host->demand.tlsa_count = 1;
 	ask(route);
@@ -231,6 +233,8 @@ static void the_text_shows_every_step_host_and_try(void **state)
 		"  AAAA  mx1.example                          insecure      5 s  no such record\n",
 		"  TLSA  _25._tcp.mx1.example                 bogus              bogus: signature expired\n",
 		"  A     mx2.example                          failed             SERVFAIL\n",
+		"  MTA-STS: a policy that was fetched now\n"
+		"           mode testing, id 2026, for 600 s; hosts mx1.example\n",
 		"  10 mx1.example, port 25\n     addresses   192.0.2.1\n",
 		"     TLSA at     _25._tcp.mx1.example\n     records     3 1 1 abcd\n",
 		"     demanded    dane: A TLSA record must match.\n"
@@ -273,6 +277,8 @@ static void the_json_has_the_same_facts_in_one_line(void **state)
 		"\"text\":\"10 mx1.example\"},",
 		"\"security\":\"bogus\",\"found\":false,\"ttl\":null,\"text\":\"bogus: signature expired\"},",
 		"\"security\":\"failed\"",
+		"\"sts\":{\"finding\":\"a policy that was fetched now\",\"mode\":\"testing\",\"id\":\"2026\","
+		"\"mx\":\"mx1.example\",\"left\":600,\"why\":\"\"},",
 		"\"hosts\":[{\"name\":\"mx1.example\",",
 		"\"addresses\":[{\"ip\":\"192.0.2.1\",\"secure\":false}],\"tlsa_base\":\"mx1.example\","
 		"\"tlsa\":[\"3 1 1 abcd\"],\"policy\":\"dane\",",

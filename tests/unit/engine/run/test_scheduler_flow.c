@@ -227,6 +227,42 @@ static void a_route_that_ran_out_is_asked_for_again(void **state) /* MX-24 */
 	sched_end(&s);
 }
 
+static struct route *enforced_route(struct sched *sched, const char *domain)
+{
+	(void)sched;
+	const struct test_host hosts[] = { { "mx.a.example", 10, 0, "192.0.2.1", 0, NULL, 0 },
+		{ NULL, 0, 0, NULL, 0, NULL, 0 } };
+	struct route *route = test_route(domain, hosts, UINT64_MAX);
+	route->sts.enforced = true;
+	return route;
+}
+
+/* STS-36, STS-46: the next attempt is judged by what the domain has published by then. */
+static void a_host_that_fails_an_enforced_policy_has_it_fetched_with_the_next_route(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--retry-first=50ms", "--retry-max=50ms", NULL });
+	s.route_for = enforced_route;
+	sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example" });
+	sched_settle(&s);
+	for (uint32_t i = 0; i < 2; i++) { /* greylisting is nobody's fault */
+		struct attempt *attempt = sched_leased(&s, NULL);
+		attempt->rcpts[0].fate = ATTEMPT_DEFERRED;
+		attempt->rcpts[0].bounce_class = i == 0 ? BOUNCE_CLASS_GREYLIST : BOUNCE_CLASS_TLS;
+		assert_int_equal(s.routes_asked, 1);
+		sched_answer(&s, attempt, ATTEMPT_DEFERRED);
+		SCHED_WAIT(&s, sched_leased(&s, NULL) != NULL);
+	}
+	assert_int_equal(s.routes_asked, 2);
+	assert_int_equal(s.routes_doubted, 1);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example" });
+	sched_settle(&s);
+	assert_int_equal(s.routes_asked, 2);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	sched_end(&s);
+}
+
 static void an_answer_with_no_time_to_live_serves_all_that_wait_for_it(void **state) /* DNS-14 */
 {
 	(void)state;
@@ -303,6 +339,7 @@ int main(void)
 		cmocka_unit_test(without_a_source_of_the_family_of_the_hosts_mail_waits),
 		cmocka_unit_test(an_attempt_comes_back_to_the_source_it_had),
 		cmocka_unit_test(a_route_that_ran_out_is_asked_for_again),
+		cmocka_unit_test(a_host_that_fails_an_enforced_policy_has_it_fetched_with_the_next_route),
 		cmocka_unit_test(an_answer_with_no_time_to_live_serves_all_that_wait_for_it),
 		cmocka_unit_test(what_was_returned_goes_out_again_as_the_same_attempt),
 		cmocka_unit_test(credits_for_files_follow_memory),
