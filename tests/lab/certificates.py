@@ -89,8 +89,9 @@ class Authority:
         self._write(self.ca_file, [self._certificate])
 
     def issue(self, names, key="p256", damage=None):
-        """A leaf for these names. damage: expired, not-yet, self-signed, or None."""
-        assert damage in (None, "expired", "not-yet", "self-signed"), damage
+        """A leaf for these names. damage: expired, not-yet, self-signed, common-name (that of the first
+        name, without alternative names), or None."""
+        assert damage in (None, "expired", "not-yet", "self-signed", "common-name"), damage
         recipe = (tuple(names), key, damage)
         with self._lock:
             if recipe not in self._made:
@@ -102,7 +103,7 @@ class Authority:
         first, last = {"expired": (-60, -30), "not-yet": (30, 60)}.get(damage, (-1, 90))
         own = damage == "self-signed"
         certificate = self._build(
-            names[0], names, key, key if own else self._key,
+            names[0], [] if damage == "common-name" else names, key, key if own else self._key,
             None if own else self._certificate, False, first, last)
         base = os.path.join(self.directory, f"{number}-{names[0]}")
         self._write(base + ".pem", [certificate] + ([] if own else [self._certificate]))

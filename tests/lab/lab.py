@@ -19,6 +19,7 @@ import time
 import dns.message
 import dns.query
 
+import policy_host
 import zones
 from background import Background
 from certificates import Authority
@@ -152,6 +153,8 @@ class Lab:
         self.names = Names(self.background)
         self.names.start()
         self._black_holes = []
+        self._policy_host = None
+        self._policy_host_lock = threading.Lock()
 
     # Programs and receivers.
 
@@ -170,6 +173,13 @@ class Lab:
         with self._lock:
             self.receivers.append(receiver)
         return receiver
+
+    def policy_host(self):
+        """The policy host that is shared; others stop and disturb one of their own."""
+        with self._policy_host_lock:
+            if self._policy_host is None:
+                self._policy_host = policy_host.PolicyHost(self, policy_host.ADDRESS)
+            return self._policy_host
 
     def at_stop(self, function):
         """For what runs outside of `start`: called when the lab is stopped."""
