@@ -83,7 +83,7 @@ class Test:
             receiver.stop()
 
 
-def timed(function, *arguments):
+def timed(function, *arguments, **options):
     start = time.monotonic()
-    function(*arguments)
+    function(*arguments, **options)
     return time.monotonic() - start

@@ -1,5 +1,5 @@
-"""Scenarios of DANE: each a mail domain with hosts, certificates, TLSA records and faults of its own,
-and the outcome that one message to it must have.
+"""Scenarios of DANE and MTA-STS: each a mail domain with hosts, certificates, TLSA records, a policy and
+faults of its own, and the outcome that one message to it must have.
 
     @scenario(waits("matches no TLSA record"), "DANE-14 DANE-18")
     def a_key_that_no_record_names(s):
@@ -16,10 +16,12 @@ import json
 import os
 import threading
 
+import policy_host
 import receivers
-from case import CASES, Case
+from case import CASES, Case, timed
 from chains import Chains, self_signed
 from sender import IMPATIENT, MAIL_WAITS, check, equal
+from sts import policy, sts_record
 from zones import Zone
 
 # Signed with NSEC; signed with NSEC3 and opt-out, and an unsigned child of it; not signed.
@@ -28,7 +30,8 @@ SIGNED, OPT_OUT, CHILD, PLAIN = "tlsa.lab", "tlsa3.lab", "child.tlsa3.lab", "ope
 SCENARIOS = []
 # Flags of the run of each play. A name server that says nothing makes libunbound shy of it, so such
 # scenarios have plays of their own.
-PLAYS = {"main": (), "mute": ("--dns-timeout=3s",), "ignore": ("--half-dane=ignore",)}
+PLAYS = {"main": (), "mute": ("--dns-timeout=3s",), "ignore": ("--half-dane=ignore",), "sts": (),
+         "sts-slow": ()}
 
 
 # What must happen to the message.
@@ -88,6 +91,19 @@ class Host:
         self.dialogue = dialogue
 
 
+@dataclasses.dataclass
+class Published:
+    """The policy of a domain: what PolicyHost.put() takes, or the octets that a ByteHost sends, at
+    this address."""
+
+    domain: str
+    text: str
+    options: dict
+    octets: bytes
+    address: str
+    byte_host: object = None
+
+
 class Scene:
     """What one scenario adds to the zones and to the receivers. Names are of its own label."""
 
@@ -99,6 +115,7 @@ class Scene:
         self.domain = None
         self.mx_names = []
         self.flags = []
+        self.published = []
 
     def name(self, label="", zone=SIGNED):
         """A name of this scenario in a zone."""
@@ -140,6 +157,26 @@ class Scene:
         self.record(self.domain, "MX", *(
             f"{10 * index} {name}." for index, name in enumerate(self.mx_names, 1)))
 
+    def trusted_host(self, label="mx", zone=PLAIN, names=None, **options):
+        """A host with a certificate of the authority that longship trusts, for its own name."""
+        names = names or [options.get("name") or self.name(label, zone)]
+        return self.host(label, zone, certificates=[self.stage.trusted.issue(names)], **options)
+
+    def sts(self, mode="enforce", mx=None, text=None, domain=None, records=(sts_record("1"),), octets=None,
+            address=None, **options):
+        """Publishes a policy for the mail domain. `mx`: its patterns, None for the hosts of the MX records;
+        `text`: the whole of it instead. `octets`: what the policy host answers, which then is one of
+        its own. `address`: where none is, nothing answers. Options are those of PolicyHost.put()."""
+        domain = domain or self.domain
+        if text is None:
+            text = policy(mode, self.mx_names if mx is None else mx)
+        if octets is not None:
+            address = self.stage.address()
+        self.published.append(Published(domain, text, options, octets, address))
+        if records:
+            self.record("_mta-sts." + domain, "TXT", *(f'"{line}"' for line in records))
+        self.record("mta-sts." + domain, "A", address or policy_host.ADDRESS)
+
     def first_host(self):
         """The name by which people know the first host: that of the MX record."""
         return (self.mx_names + [host.name for host in self.hosts])[0]
@@ -162,6 +199,7 @@ class Result:
     def __init__(self, scene, event, happened):
         self.scene = scene
         self.event = event
+        self.seconds = happened.seconds
         self._happened = happened
 
     def sessions(self, host=0):
@@ -190,6 +228,14 @@ class Result:
     def never_connected(self, host=0):
         equal(self.sessions(host), [], "connections")
 
+    def fetches(self, count, domain=None):
+        """Asserts how often the policy host was asked for the policy; gives what was asked."""
+        own = [policy.byte_host for policy in self.scene.published if policy.byte_host]
+        found = own[0].requests if own else self._happened.policy_host.requests(
+            domain or self.scene.domain, count)
+        equal(len(found), count, f"fetches: {found}")
+        return found
+
     def asked(self, name, rdtype):
         return len(self._happened.names.queries(name, rdtype))
 
@@ -200,12 +246,14 @@ class Result:
 @dataclasses.dataclass
 class Happened:
     """In one play: the sessions that the sink had, those that longship tells of, the other receivers,
-    the name server."""
+    the name server, the policy host, how long it took."""
 
     sessions: list
     ours: list
     peers: dict
     names: object
+    policy_host: object
+    seconds: float
 
 
 class Stage:
@@ -274,11 +322,25 @@ class Stage:
                 self._after[play] = self.sink(t.lab, self.hosts(play))
         return results[0]
 
+    def publish(self, lab, published):
+        """Serves these policies. Gives the policy host that has most of them."""
+        shared = lab.policy_host()
+        for policy in published:
+            if policy.octets is not None:
+                own = self.trusted.issue(["mta-sts." + policy.domain])
+                policy.byte_host = policy_host.ByteHost(
+                    lab, own, policy.octets, address=policy.address)
+            elif policy.address is None:
+                shared.put(policy.domain, policy.text, **policy.options)
+        return shared
+
     def _run(self, t, play):
         """One run of longship with a message for every scenario of the play."""
         scenes = {function: scene for function, scene in self.scenes.items() if scene.play == play}
         for owner, rdtype, kind in self.faults:
             t.lab.names.fault(owner, rdtype, kind)
+        published = [policy for scene in scenes.values() for policy in scene.published]
+        policies = self.publish(t.lab, published) if published else None
         sink = self.sink(t.lab, self.hosts(play))
         peers = {host: t.receiver(host.addresses, host.dialogue, certificate=host.certificates[0])
                  for host in self.hosts(play) if host.dialogue is not None}
@@ -286,13 +348,14 @@ class Stage:
         sender = t.sender(*IMPATIENT, *PLAYS[play], *flags)
         for scene in scenes.values():
             sender.put(scene.rcpt())
-        sender.run(expect=(0, MAIL_WAITS))
+        seconds = timed(sender.run, expect=(0, MAIL_WAITS))
         _, report = sink.report()
         # Which messages may go in clear is said by each scenario.
         odd = {name for name, count in report["oddities"].items() if count} - {"CLEARTEXT_MAIL"}
         equal(odd, set(), "what the sink found odd in the sender")
         sessions = [line for line in log_lines(sink.mail_log) if line["event"] == "session"]
-        happened = Happened(sessions, sender.sessions(), peers, t.lab.names)
+        happened = Happened(sessions, sender.sessions(), peers, t.lab.names, policies,
+                            seconds)
         return {function: Result(scene, sender.outcome(scene.rcpt()), happened)
                 for function, scene in scenes.items()}
 
