@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "store/cache_internal.h"
+#include "store/lmdb_open.h"
 
 enum { HEAD_BYTES = 4 + 4 + 8 };
 
@@ -220,14 +221,8 @@ static enum result open_env(struct cache *cache, struct fail *fail)
 		return damaged(cache, "it was found so before", fail);
 	if (!cache_head_pages_are_good(cache->folder_fd, cache->config.map_bytes, why, sizeof why))
 		return damaged(cache, why, fail);
-	int error = mdb_env_create(&cache->env);
-	if (error != 0)
-		return say(cache, error, fail);
-	error = mdb_env_set_mapsize(cache->env, cache->config.map_bytes);
-	if (error == 0)
-		error = mdb_env_set_maxreaders(cache->env, cache->config.readers_max);
-	if (error == 0)
-		error = mdb_env_open(cache->env, cache->folder, flags, 0600);
+	int error = lmdb_open(cache->folder, &cache->config.map_bytes, cache->config.readers_max, flags,
+		&cache->env);
 	if (error == ENOENT && cache->config.read_only)
 		return fail_set(
 			fail, RESULT_NOT_FOUND, "there is no cache in %s", cache->config.path);

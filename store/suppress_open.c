@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "engine/base/buf.h"
 #include "store/cache_internal.h"
+#include "store/lmdb_open.h"
 #include "store/suppress_internal.h"
 
 enum {
@@ -15,7 +16,7 @@ enum {
 };
 
 /* Sparse, and the same in every version, so that all processes agree: a hundred million addresses. */
-#define MAP_BYTES (16ull << 30)
+#define MAP_BYTES (UINT64_C(16) << 30)
 
 /* ---- the folder ---- */
 
@@ -156,14 +157,9 @@ static enum result open_env(
 	r = check_front(s, fail);
 	if (r != RESULT_OK)
 		return r;
-	int error = mdb_env_create(&s->env);
-	if (error == 0)
-		error = mdb_env_set_mapsize(s->env, MAP_BYTES);
-	if (error == 0)
-		error = mdb_env_set_maxreaders(s->env, READERS_MAX);
-	if (error == 0)
-		error = mdb_env_open(
-			s->env, s->folder, MDB_NOTLS | (for_writing ? 0 : MDB_RDONLY), 0600);
+	uint64_t map_bytes = MAP_BYTES;
+	int error = lmdb_open(
+		s->folder, &map_bytes, READERS_MAX, MDB_NOTLS | (for_writing ? 0 : MDB_RDONLY), &s->env);
 	if (error == ENOENT && !for_writing)
 		return fail_set(
 			fail, RESULT_NOT_FOUND, "there is no suppression list in %s", state);

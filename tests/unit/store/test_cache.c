@@ -263,6 +263,19 @@ static void a_full_map_gives_way_to_what_is_new(void **state)
 	assert_string_equal(cache_note(cache), "");
 }
 
+/* 1 PiB: more than any process has addresses for, as 64 GiB are under a limit or valgrind. */
+static void a_map_without_room_in_memory_is_made_smaller(void **state)
+{
+	(void)state;
+	config.map_bytes = UINT64_C(1) << 50;
+	open_cache();
+	write_example(EXAMPLE_TLSA);
+	assert_example_found(EXAMPLE_TLSA, EXAMPLE_NOW_S);
+	close_cache();
+	open_cache();
+	assert_example_found(EXAMPLE_TLSA, EXAMPLE_NOW_S);
+}
+
 /* Files may not grow beyond what they have: as with a full disk, writing fails in the middle. */
 static void a_full_disk_is_a_sentence_and_look_ups_go_on(void **state)
 {
@@ -400,6 +413,7 @@ int main(void)
 		TEST(a_forgotten_domain_leaves_the_others),
 		TEST(too_many_entries_push_out_expired_ones_then_the_soonest_to_expire),
 		TEST(a_full_map_gives_way_to_what_is_new),
+		TEST(a_map_without_room_in_memory_is_made_smaller),
 		TEST(a_full_disk_is_a_sentence_and_look_ups_go_on),
 		TEST(a_read_only_cache_makes_nothing),
 		TEST(files_that_others_may_write_are_refused),

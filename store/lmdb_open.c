@@ -1,0 +1,40 @@
+#include "store/lmdb_open.h"
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { FILE_MODE = 0600, SMALLER = 4 };
+
+static int open_once(const char *folder, uint64_t map_bytes, unsigned readers_max, unsigned flags,
+	MDB_env **out_env)
+{
+	int error = mdb_env_create(out_env);
+	if (error != 0) {
+		*out_env = NULL;
+		return error;
+	}
+	error = mdb_env_set_mapsize(*out_env, map_bytes);
+	if (error == 0)
+		error = mdb_env_set_maxreaders(*out_env, readers_max);
+	if (error == 0)
+		error = mdb_env_open(*out_env, folder, flags, FILE_MODE);
+	if (error != 0) {
+		mdb_env_close(*out_env);
+		*out_env = NULL;
+	}
+	return error;
+}
+
+/* Valgrind 3.19 has no 64 GiB to give and calls them an invalid argument. */
+static bool may_be_too_large(int error) { return error == ENOMEM || error == EINVAL; }
+
+int lmdb_open(const char *folder, uint64_t *map_bytes, unsigned readers_max, unsigned flags,
+	MDB_env **out_env)
+{
+	int error = open_once(folder, *map_bytes, readers_max, flags, out_env);
+	while (may_be_too_large(error) && *map_bytes / SMALLER >= LMDB_MAP_BYTES_MIN) {
+		*map_bytes /= SMALLER;
+		error = open_once(folder, *map_bytes, readers_max, flags, out_env);
+	}
+	return error;
+}
