@@ -10,6 +10,24 @@ void control_fields_init(struct control_fields *fields, struct arena *arena)
 	*fields = (struct control_fields){ .arena = arena };
 }
 
+void control_fields_init_enveloped(struct control_fields *fields, struct arena *arena,
+	const struct control_sender *sender, struct envelope_rcpt *rcpts, uint32_t rcpts_count)
+{
+	*fields = (struct control_fields){
+		.arena = arena,
+		.has_envelope = true,
+		.sender = *sender,
+		.rcpts = rcpts,
+		.rcpts_count = rcpts_count,
+	};
+	fields->seen[HEADER_X_SENDER] = true;
+}
+
+static bool is_envelope(enum header_kind kind)
+{
+	return kind == HEADER_X_SENDER || kind == HEADER_X_SENDER_OVERRIDE || kind == HEADER_X_RECEIVER;
+}
+
 static enum result no_memory(struct fail *out_fail)
 {
 	return fail_set(out_fail, RESULT_MEMORY, "no memory left to read the envelope");
@@ -182,7 +200,7 @@ static bool may_repeat(enum header_kind kind)
 enum result control_fields_add(
 	struct control_fields *fields, const struct header_field *field, struct fail *out_fail)
 {
-	if (!has_meaning(field->kind))
+	if (!has_meaning(field->kind) || (fields->has_envelope && is_envelope(field->kind)))
 		return RESULT_OK;
 	enum result result;
 	struct text value;

@@ -29,6 +29,7 @@ struct control_sender {
 struct control_fields {
 	struct arena *arena;
 	bool seen[HEADER_KINDS];
+	bool has_envelope; /* from elsewhere: fields with one mean nothing */
 
 	struct control_sender sender, sender_override;
 	struct envelope_rcpt *rcpts; /* as they came: one may be there twice */
@@ -43,6 +44,9 @@ struct control_fields {
 };
 
 void control_fields_init(struct control_fields *fields, struct arena *arena);
+/* With an envelope that stands elsewhere; what it points to is borrowed. */
+void control_fields_init_enveloped(struct control_fields *fields, struct arena *arena,
+	const struct control_sender *sender, struct envelope_rcpt *rcpts, uint32_t rcpts_count);
 
 /* Reads the field if it is one of ours. RESULT_INVALID: the sentence in out_fail begins with the
  * line; RESULT_MEMORY: the arena is exhausted. out_fail is not NULL. */

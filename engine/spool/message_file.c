@@ -71,8 +71,8 @@ static enum result make_envelope(const struct message_wire *wire, struct control
 	return RESULT_OK;
 }
 
-enum result message_file_parse(struct text file, const struct message_file_context *context,
-	struct arena *scratch, struct envelope **out_envelope, struct body **out_body,
+static enum result parse(struct text file, struct control_fields *fields,
+	const struct message_file_context *context, struct envelope **out_envelope, struct body **out_body,
 	struct fail *out_fail)
 {
 	*out_envelope = NULL;
@@ -86,15 +86,33 @@ enum result message_file_parse(struct text file, const struct message_file_conte
 		.is_dot_stuffed = context->is_dot_stuffed,
 	};
 	struct message_wire wire;
-	struct control_fields fields;
 	struct text own_id;
-	control_fields_init(&fields, scratch);
 	enum result result = message_wire_begin(&wire, file, &options, out_fail);
 	if (result == RESULT_OK)
-		result = read_header(&wire, &fields, &own_id, out_fail);
+		result = read_header(&wire, fields, &own_id, out_fail);
 	if (result == RESULT_OK)
-		result = make_envelope(&wire, &fields, own_id, context, out_envelope, out_fail);
+		result = make_envelope(&wire, fields, own_id, context, out_envelope, out_fail);
 	if (result == RESULT_OK && context->room != NULL)
 		*out_body = message_wire_write(&wire, context->room);
 	return result;
+}
+
+enum result message_file_parse(struct text file, const struct message_file_context *context,
+	struct arena *scratch, struct envelope **out_envelope, struct body **out_body,
+	struct fail *out_fail)
+{
+	struct control_fields fields;
+	control_fields_init(&fields, scratch);
+	return parse(file, &fields, context, out_envelope, out_body, out_fail);
+}
+
+enum result message_file_parse_enveloped(struct text message, const struct control_sender *sender,
+	struct envelope_rcpt *rcpts, uint32_t rcpts_count, const struct message_file_context *context,
+	struct arena *scratch, struct envelope **out_envelope, struct body **out_body,
+	struct fail *out_fail)
+{
+	struct control_fields fields;
+	CHECK(rcpts_count >= 1 && rcpts_count <= MESSAGE_RCPTS_MAX);
+	control_fields_init_enveloped(&fields, scratch, sender, rcpts, rcpts_count);
+	return parse(message, &fields, context, out_envelope, out_body, out_fail);
 }

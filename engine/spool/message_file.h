@@ -19,6 +19,7 @@
 #include "engine/base/result.h"
 #include "engine/base/siphash.h"
 #include "engine/base/text.h"
+#include "engine/spool/control_fields.h"
 
 enum {
 	MESSAGE_FILE_UNIQUE_BYTES = 16, /* as many as a UUID has: no Message-ID comes twice */
@@ -48,5 +49,13 @@ struct message_file_context {
 MUST_USE enum result message_file_parse(struct text file,
 	const struct message_file_context *context, struct arena *scratch,
 	struct envelope **out_envelope, struct body **out_body, struct fail *out_fail);
+
+/* The same for a message whose envelope stands elsewhere, as in a batch: X-Sender, X-Sender-Override and
+ * X-Receiver in it are taken off and mean nothing; the other control fields count. `rcpts` are borrowed and
+ * may be there twice; at least one. */
+MUST_USE enum result message_file_parse_enveloped(struct text message, const struct control_sender *sender,
+	struct envelope_rcpt *rcpts, uint32_t rcpts_count, const struct message_file_context *context,
+	struct arena *scratch, struct envelope **out_envelope, struct body **out_body,
+	struct fail *out_fail);
 
 #endif
