@@ -34,6 +34,7 @@ enum {
 
 struct dns_flight {
 	struct dns_resolver *resolver;
+	struct ub_ctx *context;
 	struct dns_query *query; /* NULL: cancelled meanwhile */
 	struct bucket *bucket;
 };
@@ -47,6 +48,9 @@ struct bucket {
 struct dns_resolver {
 	struct dns_resolver_config config;
 	struct ub_ctx *context; /* NULL: lost */
+	struct ub_ctx *retired; /* the one before a renewal, until its last answer has come; or NULL */
+	bool in_retired;        /* inside of its callbacks, where it cannot be ended */
+	bool renews;            /* a renewal waits for that */
 	int send_error;         /* that libunbound took no question with; not what passes */
 	const char *anchor_file;
 	int epoll_fd; /* libunbound's descriptor, and the next one */
@@ -137,8 +141,9 @@ void dns_resolver_destroy(struct dns_resolver *resolver)
 {
 	if (resolver == NULL)
 		return;
-	/* First the thread: after this libunbound calls nobody. */
+	/* First the threads: after this libunbound calls nobody. */
 	dns_context_destroy(resolver->context);
+	dns_context_destroy(resolver->retired);
 	if (resolver->epoll_fd >= 0)
 		close(resolver->epoll_fd);
 	if (resolver->event_fd >= 0)
@@ -241,7 +246,12 @@ static void send_query(
 	}
 	struct dns_flight *flight = slab_acquire(&resolver->flights);
 	CHECK(flight != NULL);
-	*flight = (struct dns_flight){ .resolver = resolver, .query = query, .bucket = bucket };
+	*flight = (struct dns_flight){
+		.resolver = resolver,
+		.context = resolver->context,
+		.query = query,
+		.bucket = bucket,
+	};
 	query->flight = flight;
 	bucket->flights_count++;
 	const char *name = query->name[0] != '\0' ? query->name : ".";
@@ -333,19 +343,18 @@ static void call_back_failed(struct dns_resolver *resolver)
 		struct dns_query *query = CONTAINER_OF(node, struct dns_query, node);
 		call_back_failure(query,
 			resolver->context == NULL ? TEXT("libunbound's worker is gone")
-						  : TEXT("the resolver takes no question"));
+						  : TEXT("the resolver takes no question now"));
 	}
 }
 
-static void lose_context(struct dns_resolver *resolver)
+/* Its flights fail. */
+static void end_context(struct dns_resolver *resolver, struct ub_ctx *context)
 {
-	epoll_ctl(resolver->epoll_fd, EPOLL_CTL_DEL, ub_fd(resolver->context), NULL);
-	dns_context_abandon(resolver->context);
-	resolver->context = NULL;
-	resolver->send_error = 0;
+	epoll_ctl(resolver->epoll_fd, EPOLL_CTL_DEL, ub_fd(context), NULL);
+	dns_context_abandon(context);
 	for (uint32_t i = 0; i < resolver->flights.touched; i++) {
 		struct dns_flight *flight = slab_at(&resolver->flights, i);
-		if (flight == NULL)
+		if (flight == NULL || flight->context != context)
 			continue;
 		struct dns_query *query = end_flight(flight);
 		if (query == NULL)
@@ -355,11 +364,50 @@ static void lose_context(struct dns_resolver *resolver)
 	}
 }
 
+static void lose_context(struct dns_resolver *resolver)
+{
+	end_context(resolver, resolver->context);
+	resolver->context = NULL;
+	resolver->send_error = 0;
+}
+
+static bool has_flights(const struct dns_resolver *resolver, const struct ub_ctx *context)
+{
+	for (uint32_t i = 0; i < resolver->flights.touched; i++) {
+		const struct dns_flight *flight = slab_at(&resolver->flights, i);
+		if (flight != NULL && flight->context == context)
+			return true;
+	}
+	return false;
+}
+
+static void process_retired(struct dns_resolver *resolver)
+{
+	if (resolver->retired == NULL)
+		return;
+	resolver->in_retired = true;
+	int error = ub_process(resolver->retired);
+	resolver->in_retired = false;
+	if (error != 0 || !has_flights(resolver, resolver->retired)) {
+		end_context(resolver, resolver->retired);
+		resolver->retired = NULL;
+	}
+	bool renews = resolver->renews;
+	resolver->renews = false;
+	struct fail fail;
+	if (renews && dns_resolver_renew(resolver, &fail) != RESULT_OK)
+		return; /* what is kept stays for its time */
+}
+
 enum result dns_resolver_process(struct dns_resolver *resolver, struct fail *fail)
 {
 	int error = 0;
-	if (resolver->context != NULL) {
-		error = ub_process(resolver->context);
+	process_retired(resolver);
+	struct ub_ctx *context = resolver->context;
+	if (context != NULL) {
+		error = ub_process(context);
+		if (context != resolver->context)
+			error = 0; /* a callback has renewed it: the next time tells */
 		if (error == 0)
 			error = resolver->send_error;
 	}
@@ -381,6 +429,21 @@ enum result dns_resolver_reopen(struct dns_resolver *resolver, struct fail *fail
 	if (r == RESULT_OK)
 		send_waiting(resolver);
 	return r;
+}
+
+enum result dns_resolver_renew(struct dns_resolver *resolver, struct fail *fail)
+{
+	struct ub_ctx *old = resolver->context;
+	resolver->renews = resolver->in_retired;
+	if (old == NULL || resolver->in_retired)
+		return RESULT_OK; /* the next one begins with nothing anyway; or it is done in a moment */
+	enum result r = open_context(resolver, fail);
+	if (r != RESULT_OK)
+		return r;
+	if (resolver->retired != NULL)
+		end_context(resolver, resolver->retired);
+	resolver->retired = old;
+	return RESULT_OK;
 }
 
 /* ---- does validation work here? ---- */

@@ -88,6 +88,12 @@ MUST_USE enum result dns_resolver_process(struct dns_resolver *resolver, struct 
  * cache. Results of dns_resolver_create(); on failure all stays as it was, for another try. */
 MUST_USE enum result dns_resolver_reopen(struct dns_resolver *resolver, struct fail *fail);
 
+/* All that libunbound keeps is forgotten: what is asked from now on is asked of name servers. What is under
+ * way gets its answer all the same, unless it is still under way at the next renewal: then it fails. Takes
+ * some milliseconds. Fine inside a callback, and without effect while the worker is lost. On failure all
+ * stays as it was; results of dns_resolver_create(). */
+MUST_USE enum result dns_resolver_renew(struct dns_resolver *resolver, struct fail *fail);
+
 /* Asks for `name` (A-labels, no trailing dot; "" is the root; it must live until the end). `done` is
  * called once, later, unless the query is cancelled before. A name that cannot be in the DNS
  * (dns_name_can_be_asked()) is a bug of the caller. */

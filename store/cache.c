@@ -189,3 +189,13 @@ enum result cache_get(struct cache_reader *reader, const struct cache_key *key, 
 		out_entry->of.answer.ttl_s = (uint32_t)(out_entry->times.expires_s - now_s);
 	return RESULT_OK;
 }
+
+uint64_t cache_forgotten(struct cache_reader *reader)
+{
+	struct cache_head head = { 0 };
+	if (mdb_txn_renew(reader->txn) != 0)
+		return 0;
+	int error = cache_get_head(reader->cache, reader->txn, &head);
+	mdb_txn_reset(reader->txn);
+	return error == 0 ? head.forgotten : 0;
+}

@@ -86,6 +86,10 @@ MUST_USE enum result cache_get(struct cache_reader *reader, const struct cache_k
 MUST_USE enum result cache_peek(struct cache_reader *reader, const struct cache_key *key, uint64_t now_s,
 	struct arena *arena, struct cache_entry *out_entry, bool *out_holds);
 
+/* Changes with every cache_forget() that deleted something, in whatever process: who keeps answers of its
+ * own lets them go, too. 0 when it cannot be read. */
+uint64_t cache_forgotten(struct cache_reader *reader);
+
 /* ---- writing ---- */
 
 /* What is to be written, encoded at once, so that one thread may fill it and another write it. */
@@ -119,7 +123,8 @@ typedef enum result cache_visit_fn(const struct cache_entry *entry, void *contex
 MUST_USE enum result cache_walk(struct cache *cache, enum cache_table table, cache_visit_fn *visit,
 	void *context, struct fail *fail);
 
-/* (STS-51) Deletes all entries of that very name, of any generation, and of its _mta-sts record. */
+/* (STS-51) Deletes all entries of that very name, of any generation, and of its _mta-sts record; processes
+ * that are running see it by cache_forgotten(). */
 MUST_USE enum result cache_forget(struct cache *cache, struct text name, uint64_t now_s,
 	uint64_t *out_count, struct fail *fail);
 

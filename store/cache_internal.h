@@ -36,6 +36,7 @@ struct cache_reader {
 struct cache_head {
 	uint32_t version;
 	uint64_t clock_s;
+	uint64_t forgotten; /* how often cache_forget() deleted something */
 };
 
 static inline MDB_val cache_val(struct text text)
@@ -55,6 +56,9 @@ enum result cache_fail(struct cache *cache, int error, const char *doing, struct
 /* MDB_NOTFOUND: none; MDB_INVALID: not ours. */
 int cache_get_head(struct cache *cache, MDB_txn *txn, struct cache_head *out_head);
 int cache_put_head(struct cache *cache, MDB_txn *txn, const struct cache_head *head);
+
+/* The next write of the batch counts as forgetting. */
+void cache_batch_set_forgets(struct cache_batch *batch);
 
 /* Says in `why` what is wrong with the first pages of the file, before LMDB believes them; an empty
  * or missing file is good. */

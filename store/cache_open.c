@@ -9,7 +9,7 @@
 #include "store/cache_internal.h"
 #include "store/lmdb_open.h"
 
-enum { HEAD_BYTES = 4 + 4 + 8 };
+enum { HEAD_BYTES = 4 + 4 + 8 + 8 };
 
 /* All that can lie in the folder. */
 static const char *const file_names[] = { "data.mdb", "lock.mdb", "damaged" };
@@ -37,6 +37,7 @@ int cache_get_head(struct cache *cache, MDB_txn *txn, struct cache_head *out_hea
 	if (out_head->version != CACHE_SCHEMA_VERSION)
 		return reader.error ? MDB_INVALID : 0; /* what follows is not ours to read */
 	out_head->clock_s = buf_reader_u64(&reader);
+	out_head->forgotten = buf_reader_u64(&reader);
 	return buf_reader_done(&reader) ? 0 : MDB_INVALID;
 }
 
@@ -48,6 +49,7 @@ int cache_put_head(struct cache *cache, MDB_txn *txn, const struct cache_head *h
 	buf_put_u32(&buf, CACHE_MAGIC);
 	buf_put_u32(&buf, head->version);
 	buf_put_u64(&buf, head->clock_s);
+	buf_put_u64(&buf, head->forgotten);
 	MDB_val key = head_key(), value = { buf.len, memory };
 	return mdb_put(txn, cache->dbi, &key, &value, 0);
 }

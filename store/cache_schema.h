@@ -35,8 +35,9 @@ enum cache_table {
 };
 
 enum {
-	/* Of the whole file: another one is set aside (cache.h). Raised with any change of a key. */
-	CACHE_SCHEMA_VERSION = 1,
+	/* Of the whole file: another one is set aside (cache.h). Raised with any change of a key or of the
+	 * head. */
+	CACHE_SCHEMA_VERSION = 2,
 	CACHE_VALUE_VERSION = 1,
 	CACHE_KEY_HEADER_BYTES = 1 + 8 + 2,
 	CACHE_KEY_BYTES_MAX = CACHE_KEY_HEADER_BYTES + DOMAIN_BYTES_MAX,

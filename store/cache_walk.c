@@ -166,6 +166,8 @@ enum result cache_forget(struct cache *cache, struct text name, uint64_t now_s, 
 	forget.name = text_skip(buf_text(&buf), CACHE_KEY_HEADER_BYTES);
 	enum result result = cache_batch_create(CACHE_BATCH_BYTES_MIN, &forget.batch, fail);
 	if (result == RESULT_OK)
+		cache_batch_set_forgets(forget.batch);
+	if (result == RESULT_OK)
 		result = cache_walk(cache, (enum cache_table)0, forget_one, &forget, fail);
 	if (result == RESULT_OK && forget.count > 0)
 		result = cache_write(cache, forget.batch, now_s, fail);

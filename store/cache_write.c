@@ -16,6 +16,7 @@ enum {
 struct cache_batch {
 	struct buf ops;
 	size_t count;
+	bool forgets;
 };
 
 enum result cache_batch_create(size_t bytes, struct cache_batch **out_batch, struct fail *fail)
@@ -31,6 +32,7 @@ enum result cache_batch_create(size_t bytes, struct cache_batch **out_batch, str
 	}
 	buf_init(&batch->ops, memory, bytes);
 	batch->count = 0;
+	batch->forgets = false;
 	*out_batch = batch;
 	return RESULT_OK;
 }
@@ -42,6 +44,8 @@ void cache_batch_destroy(struct cache_batch **batch)
 	free(*batch);
 	*batch = NULL;
 }
+
+void cache_batch_set_forgets(struct cache_batch *batch) { batch->forgets = true; }
 
 size_t cache_batch_count(const struct cache_batch *batch) { return batch->count; }
 
@@ -163,8 +167,9 @@ static int write_all(
 		error = write_one(cache, txn, key, value, now_s);
 	}
 	CHECK(error != 0 || buf_reader_done(&reader));
-	if (error == 0 && now_s > head.clock_s) {
-		head.clock_s = now_s;
+	if (error == 0 && (now_s > head.clock_s || batch->forgets)) {
+		head.clock_s = now_s > head.clock_s ? now_s : head.clock_s;
+		head.forgotten += batch->forgets;
 		error = cache_put_head(cache, txn, &head);
 	}
 	return error;

@@ -42,6 +42,7 @@ struct route_store {
 	 * them is deleted. */
 	bool is_blind;
 	bool is_damaged;
+	uint64_t forgotten; /* as the cache had it when that was last noticed */
 	struct arena arena; /* of one look-up */
 	struct route_store_counts counts;
 };
@@ -64,6 +65,7 @@ enum result route_store_create(
 		return fail_set(fail, RESULT_MEMORY, "no memory for what is learned");
 	store->config = *config;
 	arena_init(&store->arena, LOOKUP_CHUNK_BYTES, LOOKUP_BYTES_MAX);
+	route_store_set_reader(store, config->reader);
 	for (size_t i = 0; i < COUNT_OF(store->slots); i++) {
 		enum result r =
 			cache_batch_create(config->batch_bytes, &store->slots[i].batch, fail);
@@ -92,6 +94,7 @@ void route_store_set_reader(struct route_store *store, struct cache_reader *read
 {
 	store->config.reader = reader;
 	store->is_damaged = false;
+	store->forgotten = reader != NULL ? cache_forgotten(reader) : 0;
 }
 
 bool route_store_is_damaged(const struct route_store *store)
@@ -298,6 +301,16 @@ static bool answer_of_tlsa(struct arena *arena, const struct cache_entry *entry,
 	return is_whole;
 }
 
+static void look_whether_forgotten(struct route_store *store)
+{
+	uint64_t forgotten = cache_forgotten(store->config.reader);
+	if (forgotten == store->forgotten)
+		return;
+	store->forgotten = forgotten;
+	if (store->config.forgotten != NULL)
+		store->config.forgotten(store->config.context);
+}
+
 static struct dns_answer *find(struct route_store *store, const char *name, enum dns_type type)
 {
 	struct cache_key key;
@@ -310,6 +323,8 @@ static struct dns_answer *find(struct route_store *store, const char *name, enum
 	uint64_t now_s = second_over(store);
 	enum result r = cache_get(store->config.reader, &key, now_s, &store->arena, &entry);
 	store->is_damaged |= r == RESULT_DAMAGED;
+	if (r == RESULT_NOT_FOUND)
+		look_whether_forgotten(store);
 	if (r != RESULT_OK)
 		return NULL;
 	if (type != DNS_TYPE_TLSA)

@@ -26,6 +26,10 @@ struct route_store_config {
 	size_t batch_bytes;           /* of each of the two; at least CACHE_BATCH_BYTES_MIN */
 	/* Something was put into an empty batch: the owner may take it a little later. NULL: he asks. */
 	void (*wants_writing)(void *context);
+	/* Somebody had the cache forget something (`longship cache forget`), and a look-up has just not
+	 * found what it wanted: called before it says so, so that answers kept elsewhere go first. NULL:
+	 * there are none. */
+	void (*forgotten)(void *context);
 	void *context;
 };
 

@@ -157,6 +157,16 @@ static void drop_reports(struct resolver *r)
 		free(CONTAINER_OF(node, struct policy_report, node));
 }
 
+/* STS-51: the operator knows that what was learned is not so any more, and libunbound keeps it too. */
+static void forgotten(void *context)
+{
+	struct resolver *r = context;
+	struct fail fail = { 0 };
+	enum result result = dns_resolver_renew(r->dns, &fail);
+	log_write(&r->log, LOG_CACHE_FORGOTTEN,
+		LOG_FIELDS(log_cstr("dns", result == RESULT_OK ? "asked anew" : fail.text)));
+}
+
 /* ---- the trust anchor ---- */
 
 /* DNS-01, SEC-38: said in one line at the start; never a switch that turns anything off. */
@@ -319,7 +329,8 @@ enum result resolver_create(struct hub *hub, struct cache_writer *writer, struct
 	enum result result = dns_resolver_create(&config, &r->dns, fail);
 	if (result == RESULT_OK)
 		result = resolver_cache_init(&r->cache, hub, writer,
-			resolver_cache_generation(hub->config, dns_resolver_anchor_file(r->dns)), fail);
+			resolver_cache_generation(hub->config, dns_resolver_anchor_file(r->dns)), forgotten,
+			r, fail);
 	if (result != RESULT_OK) {
 		resolver_destroy(r);
 		return result;

@@ -102,6 +102,12 @@ static void wants_writing(void *context)
 		write_after(c, WRITE_AFTER_MS * MS_NS);
 }
 
+static void forgotten(void *context)
+{
+	struct resolver_cache *c = context;
+	c->forgotten(c->context);
+}
+
 /* ---- opening anew: first without readers, then with a new one ---- */
 
 static void begin_reopening(struct resolver_cache *c)
@@ -151,9 +157,11 @@ void resolver_cache_written(struct resolver_cache *c, struct cache_batch *batch,
 /* ---- life ---- */
 
 enum result resolver_cache_init(struct resolver_cache *c, struct hub *hub, struct cache_writer *writer,
-	uint64_t generation, struct fail *fail)
+	uint64_t generation, void (*on_forgotten)(void *context), void *context, struct fail *fail)
 {
-	*c = (struct resolver_cache){ .hub = hub, .writer = writer };
+	*c = (struct resolver_cache){
+		.hub = hub, .writer = writer, .forgotten = on_forgotten, .context = context
+	};
 	if (writer == NULL)
 		return RESULT_OK;
 	enum result r = cache_reader_create(cache_writer_cache(writer), &c->reader, fail);
@@ -165,6 +173,7 @@ enum result resolver_cache_init(struct resolver_cache *c, struct hub *hub, struc
 		.wall_us = clock_wall_us,
 		.batch_bytes = BATCH_BYTES,
 		.wants_writing = wants_writing,
+		.forgotten = forgotten,
 		.context = c,
 	};
 	r = route_store_create(&config, &c->store, fail);

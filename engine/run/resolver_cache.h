@@ -25,6 +25,8 @@ struct resolver_cache {
 	struct loop *loop;           /* NULL: not started */
 	struct cache_reader *reader; /* NULL while it is opened anew */
 	struct route_store *store;
+	void (*forgotten)(void *context); /* of route_store.h */
+	void *context;
 	struct timer write_timer, look_timer;
 	bool is_away;      /* a batch is with the writer */
 	bool is_wanted;    /* something is in a batch that is not */
@@ -35,9 +37,11 @@ struct resolver_cache {
  * file (NULL: none), whether loopback may be asked. */
 uint64_t resolver_cache_generation(const struct run_config *config, const char *anchor_file);
 
-/* RESULT_MEMORY; RESULT_LIMIT: too many processes read the cache. Before the threads start. */
+/* RESULT_MEMORY; RESULT_LIMIT: too many processes read the cache. Before the threads start. `forgotten` is
+ * told on the resolver's thread that somebody had the cache forget something. */
 MUST_USE enum result resolver_cache_init(struct resolver_cache *cache, struct hub *hub,
-	struct cache_writer *writer, uint64_t generation, struct fail *fail);
+	struct cache_writer *writer, uint64_t generation, void (*forgotten)(void *context), void *context,
+	struct fail *fail);
 /* After the threads: whatever the writer gave back meanwhile is taken out of the resolver's mailbox. */
 void resolver_cache_deinit(struct resolver_cache *cache);
 

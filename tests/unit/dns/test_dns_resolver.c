@@ -17,13 +17,17 @@
 
 /* ---- libunbound, played ---- */
 
-enum { ASKED_MAX = 8192 };
+enum { ASKED_MAX = 8192, CONTEXTS_MAX = 4 };
 
 static struct {
-	int fd;
+	struct {
+		int fd;
+	} contexts[CONTEXTS_MAX];
+	int fd; /* of the latest */
 	int ask_error, process_error;
 	size_t asked_count;
 	struct {
+		struct ub_ctx *context;
 		char name[64];
 		int type;
 		void *data;
@@ -35,8 +39,8 @@ static struct {
 	struct ub_result result; /* what they are answered with */
 	int result_error;
 	size_t freed_count;
-	bool deleted, refused;
-	unsigned created, abandoned;
+	bool refused;
+	unsigned created, abandoned, destroyed;
 } ub;
 
 enum result dns_context_create(const struct dns_resolver_config *config, struct ub_ctx **out_context,
@@ -46,31 +50,33 @@ enum result dns_context_create(const struct dns_resolver_config *config, struct 
 		return fail_set(fail, RESULT_INVALID, "bad forwarder");
 	if (ub.refused)
 		return fail_set(fail, RESULT_MEMORY, "no memory for libunbound");
-	ub.created++;
-	*out_context = (struct ub_ctx *)(void *)&ub;
+	assert_true(ub.created < CONTEXTS_MAX);
+	ub.contexts[ub.created].fd = ub.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	*out_context = (struct ub_ctx *)(void *)&ub.contexts[ub.created++];
 	*out_anchor_file = config->trust_anchor_file;
 	return RESULT_OK;
 }
 
-void dns_context_destroy(struct ub_ctx *context) { ub.deleted = context != NULL; }
+void dns_context_destroy(struct ub_ctx *context) { ub.destroyed += context != NULL; }
 
 void dns_context_abandon(struct ub_ctx *context) { ub.abandoned += context != NULL; }
 
 int ub_fd(struct ub_ctx *context)
 {
-	(void)context;
-	return ub.fd;
+	int fd; /* what the handle stands for begins with it */
+	memcpy(&fd, context, sizeof fd);
+	return fd;
 }
 
 int ub_resolve_async(struct ub_ctx *context, const char *name, int type, int class, void *data,
 	ub_callback_type callback, int *async_id)
 {
-	(void)context;
 	(void)async_id;
 	assert_int_equal(class, 1);
 	if (ub.ask_error != 0)
 		return ub.ask_error;
 	assert_true(ub.asked_count < ASKED_MAX);
+	ub.asked[ub.asked_count].context = context;
 	snprintf(ub.asked[ub.asked_count].name, sizeof ub.asked[0].name, "%s", name);
 	ub.asked[ub.asked_count].type = type;
 	ub.asked[ub.asked_count].data = data;
@@ -93,14 +99,14 @@ static void answer_one(size_t i)
 
 int ub_process(struct ub_ctx *context)
 {
-	(void)context;
-	while (ub.answers_wanted > 0 && ub.answer_next < ub.asked_count) {
-		size_t i = ub.answer_next++;
-		if (ub.asked[i].answered)
+	for (size_t i = ub.answer_next; ub.answers_wanted > 0 && i < ub.asked_count; i++) {
+		if (ub.asked[i].answered || ub.asked[i].context != context)
 			continue;
 		ub.answers_wanted--;
 		answer_one(i);
 	}
+	while (ub.answer_next < ub.asked_count && ub.asked[ub.answer_next].answered)
+		ub.answer_next++;
 	return ub.process_error;
 }
 
@@ -121,7 +127,6 @@ static int setup(void **state)
 {
 	(void)state;
 	memset(&ub, 0, sizeof ub);
-	ub.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	ub.result = (struct ub_result){ .data = no_data };
 	struct dns_resolver_config config = { .trust_anchor_file = "/anchor" };
 	struct fail fail;
@@ -134,8 +139,9 @@ static int teardown(void **state)
 	(void)state;
 	dns_resolver_destroy(resolver);
 	resolver = NULL;
-	close(ub.fd);
-	return ub.deleted || ub.abandoned == ub.created ? 0 : -1;
+	for (unsigned i = 0; i < ub.created; i++)
+		close(ub.contexts[i].fd);
+	return ub.destroyed + ub.abandoned == ub.created ? 0 : -1;
 }
 
 /* What a callback got, copied. */
@@ -545,6 +551,117 @@ static void a_worker_that_takes_no_question_is_lost_too(void **state)
 	assert_int_equal(ub.abandoned, 1);
 }
 
+/* ---- a new context ---- */
+
+/* STS-51: nothing that is kept answers; what is under way goes on. */
+static void after_a_renewal_questions_go_to_a_context_that_knows_nothing(void **state)
+{
+	(void)state;
+	struct fail fail;
+	ask_many(0, 2, "old", ".lab");
+	struct ub_ctx *old = ub.asked[0].context;
+	assert_int_equal(dns_resolver_renew(resolver, &fail), RESULT_OK);
+	ask_many(2, 2, "new", ".lab");
+	assert_ptr_not_equal(ub.asked[2].context, old);
+	/* Both are listened to. */
+	uint64_t one = 1;
+	assert_false(readable());
+	assert_int_equal(write(ub_fd(old), &one, sizeof one), sizeof one);
+	assert_true(readable());
+	process(3);
+	assert_int_equal(answered_count(0, 2), 2);
+	assert_int_equal(answered_count(2, 2), 1);
+	assert_int_equal(ub.abandoned, 1); /* with its last answer */
+	process(1);
+	assert_int_equal(answered_count(2, 2), 2);
+	assert_int_equal(many_got[0].class, DNS_INSECURE_DENIAL);
+	assert_int_equal(dns_resolver_in_flight(resolver), 0);
+}
+
+static void a_second_renewal_ends_what_was_under_way_before_the_first(void **state)
+{
+	(void)state;
+	struct fail fail;
+	for (size_t i = 0; i < 3; i++) {
+		ask_many(i, 1, "n", ".lab");
+		if (i < 2)
+			assert_int_equal(dns_resolver_renew(resolver, &fail), RESULT_OK);
+	}
+	assert_int_equal(answered_count(0, 3), 0); /* later, as always */
+	assert_true(readable());
+	process(2);
+	assert_int_equal(answered_count(0, 3), 3);
+	assert_int_equal(many_got[0].class, DNS_FAILURE);
+	assert_int_equal(many_got[1].class, DNS_INSECURE_DENIAL);
+	assert_int_equal(many_got[2].class, DNS_INSECURE_DENIAL);
+	assert_int_equal(ub.abandoned, 2);
+}
+
+static void on_answer_renew(void *context, const struct dns_answer *answer)
+{
+	struct fail fail;
+	on_answer(context, answer);
+	assert_int_equal(dns_resolver_renew(resolver, &fail), RESULT_OK);
+}
+
+/* Also out of an answer of the context that is being left. */
+static void a_callback_may_renew(void **state)
+{
+	(void)state;
+	static struct dns_query queries[2];
+	static struct got got[2];
+	memset(queries, 0, sizeof queries);
+	memset(got, 0, sizeof got);
+	dns_resolver_ask(resolver, &queries[0], "a.lab", DNS_TYPE_A, on_answer_renew, &got[0]);
+	dns_resolver_ask(resolver, &queries[1], "b.lab", DNS_TYPE_A, on_answer_renew, &got[1]);
+	ask_many(0, 1, "c", ".lab");
+	process(1);
+	assert_int_equal(ub.created, 2);
+	process(1);
+	assert_int_equal(got[1].count, 1);
+	assert_int_equal(ub.created, 3);
+	process(0);
+	assert_int_equal(answered_count(0, 1), 1); /* its context was left twice */
+	assert_int_equal(many_got[0].class, DNS_FAILURE);
+	ask_many(0, 1, "d", ".lab");
+	process(1);
+	assert_int_equal(many_got[0].class, DNS_INSECURE_DENIAL);
+}
+
+static void a_worker_that_is_lost_after_a_renewal_fails_its_own_questions(void **state)
+{
+	(void)state;
+	struct fail fail;
+	ask_many(0, 1, "old", ".lab");
+	assert_int_equal(dns_resolver_renew(resolver, &fail), RESULT_OK);
+	ask_many(1, 1, "new", ".lab");
+	ub.process_error = UB_PIPE; /* both */
+	assert_int_equal(dns_resolver_process(resolver, &fail), RESULT_IO);
+	assert_int_equal(answered_count(0, 2), 2);
+	assert_int_equal(ub.abandoned, 2);
+	assert_int_equal(dns_resolver_renew(resolver, &fail), RESULT_OK); /* nothing to renew */
+	assert_int_equal(ub.created, 2);
+	ub.process_error = 0;
+	assert_int_equal(dns_resolver_reopen(resolver, &fail), RESULT_OK);
+	ask_many(0, 1, "later", ".lab");
+	process(1);
+	assert_int_equal(many_got[0].class, DNS_INSECURE_DENIAL);
+}
+
+static void a_renewal_that_fails_changes_nothing(void **state)
+{
+	(void)state;
+	struct fail fail;
+	ask_many(0, 1, "n", ".lab");
+	ub.refused = true;
+	assert_int_equal(dns_resolver_renew(resolver, &fail), RESULT_MEMORY);
+	ask_many(1, 1, "n", ".lab");
+	process(2);
+	assert_int_equal(many_got[0].class, DNS_INSECURE_DENIAL);
+	assert_int_equal(many_got[1].class, DNS_INSECURE_DENIAL);
+	assert_int_equal(ub.abandoned, 0);
+}
+
 static void destroy_with_questions_under_way_calls_nobody(void **state)
 {
 	(void)state;
@@ -587,6 +704,11 @@ int main(void)
 		TEST(a_dead_worker_is_an_error_for_the_owner),
 		TEST(a_lost_worker_fails_its_questions_and_can_be_replaced),
 		TEST(a_worker_that_takes_no_question_is_lost_too),
+		TEST(after_a_renewal_questions_go_to_a_context_that_knows_nothing),
+		TEST(a_second_renewal_ends_what_was_under_way_before_the_first),
+		TEST(a_callback_may_renew),
+		TEST(a_worker_that_is_lost_after_a_renewal_fails_its_own_questions),
+		TEST(a_renewal_that_fails_changes_nothing),
 		TEST(destroy_with_questions_under_way_calls_nobody),
 		TEST(what_the_context_refuses_is_passed_on),
 	};

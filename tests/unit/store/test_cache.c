@@ -398,6 +398,24 @@ static void what_has_expired_can_be_looked_at_but_does_not_hold(void **state)
 	assert_false(is_held);
 }
 
+/* STS-51: for processes that keep answers of their own. */
+static void that_something_was_forgotten_is_seen_by_all(void **state)
+{
+	(void)state;
+	uint64_t count = 0;
+	open_cache();
+	write_example(EXAMPLE_TLSA);
+	assert_true(cache_forgotten(reader) == 0);
+	assert_int_equal(cache_forget(cache, TEXT("other.example"), EXAMPLE_NOW_S, &count, &why), RESULT_OK);
+	assert_true(cache_forgotten(reader) == 0);
+	assert_int_equal(cache_forget(cache, TEXT("mx1.example.com"), EXAMPLE_NOW_S, &count, &why), RESULT_OK);
+	assert_true(cache_forgotten(reader) == 1);
+	write_example(EXAMPLE_TLSA);
+	close_cache();
+	open_cache();
+	assert_true(cache_forgotten(reader) == 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,6 +429,7 @@ int main(void)
 		TEST(the_entry_that_was_fetched_later_stays),
 		TEST(a_walk_meets_every_entry_once),
 		TEST(a_forgotten_domain_leaves_the_others),
+		TEST(that_something_was_forgotten_is_seen_by_all),
 		TEST(too_many_entries_push_out_expired_ones_then_the_soonest_to_expire),
 		TEST(a_full_map_gives_way_to_what_is_new),
 		TEST(a_map_without_room_in_memory_is_made_smaller),

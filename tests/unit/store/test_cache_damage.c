@@ -101,11 +101,11 @@ static void another_version_is_set_aside(void **state)
 	(void)state;
 	fill();
 	/* A later version may have anything behind its number. */
-	set_head("LSCH\0\0\0\2 and more", 17);
+	set_head("LSCH\0\0\0\3 and more", 17);
 	config.read_only = true;
 	assert_int_equal(cache_open(&config, &cache, &why), RESULT_CHANGED);
 	config.read_only = false;
-	assert_set_aside_and_new("has version 2 instead of 1; set aside as ");
+	assert_set_aside_and_new("has version 3 instead of 2; set aside as ");
 }
 
 static void a_cache_without_its_head_is_set_aside(void **state)

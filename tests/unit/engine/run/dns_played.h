@@ -12,7 +12,7 @@ struct dns_played {
 	_Atomic bool breaks;  /* the next process() finds the worker gone */
 	_Atomic int refusals; /* so many reopenings fail */
 	_Atomic uint32_t ttl_s;
-	_Atomic unsigned processed, reopened, asked;
+	_Atomic unsigned processed, reopened, renewed, asked;
 };
 
 extern struct dns_played dns_played;

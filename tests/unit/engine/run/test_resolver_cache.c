@@ -131,6 +131,31 @@ static void a_cache_that_another_process_set_aside_is_opened_anew(void **state)
 	assert_int_equal(asked(), 3);
 }
 
+/* STS-51: `longship cache forget` while mail is sent. */
+static void what_is_forgotten_by_hand_is_asked_of_name_servers(void **state)
+{
+	(void)state;
+	uint64_t count = 0;
+	struct fail fail = { 0 };
+	ask("one.example");
+	ask("two.example");
+	WAIT_FOR(entries() == 2);
+	assert_int_equal(atomic_load(&dns_played.renewed), 0);
+	/* As the tool does it, on the same files; the handle is ours, since one process has one. */
+	assert_int_equal(cache_forget(cache_writer_cache(writer), TEXT("three.example"), 1, &count, &fail),
+		RESULT_OK);
+	ask("four.example");
+	assert_int_equal(atomic_load(&dns_played.renewed), 0);
+	assert_int_equal(cache_forget(cache_writer_cache(writer), TEXT("one.example"),
+		(uint64_t)clock_wall_us() / 1000000, &count, &fail), RESULT_OK);
+	assert_int_equal(count, 1);
+	ask("five.example");
+	assert_int_equal(atomic_load(&dns_played.renewed), 1);
+	assert_true(run_test_logged(&t, "cache_forgotten"));
+	ask("six.example");
+	assert_int_equal(atomic_load(&dns_played.renewed), 1);
+}
+
 /* DNS-25 */
 static void the_generation_follows_what_decides_about_security(void **state)
 {
@@ -181,6 +206,7 @@ int main(void)
 		TEST(what_was_learned_is_written_a_moment_later),
 		TEST(what_was_learned_last_is_written_at_the_end),
 		TEST(a_cache_that_another_process_set_aside_is_opened_anew),
+		TEST(what_is_forgotten_by_hand_is_asked_of_name_servers),
 		TEST(the_generation_follows_what_decides_about_security),
 		TEST(the_generation_does_not_follow_remarks_in_the_anchor_file),
 	};
