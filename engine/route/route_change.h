@@ -18,7 +18,8 @@ struct route_change {
 typedef void route_changed_fn(void *context, const struct route_change *change);
 
 /* The search for TLSA records of a host is over and found none that count: says so if there were some
- * before, once on this machine. For certain only: not where something has failed. */
+ * before. Once on this machine, but for processes that look before the others have written it. For certain
+ * only: not where something has failed. */
 void route_change_note_tlsa(struct route_build *build, uint8_t index);
 
 #endif

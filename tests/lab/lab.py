@@ -145,9 +145,11 @@ class Lab:
         self.stage = (
             stage(os.path.join(self.directory, "dane"), self.address, self.authority)
             if stage else None)
-        self.trust_anchor = builder.build(zones.standard_zones(
+        self._builder = builder
+        self._zones = zones.standard_zones(
             self.certificate.key_digest(), bulk_domains, bulk_addresses,
-            self.stage.zones() if stage else ()))
+            self.stage.zones() if stage else ())
+        self.trust_anchor = builder.build(self._zones)
         self.knot = self.start("knotd", [builder.knotd, "-c", builder.config()])
         self.knot.until(_answers(zones.KNOT_ADDRESS, "lab."), "answers for lab.")
         self.names = Names(self.background)
@@ -191,6 +193,15 @@ class Lab:
         os.makedirs(path)
         os.chmod(path, 0o755)
         return path
+
+    def change_zone(self, name, lines):
+        """Other records in one of knotd's zones, until somebody changes it again."""
+        (zone,) = [zone for zone in self._zones if zone.name == name]
+        zone.lines = list(lines)
+        self._builder.change(zone)
+        self.knot.signal(signal.SIGHUP)
+        self.knot.until(
+            lambda: _serial(zones.KNOT_ADDRESS, name) == zone.serial, f"has the new {name}")
 
     # Addresses and names, each handed out once.
 
@@ -287,3 +298,11 @@ def _answers(address, name):
             return False
 
     return attempt
+
+
+def _serial(address, name):
+    try:
+        reply = dns.query.udp(dns.message.make_query(name, "SOA"), address, timeout=0.5)
+        return reply.answer[0][0].serial if reply.answer else None
+    except (OSError, dns.exception.Timeout):
+        return None

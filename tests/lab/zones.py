@@ -20,6 +20,7 @@ both longship's own recursion and `--resolver 127.0.0.53@53` work.
     servfail.lab.   delegated and configured, but without data: SERVFAIL
     dane.lab.       signed, with a TLSA record 3 1 1 of the key that receivers in the lab have
     danebad.lab.    the same, of a key that nobody has
+    fading.lab.     like dane.lab, its records with short lives: for tests that change it
     tlsa.lab. and others  what the scenarios of dane.py put there
     play.lab.       not signed; not here: names.py answers it, as the tests wish
     bulk.lab.       signed; as many mail domains as the lab was asked for
@@ -57,6 +58,7 @@ MX_ADDRESS = {
     "algorithm.lab": "127.10.0.11",
     "dane.lab": "127.10.0.12",
     "danebad.lab": "127.10.0.13",
+    "fading.lab": "127.10.0.14",
 }
 
 
@@ -76,6 +78,7 @@ class Zone:
         self.iterations = iterations
         self.ds_at_parent = ds_at_parent and signed is not None
         self.ds = []
+        self.serial = 1
 
     def origin(self):
         return "." if self.name == "." else self.name + "."
@@ -84,7 +87,7 @@ class Zone:
         head = [
             f"$ORIGIN {self.origin()}",
             "$TTL 300",
-            "@ SOA ns.lab. hostmaster.lab. 1 3600 600 86400 60",
+            f"@ SOA ns.lab. hostmaster.lab. {self.serial} 3600 600 86400 60",
             "@ NS ns.lab.",
         ]
         return "\n".join(head + self.lines) + "\n"
@@ -135,6 +138,11 @@ def dane_domain(address, digest):
     return mail_domain(address) + [f"_25._tcp.mx TLSA 3 1 1 {digest}"]
 
 
+def fading_domain(more):
+    """Answers that a test can see the end of, denials too."""
+    return ["$TTL 2", "@ MX 10 mx", f"mx A {MX_ADDRESS['fading.lab']}"] + more
+
+
 def standard_zones(key_digest, bulk_domains=0, bulk_addresses=(), more=()):
     """The zones of the docstring above and `more`. `key_digest`: of the key that receivers have, in
     hex."""
@@ -161,6 +169,7 @@ def standard_zones(key_digest, bulk_domains=0, bulk_addresses=(), more=()):
         Zone("badds.lab", mail_domain(MX_ADDRESS["badds.lab"]), "nsec", "badds"),
         Zone("servfail.lab", damage="servfail"),
         Zone("dane.lab", dane_domain(MX_ADDRESS["dane.lab"], key_digest), "nsec"),
+        Zone("fading.lab", fading_domain([f"_25._tcp.mx TLSA 3 1 1 {key_digest}"]), "nsec"),
         Zone("danebad.lab", dane_domain(MX_ADDRESS["danebad.lab"], nobody), "nsec"),
     ]
     if bulk_domains:
@@ -202,6 +211,11 @@ class ZoneBuilder:
         self._write_config(zones)
         return self.trust_anchor()
 
+    def change(self, zone):
+        """Signs and writes a zone anew, with the key that it has."""
+        zone.serial += 1
+        self._sign(zone)
+
     def trust_anchor(self):
         """The file for --trust-anchor: the DS records of the root's key."""
         return os.path.join(self.directory, "root.key")
@@ -221,7 +235,7 @@ class ZoneBuilder:
             return
         # A directory for each: the key store takes one writer at a time.
         work = self._file(zone) + ".work"
-        os.makedirs(os.path.join(work, "signed"))
+        os.makedirs(os.path.join(work, "signed"), exist_ok=True)
         with open(os.path.join(work, "in.zone"), "w") as file:
             file.write(zone.text())
         config = os.path.join(work, "knot.conf")
