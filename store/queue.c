@@ -1,0 +1,380 @@
+#include "store/queue.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "store/queue_internal.h"
+
+/* ---- errors ---- */
+
+static enum result result_of(int error)
+{
+	switch (error) {
+	case MDB_VERSION_MISMATCH:
+	case MDB_MAP_RESIZED: return RESULT_CHANGED;
+	case MDB_MAP_FULL:
+	case MDB_TXN_FULL: return RESULT_NO_SPACE;
+	case MDB_READERS_FULL: return RESULT_LIMIT;
+	case ENOMEM: return RESULT_MEMORY;
+	default: return error > 0 ? result_of_errno(error) : RESULT_DAMAGED;
+	}
+}
+
+enum result queue_fail(const struct queue *q, int error, const char *doing, struct fail *fail)
+{
+	return fail_set(fail, result_of(error), "cannot %s the queue %s: %s", doing, q->folder,
+		mdb_strerror(error));
+}
+
+enum result queue_damaged(const struct queue *q, const char *why, struct fail *fail)
+{
+	return fail_set(fail, RESULT_DAMAGED, "the queue %s is damaged: %s", q->folder, why);
+}
+
+uint64_t queue_count(const struct queue *q) { return q->committed.attempts; }
+uint64_t queue_files_count(const struct queue *q) { return q->committed.files; }
+uint64_t queue_rcpts_count(const struct queue *q) { return q->committed.rcpts; }
+
+/* ---- writing ---- */
+
+static void give_up(struct queue *q)
+{
+	mdb_txn_abort(q->writer);
+	q->writer = NULL;
+	q->head = q->committed;
+}
+
+static enum result begin(struct queue *q, struct fail *fail)
+{
+	if (q->writer != NULL)
+		return RESULT_OK;
+	int error = mdb_txn_begin(q->env, NULL, 0, &q->writer);
+	if (error == 0)
+		return RESULT_OK;
+	q->writer = NULL;
+	return queue_fail(q, error, "write", fail);
+}
+
+static enum result failed(struct queue *q, int error, struct fail *fail)
+{
+	give_up(q);
+	return queue_fail(q, error, "write", fail);
+}
+
+/* What the transaction knows of the file of that name; keys_count 0: nothing. */
+static enum result read_file(
+	struct queue *q, struct text name, struct queue_file *out_file, struct fail *fail)
+{
+	struct queue_dbi_key key;
+	MDB_val key_val = queue_dbi_key(&key, QUEUE_TABLE_FILES, name), value;
+	*out_file = (struct queue_file){ 0 };
+	int error = mdb_get(q->writer, q->dbi, &key_val, &value);
+	if (error == MDB_NOTFOUND)
+		return RESULT_OK;
+	if (error != 0)
+		return failed(q, error, fail);
+	arena_reset(&q->arena);
+	if (queue_schema_get_file(
+		    name, text_of_bytes(value.mv_data, value.mv_size), &q->arena, out_file))
+		return RESULT_OK;
+	give_up(q);
+	return queue_damaged(q, "the entry of a file is not as it was written", fail);
+}
+
+static MDB_val waiting_key(struct queue_dbi_key *out_key, const struct queue_key *key)
+{
+	uint8_t memory[QUEUE_KEY_BYTES];
+	struct buf buf;
+	buf_init(&buf, memory, sizeof memory);
+	queue_schema_put_key(&buf, key);
+	return queue_dbi_key(out_key, QUEUE_TABLE_WAITING, buf_text(&buf));
+}
+
+/* What the codecs take for the key. */
+static struct text rest_of(MDB_val key)
+{
+	return text_skip(text_of_bytes(key.mv_data, key.mv_size), 1);
+}
+
+/* How many recipients wait behind a key; 0: there is no such entry. */
+static int count_rcpts(struct queue *q, const struct queue_key *key, uint32_t *out_count)
+{
+	struct queue_dbi_key memory;
+	struct text name;
+	struct queue_attempt attempt;
+	MDB_val val = waiting_key(&memory, key), value;
+	*out_count = 0;
+	int error = mdb_get(q->writer, q->dbi, &val, &value);
+	if (error != 0)
+		return error == MDB_NOTFOUND ? 0 : error;
+	struct arena_mark mark = arena_snapshot(&q->arena);
+	bool is_good = queue_schema_get_attempt(rest_of(val),
+		text_of_bytes(value.mv_data, value.mv_size), &q->arena, &name, &attempt);
+	*out_count = attempt.rcpts_count;
+	arena_rewind(&q->arena, mark);
+	return is_good ? 0 : MDB_CORRUPTED;
+}
+
+static int delete_key(struct queue *q, const struct queue_key *key)
+{
+	struct queue_dbi_key memory;
+	uint32_t rcpts;
+	int error = count_rcpts(q, key, &rcpts);
+	if (error != 0 || rcpts == 0)
+		return error;
+	MDB_val val = waiting_key(&memory, key);
+	error = mdb_del(q->writer, q->dbi, &val, NULL);
+	q->head.attempts--;
+	q->head.rcpts -= rcpts;
+	return error;
+}
+
+static int delete_all(struct queue *q, const struct queue_file *file)
+{
+	int error = 0;
+	for (uint32_t i = 0; i < file->keys_count && error == 0; i++)
+		error = delete_key(q, &file->keys[i]);
+	return error;
+}
+
+static int put_attempt(struct queue *q, struct text name, struct queue_attempt *attempt)
+{
+	struct queue_dbi_key memory;
+	struct buf value;
+	attempt->key.id = q->head.next_id++;
+	buf_init(&value, q->memory, QUEUE_VALUE_BYTES_MAX);
+	if (!queue_schema_put_attempt(&value, name, attempt))
+		return MDB_BAD_VALSIZE;
+	MDB_val key_val = waiting_key(&memory, &attempt->key);
+	MDB_val value_val = queue_val(value.data, value.len);
+	q->head.attempts++;
+	q->head.rcpts += attempt->rcpts_count;
+	return mdb_put(q->writer, q->dbi, &key_val, &value_val, MDB_NOOVERWRITE);
+}
+
+static bool is_taken(const struct queue_parking *parking, const struct queue_key *key)
+{
+	for (uint32_t i = 0; i < parking->taken_count; i++)
+		if (parking->taken[i].id == key->id)
+			return true;
+	return false;
+}
+
+/* The keys that stay and the new ones. NULL: no memory. */
+static struct queue_key *join_keys(struct queue *q, const struct queue_file *old,
+	const struct queue_parking *parking, uint32_t *out_count)
+{
+	size_t max = (size_t)old->keys_count + parking->attempts_count;
+	struct queue_key *keys = arena_alloc_array(&q->arena, max > 0 ? max : 1, sizeof *keys);
+	uint32_t count = 0;
+	if (keys == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < old->keys_count; i++)
+		if (!is_taken(parking, &old->keys[i]))
+			keys[count++] = old->keys[i];
+	for (uint32_t i = 0; i < parking->attempts_count; i++)
+		keys[count++] = parking->attempts[i].key;
+	*out_count = count;
+	return keys;
+}
+
+static int put_file(struct queue *q, const struct queue_file *file, bool was_there)
+{
+	struct queue_dbi_key memory;
+	struct buf value;
+	MDB_val key = queue_dbi_key(&memory, QUEUE_TABLE_FILES, file->file.name);
+	if (file->keys_count == 0) {
+		int error = mdb_del(q->writer, q->dbi, &key, NULL);
+		q->head.files -= error == 0;
+		return error == MDB_NOTFOUND ? 0 : error;
+	}
+	buf_init(&value, q->memory, QUEUE_VALUE_BYTES_MAX);
+	if (!queue_schema_put_file(&value, file))
+		return MDB_BAD_VALSIZE;
+	MDB_val val = queue_val(value.data, value.len);
+	q->head.files += !was_there;
+	return mdb_put(q->writer, q->dbi, &key, &val, 0);
+}
+
+static int count_left(struct queue *q, const struct queue_file *old,
+	const struct queue_parking *parking, uint32_t *out_left)
+{
+	int error = 0;
+	*out_left = 0;
+	for (uint32_t i = 0; i < old->keys_count && error == 0; i++) {
+		uint32_t count = 0;
+		if (is_taken(parking, &old->keys[i]))
+			continue;
+		error = count_rcpts(q, &old->keys[i], &count);
+		*out_left += count;
+	}
+	for (uint32_t i = 0; i < parking->attempts_count; i++)
+		*out_left += parking->attempts[i].rcpts_count;
+	return error;
+}
+
+static int replace(struct queue *q, struct queue_file *old, const struct queue_parking *parking,
+	uint32_t *out_left)
+{
+	struct queue_file file = parking->file;
+	bool was_there = old->keys_count > 0;
+	int error = 0;
+	bool is_other = was_there && !record_file_equal(&old->file, &parking->file.file);
+	if (is_other && parking->attempts_count > 0)
+		error = delete_all(q, old);
+	if (is_other)
+		old->keys_count = 0;
+	if (error == 0)
+		error = count_left(q, old, parking, out_left);
+	for (uint32_t i = 0; i < parking->taken_count && error == 0; i++)
+		error = delete_key(q, &parking->taken[i]);
+	for (uint32_t i = 0; i < parking->attempts_count && error == 0; i++)
+		error = put_attempt(q, file.file.name, &parking->attempts[i]);
+	if (error != 0 || (is_other && parking->attempts_count == 0))
+		return error; /* what stands there now is another's */
+	file.keys = join_keys(q, old, parking, &file.keys_count);
+	file.rcpts_left = *out_left;
+	return file.keys != NULL ? put_file(q, &file, was_there) : ENOMEM;
+}
+
+enum result queue_park(struct queue *q, const struct queue_parking *parking, uint32_t *out_left,
+	struct fail *fail)
+{
+	CHECK_OBJ(q, QUEUE_MAGIC);
+	struct queue_file old;
+	enum result r = begin(q, fail);
+	if (r == RESULT_OK)
+		r = read_file(q, parking->file.file.name, &old, fail);
+	if (r != RESULT_OK)
+		return r;
+	int error = replace(q, &old, parking, out_left);
+	return error == 0 ? RESULT_OK : failed(q, error, fail);
+}
+
+enum result queue_remove(struct queue *q, const struct record_file *file, struct fail *fail)
+{
+	CHECK_OBJ(q, QUEUE_MAGIC);
+	struct queue_file old;
+	enum result r = begin(q, fail);
+	if (r == RESULT_OK)
+		r = read_file(q, file->name, &old, fail);
+	if (r != RESULT_OK || old.keys_count == 0 || !record_file_equal(&old.file, file))
+		return r;
+	int error = delete_all(q, &old);
+	old.keys_count = 0;
+	if (error == 0)
+		error = put_file(q, &old, true);
+	return error == 0 ? RESULT_OK : failed(q, error, fail);
+}
+
+enum result queue_commit(struct queue *q, struct fail *fail)
+{
+	CHECK_OBJ(q, QUEUE_MAGIC);
+	if (q->writer == NULL)
+		return RESULT_OK;
+	int error = queue_put_head(q, q->writer);
+	if (error != 0)
+		return failed(q, error, fail);
+	error = mdb_txn_commit(q->writer);
+	q->writer = NULL;
+	if (error != 0) {
+		q->head = q->committed;
+		return queue_fail(q, error, "write", fail);
+	}
+	q->committed = q->head;
+	return RESULT_OK;
+}
+
+/* ---- reading ---- */
+
+/* A copy, since the page is gone with the transaction. */
+static bool copy_out(struct arena *arena, MDB_val val, struct text *out_text)
+{
+	*out_text = arena_text_copy(arena, text_of_bytes(val.mv_data, val.mv_size));
+	return out_text->data != NULL;
+}
+
+static enum result no_memory(struct fail *fail)
+{
+	return fail_set(fail, RESULT_MEMORY, "no memory for an entry of the queue");
+}
+
+static enum result not_as_written(
+	const struct queue *q, const struct arena *arena, struct fail *fail)
+{
+	return arena_is_exhausted(arena) ? no_memory(fail)
+					 : queue_damaged(q, "an entry is not as it was written", fail);
+}
+
+/* The entry at that place of the table, or with `is_next` the first one behind it, copied into the arena. */
+static enum result read_entry(struct queue_reader *reader, uint8_t table, struct text at, bool is_next,
+	struct arena *arena, struct text *out_key, struct text *out_value, struct fail *fail)
+{
+	MDB_cursor *cursor;
+	struct queue_dbi_key memory;
+	MDB_val key = queue_dbi_key(&memory, table, at), value;
+	int error = mdb_txn_renew(reader->txn);
+	if (error != 0)
+		return queue_fail(reader->queue, error, "read", fail);
+	error = mdb_cursor_open(reader->txn, reader->queue->dbi, &cursor);
+	if (error == 0) {
+		error = mdb_cursor_get(cursor, &key, &value, is_next ? MDB_SET_RANGE : MDB_SET_KEY);
+		if (error == 0 && is_next && key.mv_size == memory.len &&
+			memcmp(key.mv_data, memory.bytes, memory.len) == 0)
+			error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+		mdb_cursor_close(cursor);
+	}
+	if (error == 0 && *(const uint8_t *)key.mv_data != table)
+		error = MDB_NOTFOUND;
+	bool has_memory = error != 0 || (copy_out(arena, key, out_key) && copy_out(arena, value, out_value));
+	mdb_txn_reset(reader->txn);
+	if (error == MDB_NOTFOUND)
+		return RESULT_NOT_FOUND;
+	if (error != 0)
+		return queue_fail(reader->queue, error, "read", fail);
+	*out_key = has_memory ? text_skip(*out_key, 1) : TEXT_EMPTY;
+	return has_memory ? RESULT_OK : no_memory(fail);
+}
+
+enum result queue_find(struct queue_reader *reader, struct text name, struct arena *arena,
+	struct queue_file *out_file, struct fail *fail)
+{
+	struct text key, value;
+	enum result r = read_entry(
+		reader, QUEUE_TABLE_FILES, name, false, arena, &key, &value, fail);
+	if (r != RESULT_OK)
+		return r;
+	return queue_schema_get_file(key, value, arena, out_file)
+		       ? RESULT_OK
+		       : not_as_written(reader->queue, arena, fail);
+}
+
+enum result queue_next_file(struct queue_reader *reader, struct text after, struct arena *arena,
+	struct queue_file *out_file, struct fail *fail)
+{
+	struct text key, value;
+	enum result r = read_entry(
+		reader, QUEUE_TABLE_FILES, after, true, arena, &key, &value, fail);
+	if (r != RESULT_OK)
+		return r;
+	return queue_schema_get_file(key, value, arena, out_file)
+		       ? RESULT_OK
+		       : not_as_written(reader->queue, arena, fail);
+}
+
+enum result queue_next(struct queue_reader *reader, const struct queue_key *after,
+	struct arena *arena, struct text *out_name, struct queue_attempt *out_attempt,
+	struct fail *fail)
+{
+	uint8_t memory[QUEUE_KEY_BYTES];
+	struct buf buf;
+	struct text key, value;
+	buf_init(&buf, memory, sizeof memory);
+	queue_schema_put_key(&buf, after);
+	enum result r = read_entry(
+		reader, QUEUE_TABLE_WAITING, buf_text(&buf), true, arena, &key, &value, fail);
+	if (r != RESULT_OK)
+		return r;
+	return queue_schema_get_attempt(key, value, arena, out_name, out_attempt)
+		       ? RESULT_OK
+		       : not_as_written(reader->queue, arena, fail);
+}

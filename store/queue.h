@@ -1,0 +1,78 @@
+/* The queue on disk: what waits for its next attempt and need not be in memory meanwhile (DESIGN 2, 4).
+ * LMDB in SPOOL/state/queue.
+ *
+ * A file is in here with all of its recipients that are not done, or not at all: what the journal says
+ * about a file that is parked is needed no more (engine/run/keeper.h). It stays in here while one of its
+ * attempts is made, and is replaced by what came of that.
+ *
+ * One process writes, the one that holds the lock of the spool, on one thread. Others may read: in this
+ * process by readers of their own, in others by opening it read-only. What is committed is durable. Damage is
+ * an error that names the folder: nobody can know what a damaged queue has lost. */
+#ifndef STORE_QUEUE_H
+#define STORE_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/base/arena.h"
+#include "engine/base/result.h"
+#include "store/queue_schema.h"
+
+struct queue;
+struct queue_reader;
+
+enum { QUEUE_READERS_MAX = 64 };
+
+/* `state` is SPOOL/state, which exists. For writing it makes what is missing; else RESULT_NOT_FOUND: there
+ * is no queue. RESULT_DAMAGED, RESULT_CHANGED (another version wrote it), RESULT_FORBIDDEN, RESULT_MEMORY,
+ * RESULT_IO. Once in a process. */
+MUST_USE enum result queue_open(
+	const char *state, bool for_writing, struct queue **out_queue, struct fail *fail);
+/* Takes back what was not committed. All readers are gone. Clears the pointer; NULL is allowed. */
+void queue_close(struct queue **queue);
+
+/* Attempts that wait, as committed; the files and the recipients that they are of. */
+uint64_t queue_count(const struct queue *queue);
+uint64_t queue_files_count(const struct queue *queue);
+uint64_t queue_rcpts_count(const struct queue *queue);
+
+/* ---- writing ---- */
+
+struct queue_parking {
+	struct queue_file file;          /* without keys and rcpts_left */
+	const struct queue_key *taken;   /* attempts of it that were taken out by their time, and are over */
+	uint32_t taken_count;
+	struct queue_attempt *attempts;  /* that wait now; the ids of their keys are given here */
+	uint32_t attempts_count;
+};
+
+/* Replaces what was taken by what waits now; a file without attempts is removed. Of another file that had
+ * that name all goes, if anything waits now. *out_left: recipients that wait in all. Begins a transaction if none is open. After
+ * an error all since the last commit is taken back: RESULT_NO_SPACE, RESULT_DAMAGED, RESULT_IO,
+ * RESULT_MEMORY. */
+MUST_USE enum result queue_park(struct queue *queue, const struct queue_parking *parking,
+	uint32_t *out_left, struct fail *fail);
+/* Removes a file whatever it has; fine if it is not there. */
+MUST_USE enum result queue_remove(
+	struct queue *queue, const struct record_file *file, struct fail *fail);
+/* Nothing to do is OK. */
+MUST_USE enum result queue_commit(struct queue *queue, struct fail *fail);
+
+/* ---- reading; the texts live until the next call with that reader or arena ---- */
+
+MUST_USE enum result queue_reader_create(
+	struct queue *queue, struct queue_reader **out_reader, struct fail *fail);
+void queue_reader_destroy(struct queue_reader **reader);
+
+/* RESULT_NOT_FOUND: no file of that name waits. */
+MUST_USE enum result queue_find(struct queue_reader *reader, struct text name, struct arena *arena,
+	struct queue_file *out_file, struct fail *fail);
+/* The attempt with the first key behind `after` (all zero: the very first), and the name of its file.
+ * RESULT_NOT_FOUND: there is none. */
+MUST_USE enum result queue_next(struct queue_reader *reader, const struct queue_key *after,
+	struct arena *arena, struct text *out_name, struct queue_attempt *out_attempt,
+	struct fail *fail);
+/* The same of files, in the order of their names; an empty name is before all others. */
+MUST_USE enum result queue_next_file(struct queue_reader *reader, struct text after,
+	struct arena *arena, struct queue_file *out_file, struct fail *fail);
+
+#endif

@@ -1,0 +1,70 @@
+/* The inside of the queue, shared by queue.c (reading, parking) and queue_open.c. */
+#ifndef STORE_QUEUE_INTERNAL_H
+#define STORE_QUEUE_INTERNAL_H
+
+#include <lmdb.h>
+#include <string.h>
+#include "store/queue.h"
+
+enum {
+	QUEUE_MAGIC = 0x4c535155, /* "LSQU" */
+	/* One table in LMDB's sense, whose pages can be checked; the first octet of a key tells which of
+	 * ours an entry is of. */
+	QUEUE_TABLE_HEAD = 0,
+	QUEUE_TABLE_FILES = 1,
+	QUEUE_TABLE_WAITING = 2,
+	QUEUE_DBI_KEY_MAX = 1 + 255,
+};
+
+/* An entry of its own, so that nobody counts. */
+struct queue_head {
+	uint64_t next_id; /* no id below is given again */
+	uint64_t files, attempts, rcpts;
+};
+
+/* A key with its table before it. */
+struct queue_dbi_key {
+	uint8_t bytes[QUEUE_DBI_KEY_MAX];
+	size_t len;
+};
+
+struct queue {
+	uint32_t magic;
+	char *folder; /* STATE/queue */
+	MDB_env *env;
+	MDB_dbi dbi;
+	MDB_txn *writer; /* NULL: nothing was changed since the last commit */
+	struct queue_head head, committed;
+	struct arena arena; /* for what is read while it is written */
+	uint8_t *memory;  /* QUEUE_VALUE_BYTES_MAX for a value being made */
+};
+
+struct queue_reader {
+	struct queue *queue;
+	MDB_txn *txn; /* reset between calls */
+};
+
+static inline MDB_val queue_val(const void *data, size_t len)
+{
+	/* LMDB does not write to what it is given. */
+	return (MDB_val){ len, (void *)(uintptr_t)data };
+}
+
+static inline MDB_val queue_dbi_key(struct queue_dbi_key *key, uint8_t table, struct text rest)
+{
+	CHECK(rest.len < sizeof key->bytes);
+	key->bytes[0] = table;
+	if (rest.len > 0)
+		memcpy(key->bytes + 1, rest.data, rest.len);
+	key->len = 1 + rest.len;
+	return queue_val(key->bytes, key->len);
+}
+
+int queue_put_head(struct queue *queue, MDB_txn *txn);
+
+/* "cannot `doing` the queue DIR: ...", by what an error of LMDB means. */
+enum result queue_fail(const struct queue *queue, int error, const char *doing, struct fail *fail);
+/* RESULT_DAMAGED with the reason. */
+enum result queue_damaged(const struct queue *queue, const char *why, struct fail *fail);
+
+#endif

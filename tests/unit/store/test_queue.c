@@ -1,0 +1,376 @@
+/* The queue on disk: files with attempts that wait, in the order of their time. */
+#include "store/queue.h"
+#include <string.h>
+#include "tests/unit/store/temp_folder.h"
+
+static struct queue *queue;
+static struct queue_reader *reader;
+static struct arena arena;
+static struct fail why;
+
+static void open_queue(void)
+{
+	if (queue_open(temp_folder, true, &queue, &why) != RESULT_OK ||
+		queue_reader_create(queue, &reader, &why) != RESULT_OK)
+		fail_msg("%s", why.text);
+}
+
+static void close_queue(void)
+{
+	queue_reader_destroy(&reader);
+	queue_close(&queue);
+}
+
+static void reopen(void)
+{
+	close_queue();
+	open_queue();
+}
+
+static int set_up(void **state)
+{
+	if (temp_folder_make(state) != 0)
+		return -1;
+	arena_init(&arena, 65536, 16 * 1024 * 1024);
+	open_queue();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	close_queue();
+	arena_deinit(&arena);
+	return temp_folder_remove(state);
+}
+
+static struct record_file file_of(const char *name, uint64_t inode)
+{
+	return (struct record_file){ text_of(name), inode, 77, 78, 1234 };
+}
+
+static const struct queue_rcpt rcpts[] = {
+	{ 0, TEXT_INIT("ann@a.lab") },
+	{ 7, TEXT_INIT("b\xc3\xb6" "b@a.lab") },
+};
+
+static struct queue_attempt attempt_due(uint64_t due_us, uint32_t rcpts_count)
+{
+	return (struct queue_attempt){
+		.key.due_us = due_us,
+		.expires_us = due_us + 1000,
+		.number = 3,
+		.waits = 2,
+		.transactional = true,
+		.domain = TEXT("a.lab"),
+		.source = TEXT("192.0.2.9"),
+		.last = TEXT("mx.a.lab: 451 come back later"),
+		.rcpts = rcpts,
+		.rcpts_count = rcpts_count,
+	};
+}
+
+static uint32_t park(const struct record_file *file, const struct queue_key *taken, uint32_t taken_count,
+	struct queue_attempt *attempts, uint32_t attempts_count)
+{
+	uint32_t left;
+	const struct queue_parking parking = {
+		.file = { .file = *file, .accepted_us = 5, .from = TEXT("me@b.lab"), .id = TEXT("id"),
+			.job = TEXT("job"), .class = 1 },
+		.taken = taken,
+		.taken_count = taken_count,
+		.attempts = attempts,
+		.attempts_count = attempts_count,
+	};
+	if (queue_park(queue, &parking, &left, &why) != RESULT_OK ||
+		queue_commit(queue, &why) != RESULT_OK)
+		fail_msg("%s", why.text);
+	return left;
+}
+
+/* "NAME@DUE NAME@DUE " in the order of time. */
+static const char *waiting(void)
+{
+	static char text[4096];
+	struct queue_key at = { 0 };
+	struct text name;
+	struct queue_attempt attempt;
+	text[0] = '\0';
+	arena_reset(&arena);
+	while (queue_next(reader, &at, &arena, &name, &attempt, &why) == RESULT_OK) {
+		size_t used = strlen(text);
+		snprintf(text + used, sizeof text - used, "%.*s@%llu ", TEXT_ARG(name),
+			(unsigned long long)attempt.key.due_us);
+		at = attempt.key;
+	}
+	return text;
+}
+
+static enum result find(const char *name, struct queue_file *out_file)
+{
+	arena_reset(&arena);
+	return queue_find(reader, text_of(name), &arena, out_file, &why);
+}
+
+static void what_waits_comes_back_as_it_was_also_after_a_restart(void **state)
+{
+	(void)state;
+	struct record_file file = file_of("one", 1);
+	struct queue_attempt attempts[] = { attempt_due(500, 2), attempt_due(300, 1) };
+	assert_int_equal(park(&file, NULL, 0, attempts, 2), 3);
+	for (int i = 0; i < 2; i++) {
+		struct queue_file found;
+		assert_int_equal(find("one", &found), RESULT_OK);
+		assert_true(record_file_equal(&found.file, &file));
+		assert_int_equal(found.accepted_us, 5);
+		assert_text_equal(found.from, "me@b.lab");
+		assert_text_equal(found.id, "id");
+		assert_text_equal(found.job, "job");
+		assert_int_equal(found.class, 1);
+		assert_int_equal(found.rcpts_left, 3);
+		assert_int_equal(found.keys_count, 2);
+		struct text name;
+		struct queue_attempt attempt;
+		const struct queue_key first = { 0 };
+		assert_int_equal(queue_next(reader, &first, &arena, &name, &attempt, &why), RESULT_OK);
+		assert_text_equal(name, "one");
+		assert_int_equal(attempt.key.due_us, 300);
+		assert_int_equal(attempt.expires_us, 1300);
+		assert_int_equal(attempt.number, 3);
+		assert_int_equal(attempt.waits, 2);
+		assert_true(attempt.transactional);
+		assert_text_equal(attempt.domain, "a.lab");
+		assert_text_equal(attempt.source, "192.0.2.9");
+		assert_text_equal(attempt.last, "mx.a.lab: 451 come back later");
+		assert_int_equal(attempt.rcpts_count, 1);
+		assert_int_equal(queue_next(reader, &attempt.key, &arena, &name, &attempt, &why), RESULT_OK);
+		assert_int_equal(attempt.rcpts_count, 2);
+		assert_int_equal(attempt.rcpts[1].rcpt, 7);
+		assert_text_equal(attempt.rcpts[1].address, "b\xc3\xb6" "b@a.lab");
+		assert_int_equal(queue_next(reader, &attempt.key, &arena, &name, &attempt, &why),
+			RESULT_NOT_FOUND);
+		assert_int_equal(queue_count(queue), 2);
+		assert_int_equal(queue_files_count(queue), 1);
+		assert_int_equal(queue_rcpts_count(queue), 3);
+		reopen();
+	}
+}
+
+static void attempts_come_in_the_order_of_their_time(void **state)
+{
+	(void)state;
+	struct record_file one = file_of("one", 1), two = file_of("two", 2);
+	struct queue_attempt first[] = { attempt_due(900, 1), attempt_due(100, 1) };
+	struct queue_attempt second[] = { attempt_due(500, 1), attempt_due(100, 1) };
+	park(&one, NULL, 0, first, 2);
+	park(&two, NULL, 0, second, 2);
+	assert_string_equal(waiting(), "one@100 two@100 two@500 one@900 ");
+}
+
+static void what_was_taken_is_replaced_by_what_waits_now(void **state)
+{
+	(void)state;
+	struct record_file file = file_of("one", 1);
+	struct queue_attempt attempts[] = { attempt_due(100, 1), attempt_due(200, 2) };
+	park(&file, NULL, 0, attempts, 2);
+	struct queue_attempt again[] = { attempt_due(400, 1) };
+	assert_int_equal(park(&file, &attempts[0].key, 1, again, 1), 3);
+	assert_string_equal(waiting(), "one@200 one@400 ");
+	assert_int_equal(park(&file, &again[0].key, 1, NULL, 0), 2); /* it is done */
+	assert_string_equal(waiting(), "one@200 ");
+	struct queue_file found;
+	assert_int_equal(find("one", &found), RESULT_OK);
+	assert_int_equal(found.rcpts_left, 2);
+	assert_int_equal(park(&file, &attempts[1].key, 1, NULL, 0), 0);
+	assert_int_equal(queue_count(queue) + queue_files_count(queue) + queue_rcpts_count(queue), 0);
+	assert_string_equal(waiting(), "");
+	assert_int_equal(find("one", &found), RESULT_NOT_FOUND);
+}
+
+static void a_file_of_the_same_name_takes_the_place_of_the_old_one(void **state)
+{
+	(void)state;
+	struct record_file old = file_of("one", 1), new = file_of("one", 2);
+	struct queue_attempt attempts[] = { attempt_due(100, 1), attempt_due(200, 1) };
+	struct queue_attempt other[] = { attempt_due(300, 1) };
+	park(&old, NULL, 0, attempts, 2);
+	assert_int_equal(park(&new, NULL, 0, other, 1), 1);
+	assert_string_equal(waiting(), "one@300 ");
+	assert_int_equal(park(&old, &attempts[0].key, 1, NULL, 0), 0); /* its end comes late */
+	assert_string_equal(waiting(), "one@300 ");
+	assert_int_equal(queue_remove(queue, &old, &why), RESULT_OK); /* not that one */
+	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
+	assert_string_equal(waiting(), "one@300 ");
+	assert_int_equal(queue_remove(queue, &new, &why), RESULT_OK);
+	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
+	assert_string_equal(waiting(), "");
+	assert_int_equal(queue_remove(queue, &new, &why), RESULT_OK);
+	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
+}
+
+static void files_come_in_the_order_of_their_names(void **state)
+{
+	(void)state;
+	const char *const names[] = { "b", "a", "\xff", "ab" };
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		struct record_file file = file_of(names[i], i);
+		struct queue_attempt attempts[] = { attempt_due(100, 1) };
+		park(&file, NULL, 0, attempts, 1);
+	}
+	struct queue_file file;
+	struct text at = TEXT_EMPTY;
+	const char *const sorted[] = { "a", "ab", "b", "\xff" };
+	arena_reset(&arena);
+	for (size_t i = 0; i < COUNT_OF(sorted); i++) {
+		assert_int_equal(queue_next_file(reader, at, &arena, &file, &why), RESULT_OK);
+		assert_text_equal(file.file.name, sorted[i]);
+		at = file.file.name;
+	}
+	assert_int_equal(queue_next_file(reader, at, &arena, &file, &why), RESULT_NOT_FOUND);
+}
+
+static void what_is_not_committed_is_not_there(void **state)
+{
+	(void)state;
+	struct record_file file = file_of("one", 1);
+	struct queue_attempt attempts[] = { attempt_due(100, 1) };
+	const struct queue_parking parking = { .file.file = file, .attempts = attempts, .attempts_count = 1 };
+	uint32_t left;
+	assert_int_equal(queue_park(queue, &parking, &left, &why), RESULT_OK);
+	assert_string_equal(waiting(), "");
+	reopen();
+	assert_string_equal(waiting(), "");
+	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
+}
+
+static void ten_thousand_recipients_fit_into_one_entry(void **state)
+{
+	(void)state;
+	static struct queue_rcpt many[MESSAGE_RCPTS_MAX];
+	static char address[ADDRESS_BYTES_MAX];
+	memset(address, 'x', sizeof address);
+	for (uint32_t i = 0; i < MESSAGE_RCPTS_MAX; i++)
+		many[i] = (struct queue_rcpt){ i, text_of_bytes(address, sizeof address) };
+	struct queue_attempt attempts[] = { attempt_due(100, 1) };
+	attempts[0].rcpts = many;
+	attempts[0].rcpts_count = MESSAGE_RCPTS_MAX;
+	struct record_file file = file_of("one", 1);
+	assert_int_equal(park(&file, NULL, 0, attempts, 1), MESSAGE_RCPTS_MAX);
+	assert_string_equal(waiting(), "one@100 ");
+}
+
+/* A tool looks while a sender writes. */
+static void without_a_queue_a_reader_is_told_so(void **state)
+{
+	(void)state;
+	struct queue *other;
+	assert_int_equal(queue_open("/nowhere", false, &other, &why), RESULT_NOT_FOUND);
+	assert_non_null(strstr(why.text, "there is no queue /nowhere/queue"));
+	assert_null(other);
+}
+
+/* A damaged queue is never an empty one. */
+static void damage_is_an_error_that_names_the_folder(void **state)
+{
+	(void)state;
+	struct record_file file = file_of("one", 1);
+	struct queue_attempt attempts[] = { attempt_due(100, 1) };
+	park(&file, NULL, 0, attempts, 1);
+	close_queue();
+	char *data = temp_read("queue/data.mdb");
+	struct stat st;
+	assert_int_equal(stat(temp_path("queue/data.mdb"), &st), 0);
+	size_t size = (size_t)st.st_size, at = 0;
+	/* A letter of the sender, in the one page that has it. */
+	while (at + 8 < size && memcmp(data + at, "me@b.lab", 8) != 0)
+		at++;
+	while (at + 8 < size) { /* old pages may have it as well */
+		data[at] = 'x';
+		while (at + 8 < size && memcmp(data + at, "me@b.lab", 8) != 0)
+			at++;
+	}
+	temp_write("queue/data.mdb", "w", data, size);
+	free(data);
+	open_queue();
+	struct queue_file found;
+	assert_int_equal(find("one", &found), RESULT_DAMAGED);
+	assert_non_null(strstr(why.text, "/queue is damaged"));
+	close_queue();
+	temp_write("queue/data.mdb", "w", "this is no database", 19);
+	assert_int_equal(queue_open(temp_folder, true, &queue, &why), RESULT_DAMAGED);
+	assert_null(queue);
+}
+
+static void ids_are_never_given_twice(void **state)
+{
+	(void)state;
+	struct record_file file = file_of("one", 1);
+	struct queue_attempt attempts[] = { attempt_due(100, 1) };
+	park(&file, NULL, 0, attempts, 1);
+	uint64_t id = attempts[0].key.id;
+	park(&file, &attempts[0].key, 1, NULL, 0);
+	reopen();
+	park(&file, NULL, 0, attempts, 1);
+	assert_true(attempts[0].key.id > id);
+}
+
+/* ---- bytes ---- */
+
+static void no_bit_may_be_another_one(void **state)
+{
+	(void)state;
+	static uint8_t memory[512];
+	struct buf buf;
+	struct queue_attempt attempt = attempt_due(100, 2), got;
+	struct text name;
+	attempt.key.id = 9;
+	uint8_t key_memory[QUEUE_KEY_BYTES];
+	struct buf key;
+	buf_init(&key, key_memory, sizeof key_memory);
+	queue_schema_put_key(&key, &attempt.key);
+	buf_init(&buf, memory, sizeof memory);
+	assert_true(queue_schema_put_attempt(&buf, TEXT("one"), &attempt));
+	arena_reset(&arena);
+	assert_true(queue_schema_get_attempt(buf_text(&key), buf_text(&buf), &arena, &name, &got));
+	for (size_t i = 0; i < buf.len * 8; i++) {
+		memory[i / 8] ^= (uint8_t)(1u << i % 8);
+		assert_false(queue_schema_get_attempt(buf_text(&key), buf_text(&buf), &arena, &name, &got));
+		memory[i / 8] ^= (uint8_t)(1u << i % 8);
+	}
+	for (size_t len = 0; len < buf.len; len++)
+		assert_false(queue_schema_get_attempt(
+			buf_text(&key), text_cut(buf_text(&buf), len), &arena, &name, &got));
+	key_memory[3] ^= 1; /* under another key it is damage too */
+	assert_false(queue_schema_get_attempt(buf_text(&key), buf_text(&buf), &arena, &name, &got));
+}
+
+static void what_has_no_room_is_not_put_in_part(void **state)
+{
+	(void)state;
+	uint8_t memory[64];
+	struct buf buf;
+	struct queue_attempt attempt = attempt_due(100, 2);
+	buf_init(&buf, memory, sizeof memory);
+	buf_put_u8(&buf, 1);
+	assert_false(queue_schema_put_attempt(&buf, TEXT("one"), &attempt));
+	assert_int_equal(buf.len, 1);
+}
+
+int main(void)
+{
+#define TEST_OF(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST_OF(what_waits_comes_back_as_it_was_also_after_a_restart),
+		TEST_OF(attempts_come_in_the_order_of_their_time),
+		TEST_OF(what_was_taken_is_replaced_by_what_waits_now),
+		TEST_OF(a_file_of_the_same_name_takes_the_place_of_the_old_one),
+		TEST_OF(files_come_in_the_order_of_their_names),
+		TEST_OF(what_is_not_committed_is_not_there),
+		TEST_OF(ten_thousand_recipients_fit_into_one_entry),
+		TEST_OF(without_a_queue_a_reader_is_told_so),
+		TEST_OF(damage_is_an_error_that_names_the_folder),
+		TEST_OF(ids_are_never_given_twice),
+		TEST_OF(no_bit_may_be_another_one),
+		TEST_OF(what_has_no_room_is_not_put_in_part),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
