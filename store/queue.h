@@ -46,9 +46,9 @@ struct queue_parking {
 };
 
 /* Replaces what was taken by what waits now; a file without attempts is removed. Of another file that had
- * that name all goes, if anything waits now. *out_left: recipients that wait in all. Begins a transaction if none is open. After
- * an error all since the last commit is taken back: RESULT_NO_SPACE, RESULT_DAMAGED, RESULT_IO,
- * RESULT_MEMORY. */
+ * that name all goes, if anything waits now. *out_left: recipients that wait in all. Begins a transaction
+ * if none is open. After an error all since the last commit is taken back: RESULT_NO_SPACE,
+ * RESULT_DAMAGED, RESULT_IO, RESULT_MEMORY. */
 MUST_USE enum result queue_park(struct queue *queue, const struct queue_parking *parking,
 	uint32_t *out_left, struct fail *fail);
 /* Removes a file whatever it has; fine if it is not there. */
