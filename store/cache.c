@@ -151,7 +151,7 @@ static enum result peek_in_arena(struct cache_reader *reader, struct text key, u
 	if (result != RESULT_OK)
 		return result;
 	if (!cache_schema_get_value(key, value, arena, out_entry))
-		return arena_is_exhausted(arena) ? RESULT_MEMORY : RESULT_NOT_FOUND;
+		return arena_is_exhausted(arena) ? RESULT_MEMORY : RESULT_INVALID;
 	*out_holds = holds(reader->cache, out_entry, now_s);
 	return RESULT_OK;
 }
@@ -180,7 +180,7 @@ enum result cache_get(struct cache_reader *reader, const struct cache_key *key, 
 	struct arena_mark mark = arena_snapshot(arena);
 	enum result result = cache_peek(reader, key, now_s, arena, out_entry, &is_held);
 	if (result != RESULT_OK)
-		return result;
+		return result == RESULT_INVALID ? RESULT_NOT_FOUND : result;
 	if (!is_held) {
 		arena_rewind(arena, mark);
 		return RESULT_NOT_FOUND;

@@ -82,7 +82,7 @@ MUST_USE enum result cache_get(struct cache_reader *reader, const struct cache_k
 
 /* What is there, whether or not it may be used: the same without what has expired being left out, and ttl_s
  * is the whole life. *out_holds: cache_get() would give it. For telling that something was there before,
- * never for using it (DNS-24). */
+ * never for using it (DNS-24). RESULT_INVALID: something is there, and damaged. */
 MUST_USE enum result cache_peek(struct cache_reader *reader, const struct cache_key *key, uint64_t now_s,
 	struct arena *arena, struct cache_entry *out_entry, bool *out_holds);
 

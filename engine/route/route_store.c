@@ -36,6 +36,8 @@ struct route_store {
 	struct slot slots[2];
 	struct slot *filling; /* NULL: none is free */
 	uint64_t number;      /* of the last batch that was begun */
+	uint64_t lost_number; /* of the last that was written to a cache which is not open any more */
+	uint32_t opening;
 	struct unlearned unlearned[UNLEARNED_MAX];
 	size_t unlearned_count;
 	/* More was taken back than there is room to remember: nothing is believed until the rest of
@@ -75,6 +77,7 @@ enum result route_store_create(
 		}
 	}
 	begin(store, &store->slots[0]);
+	store->opening = 1;
 	*out_store = store;
 	return RESULT_OK;
 }
@@ -92,6 +95,10 @@ void route_store_destroy(struct route_store *store)
 
 void route_store_set_reader(struct route_store *store, struct cache_reader *reader)
 {
+	if (reader != NULL && reader != store->config.reader) {
+		store->opening++;
+		store->lost_number = route_store_written(store);
+	}
 	store->config.reader = reader;
 	store->is_damaged = false;
 	store->forgotten = reader != NULL ? cache_forgotten(reader) : 0;
@@ -197,6 +204,16 @@ uint64_t route_store_written(const struct route_store *store)
 			written = slot->number - 1;
 	}
 	return written;
+}
+
+uint32_t route_store_opening(const struct route_store *store)
+{
+	return store != NULL ? store->opening : 0;
+}
+
+bool route_store_has_written(const struct route_store *store, uint64_t number)
+{
+	return store != NULL && number > store->lost_number && number <= route_store_written(store);
 }
 
 /* The oldest that is here and has something in it. */
@@ -403,16 +420,16 @@ void route_store_unlearn(struct route_store *store, const char *name, enum dns_t
 
 /* ---- what there was ---- */
 
-/* Only for looking back: expired ones too. */
-static bool peek(struct route_store *store, const struct cache_key *key, struct arena *arena,
+/* Expired ones too; RESULT_UNAVAILABLE: there is no reader. */
+static enum result peek(struct route_store *store, const struct cache_key *key, struct arena *arena,
 	struct cache_entry *out_entry, bool *out_holds)
 {
 	if (store->config.reader == NULL)
-		return false;
+		return RESULT_UNAVAILABLE;
 	enum result r = cache_peek(
 		store->config.reader, key, second_begun(store), arena, out_entry, out_holds);
 	store->is_damaged |= r == RESULT_DAMAGED;
-	return r == RESULT_OK;
+	return r;
 }
 
 bool route_store_had_tlsa(struct route_store *store, const char *name)
@@ -424,7 +441,7 @@ bool route_store_had_tlsa(struct route_store *store, const char *name)
 		!key_of(store, text_of(name), DNS_TYPE_TLSA, &key))
 		return false;
 	arena_reset(&store->arena);
-	return peek(store, &key, &store->arena, &entry, &is_held) &&
+	return peek(store, &key, &store->arena, &entry, &is_held) == RESULT_OK &&
 	       entry.of.tlsa.class == DNS_SECURE_DATA;
 }
 
@@ -435,8 +452,15 @@ enum route_store_sts route_store_find_sts(struct route_store *store, struct text
 {
 	const struct cache_key key = { .table = CACHE_TABLE_STS, .name = domain };
 	bool is_held;
-	if (store == NULL || !peek(store, &key, arena, out_entry, &is_held))
+	if (store == NULL)
 		return ROUTE_STORE_STS_NONE;
+	enum result r = peek(store, &key, arena, out_entry, &is_held);
+	if (r == RESULT_NOT_FOUND)
+		return ROUTE_STORE_STS_NONE;
+	if (r == RESULT_INVALID)
+		return ROUTE_STORE_STS_DAMAGED;
+	if (r != RESULT_OK)
+		return ROUTE_STORE_STS_UNKNOWN;
 	return is_held ? ROUTE_STORE_STS_VALID : ROUTE_STORE_STS_EXPIRED;
 }
 

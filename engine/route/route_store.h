@@ -40,7 +40,7 @@ MUST_USE enum result route_store_create(
 void route_store_destroy(struct route_store *store);
 
 /* Another reader, when the cache was opened anew; NULL: nothing is found for now. Borrowed until the next
- * call. */
+ * call. What was in the cache before may be gone: it may have been set aside. */
 void route_store_set_reader(struct route_store *store, struct cache_reader *reader);
 /* A look-up has come upon damage since the reader was set: the cache should be opened anew. */
 bool route_store_is_damaged(const struct route_store *store);
@@ -67,10 +67,16 @@ bool route_store_had_tlsa(struct route_store *store, const char *name);
 
 /* ---- MTA-STS ---- */
 
-enum route_store_sts { ROUTE_STORE_STS_NONE, ROUTE_STORE_STS_EXPIRED, ROUTE_STORE_STS_VALID };
+enum route_store_sts {
+	ROUTE_STORE_STS_UNKNOWN, /* it could not be looked at: there is no reader, or it failed */
+	ROUTE_STORE_STS_NONE,
+	ROUTE_STORE_STS_DAMAGED, /* one is there that cannot be read */
+	ROUTE_STORE_STS_EXPIRED,
+	ROUTE_STORE_STS_VALID,
+};
 
-/* What is kept of the policy of a domain; texts and arrays are in the arena. An expired one is never
- * applied; it tells that there was one (STS-47). */
+/* What is kept of the policy of a domain; with EXPIRED and VALID in *out_entry, texts and arrays in the
+ * arena. An expired one is never applied; it tells that there was one (STS-47). */
 enum route_store_sts route_store_find_sts(struct route_store *store, struct text domain,
 	struct arena *arena, struct cache_entry *out_entry);
 /* False: it could not be put into a batch, now or ever. */
@@ -81,8 +87,12 @@ bool route_store_drop_sts(struct route_store *store, struct text domain);
 
 /* Batches are numbered from 1. What is put now goes into this one. */
 uint64_t route_store_number(const struct route_store *store);
-/* Everything put into batches up to this number is in the cache (or was thrown away). */
+/* Everything put into batches up to this number was written (or thrown away). */
 uint64_t route_store_written(const struct route_store *store);
+/* Caches are numbered from 1 as they are opened, see route_store_set_reader(). */
+uint32_t route_store_opening(const struct route_store *store);
+/* What was put into that batch was written to the cache that is open now. Never of number 0. */
+bool route_store_has_written(const struct route_store *store, uint64_t number);
 
 /* The batch to be written, for the caller to keep until he gives it back; NULL: nothing is in any that is
  * here. Two may be away; nothing can be kept then. */

@@ -149,12 +149,16 @@ static struct sts_held *find_in_memory(struct sts_policies *policies, struct tex
 	return node != NULL ? CONTAINER_OF(node, struct sts_held, node) : NULL;
 }
 
-/* The one that was used last stays, however large it is. */
-static void make_room(struct sts_policies *policies)
+/* `kept` stays, however large it is. */
+static void make_room(struct sts_policies *policies, const struct sts_held *kept)
 {
-	while (policies->bytes > policies->config.bytes_max &&
-		list_first(&policies->by_use) != list_last(&policies->by_use))
-		let_go(CONTAINER_OF(list_first(&policies->by_use), struct sts_held, use));
+	LIST_FOR_EACH_SAFE (use, &policies->by_use) {
+		struct sts_held *held = CONTAINER_OF(use, struct sts_held, use);
+		if (policies->bytes <= policies->config.bytes_max)
+			return;
+		if (held != kept)
+			let_go(held);
+	}
 }
 
 /* ---- the cache ---- */
@@ -198,6 +202,7 @@ static void store(struct sts_held *held)
 	};
 	uint64_t batch = route_store_number(policies->config.store);
 	held->batch = route_store_put_sts(policies->config.store, &entry) ? batch : 0;
+	held->opening = 0;
 }
 
 static struct sts_held *take_over(struct sts_policies *policies, const struct cache_entry *entry,
@@ -217,7 +222,26 @@ static struct sts_held *take_over(struct sts_policies *policies, const struct ca
 	held->expires_s = entry->times.expires_s;
 	held->failures = sts->failures;
 	held->tried_s = sts->tried_s;
-	held->batch = route_store_written(policies->config.store);
+	held->opening = route_store_opening(policies->config.store);
+	return held;
+}
+
+static bool is_on_its_way(const struct sts_held *held)
+{
+	return held->batch > route_store_written(held->policies->config.store);
+}
+
+/* It is not there. What was, was forgotten on purpose (STS-51); what could not be put, or was in a cache that
+ * was set aside, is put again. */
+static struct sts_held *miss_in_cache(struct sts_held *held)
+{
+	struct route_store *cache = held->policies->config.store;
+	if (held->opening == route_store_opening(cache) || route_store_has_written(cache, held->batch)) {
+		let_go(held);
+		return NULL;
+	}
+	if (!is_on_its_way(held))
+		store(held);
 	return held;
 }
 
@@ -229,19 +253,20 @@ static struct sts_held *compare_with_cache(
 	if (policies->config.store == NULL)
 		return held;
 	arena_reset(&policies->arena);
-	enum route_store_sts state =
-		route_store_find_sts(policies->config.store, domain, &policies->arena, &entry);
-	if (state == ROUTE_STORE_STS_NONE) {
-		bool is_written = held != NULL && held->batch > 0 &&
-			held->batch <= route_store_written(policies->config.store);
-		if (!is_written)
-			return held;
-		let_go(held);
-		return NULL;
-	}
-	if (held != NULL && entry.times.fetched_s <= held->fetched_s)
+	switch (route_store_find_sts(policies->config.store, domain, &policies->arena, &entry)) {
+	case ROUTE_STORE_STS_UNKNOWN: return held;
+	case ROUTE_STORE_STS_NONE: return held != NULL ? miss_in_cache(held) : NULL;
+	case ROUTE_STORE_STS_DAMAGED:
+		if (held != NULL && !is_on_its_way(held))
+			store(held);
 		return held;
-	return take_over(policies, &entry, held);
+	case ROUTE_STORE_STS_EXPIRED:
+	case ROUTE_STORE_STS_VALID:
+		if (held != NULL && (is_on_its_way(held) || entry.times.fetched_s <= held->fetched_s))
+			return held;
+		return take_over(policies, &entry, held);
+	}
+	UNREACHABLE("a state that is not in the enum");
 }
 
 static void renewal_due(struct timer *timer)
@@ -291,7 +316,7 @@ enum sts_held_state sts_policies_find(struct sts_policies *policies, struct text
 		list_remove(&held->use);
 		list_push_back(&policies->by_use, &held->use);
 	}
-	make_room(policies);
+	make_room(policies, held);
 	if (now >= held->expires_s)
 		return STS_HELD_EXPIRED;
 	if (for_mail && !timer_is_running(&held->timer))
@@ -319,7 +344,7 @@ struct sts_held *sts_policies_put(struct sts_policies *policies, struct text dom
 	held->expires_s = now + policy->max_age_s;
 	store(held);
 	start_timer(held);
-	make_room(policies);
+	make_room(policies, held);
 	return held;
 }
 

@@ -59,7 +59,8 @@ struct sts_held {
 	uint64_t tried_s;  /* when a renewal failed last; 0: none did since the fetch */
 	uint32_t failures; /* renewals that failed since the fetch (STS-41) */
 	uint64_t denied_s; /* when the domain was said not to exist, first; 0: it is there */
-	uint64_t batch;    /* of the store, that it was put into; 0: not yet */
+	uint64_t batch;    /* of the store, that it was put into; 0: none had room */
+	uint32_t opening;  /* of the cache that it was read from; 0: it was not */
 	size_t size;
 	bool doubted;      /* a host has failed it since the fetch (STS-36) */
 	char bytes[];

@@ -27,8 +27,7 @@ static inline void kept_wanted(void *context)
 	kept.wanted++;
 }
 
-/* As a sender that starts. */
-static inline void kept_open(void)
+static inline void kept_open_cache(void)
 {
 	const struct cache_config cache = {
 		.path = temp_folder,
@@ -39,6 +38,12 @@ static inline void kept_open(void)
 	if (cache_open(&cache, &kept.cache, &kept.fail) != RESULT_OK ||
 		cache_reader_create(kept.cache, &kept.reader, &kept.fail) != RESULT_OK)
 		fail_msg("%s", kept.fail.text);
+}
+
+/* As a sender that starts. */
+static inline void kept_open(void)
+{
+	kept_open_cache();
 	const struct route_store_config config = {
 		.reader = kept.reader,
 		.generation = kept.generation,
