@@ -69,7 +69,7 @@ access_log {directory}/requests requests;
 types {{}}
 default_type text/plain;
 server {{
-listen {address}:{PORT} ssl backlog=4096;
+listen {f"[{address}]" if ":" in address else address}:{PORT} ssl backlog=4096;
 ssl_certificate {directory}/certificates/$ssl_server_name.pem;
 ssl_certificate_key {directory}/certificates/$ssl_server_name.key;
 root {directory}/hosts/$host;

@@ -67,6 +67,11 @@ class Sender:
             os.makedirs(os.path.join(self.spool, name))
         os.makedirs(self.store)
 
+    def use_store(self, directory):
+        """From the next run on the cache of another sender."""
+        self.flags[self.flags.index(self.store)] = directory
+        self.store = directory
+
     # The spool.
 
     def put(self, rcpts, content=None, sender="news@sender.lab", name=None, lines=()):

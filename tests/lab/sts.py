@@ -28,7 +28,8 @@ class StsDomain:
         self.name = f"sts{t.lab.number()}.play.lab"
         self.mx = "mx." + self.name
         self.set_mx(self.mx)
-        self._set("mta-sts." + self.name, "A", [self.host.address])
+        self._set("mta-sts." + self.name, "AAAA" if ":" in self.host.address else "A",
+                  [self.host.address])
 
     def _set(self, name, rdtype, rdatas):
         self.names.set(name, rdtype, rdatas, ttl=self.ttl)
@@ -65,6 +66,10 @@ class StsDomain:
     def fetches(self, count=0):
         """How often the policy was asked for: waits for `count`, and fails without."""
         return len(self.host.requests(self.name, count))
+
+    def asked_until(self, process):
+        """Waits until the policy host was looked up, while the process runs."""
+        process.until(lambda: self.names.queries("mta-sts." + self.name), "a look-up of the policy host")
 
     def asked_for_record(self):
         return len(self.names.queries("_mta-sts." + self.name, "TXT"))

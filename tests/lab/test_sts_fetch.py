@@ -4,9 +4,11 @@
 Policies that must not count name a host that the domain does not have: the mail is delivered only because
 they do not."""
 
+from case import case
 from dane import PLAIN, delivered, scenario
-from sender import check
-from sts import policy
+from policy_host import PolicyHost
+from sender import check, equal
+from sts import delivers, enforced, policy
 
 ELSEWHERE = "mx.elsewhere.lab"
 LIMIT = 65536
@@ -96,6 +98,11 @@ def a_policy_of_one_octet_more_does_not(s):
 @scenario(delivered("encrypted"), "STS-21 STS-52", "sts")
 def a_body_without_end_is_given_up(s):
     return not_counted(s, octets=octets(a_policy() + b"f: x\r\n" * 40000, length=10**9))
+
+
+@scenario(delivered("sts"), "STS-21 STS-30", "sts")
+def the_last_of_two_thousand_hosts_of_a_policy_counts(s):
+    counted(s, lambda s: policy(mx=[f"mx{n}.elsewhere.lab" for n in range(2000)] + s.mx_names))
 
 
 # What is no whole HTTP answer.
@@ -211,3 +218,34 @@ def a_policy_for_more_than_a_year_counts(s):
 def a_policy_that_drips_is_given_up_after_a_minute(s):
     not_counted(s, fault="slow")
     return lambda r: check(60 <= r.seconds < 75, f"{r.seconds}")
+
+
+# Where the policy host is.
+
+
+@case("STS-16 STS-11 STS-17")
+def the_policy_host_may_be_an_alias_of_that_of_a_provider(t):
+    domain, _ = enforced(t)
+    own, provider = "mta-sts." + domain.name, f"provider{t.lab.number()}.play.lab"
+    domain.names.set(provider, "A", [domain.host.address])
+    domain.names.set(own, "A", [])
+    domain.names.set(own, "CNAME", [provider + "."])
+    delivers(t.sender(), domain, "you")
+    equal([(request["sni"], request["host"]) for request in domain.host.requests(domain.name, 1)],
+          [(own, own)])
+
+
+@case("STS-21 STS-16")
+def the_next_address_of_the_policy_host_is_tried(t):
+    domain, _ = enforced(t)
+    domain.names.set("mta-sts." + domain.name, "A", [t.lab.refusing_address(), domain.host.address])
+    delivers(t.sender(), domain, "you")
+    equal(domain.fetches(1), 1)
+
+
+@case("STS-16 MX-17")
+def a_policy_host_with_an_ipv6_address_alone_is_asked(t):
+    host = PolicyHost(t.lab, t.lab.address6())
+    domain, _ = enforced(t, host=host)
+    delivers(t.sender(), domain, "you")
+    equal(domain.fetches(1), 1)

@@ -6,7 +6,7 @@ from dane import PLAIN, SIGNED, bounced, delivered, scenario, waits
 from hostile import HOSTILE
 from peer import Dialogue
 from policy_host import PATH
-from sender import check, equal
+from sender import HELO, check, equal
 from sts import policy
 
 NOT_IN_POLICY = "is not among the hosts of the domain's MTA-STS policy"
@@ -98,6 +98,13 @@ def a_host_that_is_not_in_the_policy_is_passed_over_in_its_place(s):
 def after_a_host_without_a_good_certificate_the_next_one_is_tried(s):
     enforced(s, s.host("a", PLAIN), s.trusted_host("b"))
     return lambda r: equal([session["messages"] for session in r.sessions(0)], [0])
+
+
+@scenario(bounced("5.4.6"), "STS-38 MX-15", "sts")
+def our_own_name_counts_though_it_is_not_in_the_policy(s):
+    host = s.trusted_host()
+    enforced(s, HELO, host, patterns=[host.name])
+    return lambda r: r.never_connected()
 
 
 @scenario(delivered("sts"), "MX-10 STS-38", "sts")
@@ -231,9 +238,13 @@ def a_refusal_inside_of_the_channel_bounces(s):
 
 @scenario(delivered("encrypted"), "STS-50 POL-06", "sts")
 def testing_delivers_to_a_certificate_of_nobody(s):
-    s.mx(s.host("mx", PLAIN), zone=PLAIN)
+    s.mx(s.host("mx", PLAIN, chain=[self_signed(s.name("mx", PLAIN))]), zone=PLAIN)
     s.sts("testing")
-    return lambda r: equal(r.event["policy"], "may")
+
+    def then(r):
+        equal(r.event["policy"], "may")
+        equal([event["result"] for event in r.ours()], ["certificate-not-trusted"])
+    return then
 
 
 @scenario(delivered("encrypted"), "STS-50 POL-06", "sts")
@@ -246,6 +257,7 @@ def testing_delivers_to_a_host_that_is_not_in_the_policy(s):
 def testing_delivers_to_a_host_without_starttls(s):
     s.mx(s.host("mx", PLAIN, bugs=["without:STARTTLS"]), zone=PLAIN)
     s.sts("testing")
+    return lambda r: equal([event["result"] for event in r.ours()], ["starttls-not-supported"])
 
 
 @scenario(delivered("encrypted"), "STS-43 POL-06", "sts")

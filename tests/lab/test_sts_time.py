@@ -13,6 +13,13 @@ from sts import StsDomain, bad_receiver, delivers, enforced, sts_record, waits
 AT_ONCE = ("--retry-first=1s", "--retry-max=1s")
 
 
+def cache_list(sender):
+    done = subprocess.run([program(), "cache", "list", "--sts", "--store", sender.store],
+                          capture_output=True, text=True, timeout=30)
+    equal(done.returncode, DONE, done.stderr)
+    return done.stdout
+
+
 # A policy that is known is not taken away by what goes wrong.
 
 
@@ -247,6 +254,38 @@ def a_policy_host_that_fails_is_asked_once_for_a_hundred_messages(t):
             break
     equal(domain.fetches(2), 2)
     equal(len(receiver.accepted()), 101 + n)
+
+
+@case("STS-45 SEC-15")
+def a_policy_host_that_does_not_answer_holds_up_nobody_else(t):
+    mute, _ = enforced(t)
+    mute.set_policy(fault="slow")
+    domain, _ = enforced(t)
+    sender = t.sender()
+    process = sender.start()
+    sender.put(mute.rcpt())
+    mute.asked_until(process)
+    for n in range(20):
+        sender.put(domain.rcpt(f"r{n}"))
+    sender.wait_event(process, count=20, event="delivered", domain=domain.name, timeout=20)
+    equal(sender.outcomes(domain=mute.name), [])
+
+
+@case("STS-47 STS-45")
+def a_second_sender_on_the_same_store_has_the_policies_of_the_first(t):
+    domain, receiver = enforced(t)
+    first, second = t.sender(), t.sender()
+    second.use_store(first.store)
+    process = first.start()
+    first.put(domain.rcpt("first"))
+    first.wait_event(process, event="delivered", rcpt=domain.rcpt("first"), security="sts")
+    # It is written within a part of a second; until then the other one fetches for itself.
+    process.until(lambda: domain.name in cache_list(first), "the policy in the cache")
+    before = domain.fetches(1)
+    delivers(second, domain, "second")
+    equal(domain.fetches(), before)
+    check(process.running(), "the first was disturbed")
+    equal(len(receiver.accepted()), 2)
 
 
 @case("STS-45")
