@@ -111,6 +111,8 @@ class PolicyHost:
 
     def start(self):
         program = os.path.join(lab_module.SERVERS, "usr/sbin/nginx")
+        if not os.access(program, os.X_OK):
+            raise RuntimeError("nginx is missing: run tests/lib/setup server")
         self.process = self.lab.start(
             "nginx", [program, "-p", self.directory, "-c", self._config, "-e", "stderr"],
             directory=self.directory)
