@@ -225,19 +225,28 @@ static struct sts_outcome outcome_of_held(
 	};
 }
 
+/* NULL: it is not kept (STS-28), or there is no memory for it. */
+static struct sts_held *keep(
+	struct sts_discovery *d, const struct sts_answer *answer, const struct sts_policy *policy)
+{
+	struct sts_held *held;
+	enum sts_held_state state = sts_policies_find(d->env->policies, text_of(d->domain), false, &held);
+	if (answer->is_again)
+		return state == STS_HELD_VALID && text_equal(held->policy.text, policy->text) ? held : NULL;
+	if (state != STS_HELD_NONE && policy->mode < held->policy.mode)
+		tell_changed(d, held->policy.mode, mode_name(policy->mode),
+			"the domain has published another policy of MTA-STS");
+	return sts_policies_put(d->env->policies, text_of(d->domain), answer->id, policy);
+}
+
 /* STS-28: with a max_age of 0 it is in force for this once. */
 static void finish_fetched(struct sts_discovery *d, const struct sts_answer *answer)
 {
 	struct fail fail = { 0 };
 	struct sts_policy policy;
-	struct sts_held *held;
 	/* It was read once by those who fetched it. */
 	CHECK(sts_policy_parse(answer->body, &policy, &fail) == RESULT_OK);
-	enum sts_held_state state = sts_policies_find(d->env->policies, text_of(d->domain), false, &held);
-	if (state != STS_HELD_NONE && policy.mode < held->policy.mode)
-		tell_changed(d, held->policy.mode, mode_name(policy.mode),
-			"the domain has published another policy of MTA-STS");
-	held = sts_policies_put(d->env->policies, text_of(d->domain), answer->id, &policy);
+	const struct sts_held *held = keep(d, answer, &policy);
 	struct sts_outcome outcome = { .policy = &policy, .id = answer->id, .why = "" };
 	if (held != NULL)
 		outcome = outcome_of_held(d, STS_FINDING_FETCHED, held);
@@ -249,8 +258,10 @@ static void finish_fetched(struct sts_discovery *d, const struct sts_answer *ans
 static void tell_failed(struct sts_discovery *d, const struct sts_answer *answer, struct sts_held *held)
 {
 	bool is_renewal = d->purpose == STS_FOR_RENEWAL;
-	/* What was not tried is no news. */
+	/* What was not tried is no news, nor what another has told. */
 	bool was_tried = answer->fault != STS_FAULT_WAITS && answer->fault != STS_FAULT_CANCELLED;
+	if (answer->is_again)
+		return;
 	if (held != NULL && (was_tried || is_renewal))
 		sts_policies_failed(d->env->policies, held);
 	if (!was_tried || d->env->failed == NULL)

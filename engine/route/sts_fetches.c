@@ -70,6 +70,7 @@ static void answer_all(struct job *job, struct sts_answer *answer)
 		node = list_pop_front(&job->waiters)) {
 		struct sts_waiter *waiter = CONTAINER_OF(node, struct sts_waiter, node);
 		waiter->answer(waiter, answer);
+		answer->is_again = true;
 	}
 	slab_release(&fetches->jobs, job);
 }

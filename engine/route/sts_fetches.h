@@ -54,6 +54,7 @@ struct sts_answer {
 	 * one for certain, and stores this. */
 	struct text id;
 	uint64_t retry_ns; /* after a failure that is remembered: not before, in the loop's time */
+	bool is_again;     /* another who waited for this fetch was told the same before */
 };
 
 /* May ask again, also for the same domain; must not destroy. */

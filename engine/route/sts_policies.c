@@ -221,7 +221,7 @@ static struct sts_held *take_over(struct sts_policies *policies, const struct ca
 	held->fetched_s = entry->times.fetched_s;
 	held->expires_s = entry->times.expires_s;
 	held->failures = sts->failures;
-	held->tried_s = sts->tried_s;
+	held->tried_s = held->counted_s = sts->tried_s;
 	held->opening = route_store_opening(policies->config.store);
 	return held;
 }
@@ -350,8 +350,14 @@ struct sts_held *sts_policies_put(struct sts_policies *policies, struct text dom
 
 void sts_policies_failed(struct sts_policies *policies, struct sts_held *held)
 {
-	held->failures++;
-	held->tried_s = now_s(policies);
+	uint64_t now = now_s(policies);
+	/* Mail may ask much more often than the renewal, which is never this much early. */
+	if (held->failures == 0 || now + CLOCK_SLACK_S >= held->counted_s + STS_RENEW_RETRY_S ||
+		now < held->counted_s) {
+		held->failures++;
+		held->counted_s = now;
+	}
+	held->tried_s = now;
 	held->doubted = false; /* it was tried */
 	store(held);
 	start_timer(held);

@@ -56,8 +56,9 @@ struct sts_held {
 	struct text domain, id;
 	uint64_t fetched_s, expires_s;
 	uint64_t used_s;   /* when mail asked last */
-	uint64_t tried_s;  /* when a renewal failed last; 0: none did since the fetch */
-	uint32_t failures; /* renewals that failed since the fetch (STS-41) */
+	uint64_t tried_s;  /* when a fetch failed last; 0: none did since that of the policy */
+	uint64_t counted_s; /* when one did that counts as a failure */
+	uint32_t failures; /* since the fetch, of one STS_RENEW_RETRY_S one (STS-41) */
 	uint64_t denied_s; /* when the domain was said not to exist, first; 0: it is there */
 	uint64_t batch;    /* of the store, that it was put into; 0: none had room */
 	uint32_t opening;  /* of the cache that it was read from; 0: it was not */

@@ -117,7 +117,7 @@ void sts_fetches_leave(struct sts_waiter *waiter)
 		list_remove(&waiter->node);
 }
 
-static void answer_one(struct pending *pending)
+static void answer_one(struct pending *pending, bool is_again)
 {
 	const struct row *row = row_of(pending->domain);
 	struct fail fail;
@@ -127,6 +127,7 @@ static void answer_one(struct pending *pending)
 		.fail = &fail,
 		.body = row->body != NULL ? text_of(row->body) : TEXT_EMPTY,
 		.id = text_of(pending->id),
+		.is_again = is_again,
 	};
 	struct list_node *node = list_pop_front(&pending->waiters);
 	if (node == NULL)
@@ -138,6 +139,7 @@ static void answer_one(struct pending *pending)
 unsigned fake_fetches_deliver(void)
 {
 	unsigned count = 0;
+	char last[sizeof fake.pending[0].domain] = "";
 	while (fake.pending_count > 0) {
 		struct pending first;
 		/* The list's head must not move: its one node is put over. */
@@ -152,7 +154,8 @@ unsigned fake_fetches_deliver(void)
 			list_splice_back(&fake.pending[i - 1].waiters, &fake.pending[i].waiters);
 		}
 		fake.pending_count--;
-		answer_one(&first);
+		answer_one(&first, strcmp(first.domain, last) == 0);
+		memcpy(last, first.domain, sizeof last);
 		count++;
 	}
 	return count;

@@ -11,7 +11,7 @@ struct sts_fetches *fake_fetches_reset(void);
  * turned away at once. */
 void fake_fetches_says(const char *domain, const char *body);
 void fake_fetches_fails(const char *domain, enum sts_fault fault);
-/* Answers what is pending; how many that were. */
+/* Answers what is pending; how many that were. Those of one domain are one fetch. */
 unsigned fake_fetches_deliver(void);
 
 /* All questions in their order: "a.lab id=1 addresses=2, ...". Empties it. */

@@ -433,6 +433,38 @@ static void a_discovery_may_be_stopped_anywhere(void **state)
 	assert_false(found.is_over);
 }
 
+static void count_policies(struct sts_discovery *d, const struct sts_outcome *outcome)
+{
+	*(unsigned *)d->owner += outcome->policy != NULL;
+}
+
+/* STS-45: with --route *=HOST thousands of domains may wait for one policy. */
+static void what_came_of_a_fetch_is_told_and_kept_once_whoever_waits(void **state)
+{
+	(void)state;
+	struct sts_discovery other = { 0 };
+	struct route_store_counts counts;
+	struct sts_held *held;
+	unsigned policies = 0;
+	fake_fetches_says("a.lab", ENFORCE);
+	for (char id[] = "v=STSv1; id=1;"; id[12] <= '2'; id[12]++) {
+		record_is(FAKE_INSECURE, id);
+		sts_discovery_stop(&other);
+		assert_true(sts_discovery_start(
+			&other, &service->env, "a.lab", STS_FOR_MAIL, count_policies, &policies));
+		discover(STS_FOR_MAIL);
+		assert_true(found.has_policy);
+		route_store_count(kept.store, &counts);
+		assert_int_equal(counts.learned, policies);
+		fake_fetches_fails("a.lab", STS_FAULT_STATUS);
+	}
+	assert_int_equal(policies, 2);
+	assert_string_equal(failures, "a.lab: HTTP status other than 200 (held); ");
+	assert_int_equal(sts_policies_find(service->policies, TEXT("a.lab"), true, &held), STS_HELD_VALID);
+	assert_int_equal(held->failures, 1);
+	sts_discovery_stop(&other);
+}
+
 static void a_domain_whose_record_could_have_no_name_has_no_policy(void **state)
 {
 	(void)state;
@@ -465,6 +497,7 @@ int main(void)
 		TEST_OF(a_policy_for_now_alone_is_in_force_and_not_kept),
 		TEST_OF(a_restart_knows_the_policy_and_renews_it_in_its_time),
 		TEST_OF(a_discovery_may_be_stopped_anywhere),
+		TEST_OF(what_came_of_a_fetch_is_told_and_kept_once_whoever_waits),
 		TEST_OF(a_domain_whose_record_could_have_no_name_has_no_policy),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

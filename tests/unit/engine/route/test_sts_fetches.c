@@ -10,7 +10,7 @@ struct asker {
 	struct sts_waiter waiter;
 	unsigned answers;
 	enum sts_fault fault;
-	bool got_policy;
+	bool got_policy, is_again;
 	uint64_t retry_ns;
 	char id[STS_ID_BYTES_MAX + 1], words[240];
 	const char *asks_again_for; /* from within its answer */
@@ -92,6 +92,7 @@ static void answered(struct sts_waiter *waiter, const struct sts_answer *answer)
 	struct asker *asker = CONTAINER_OF(waiter, struct asker, waiter);
 	asker->answers++;
 	asker->fault = answer->fault;
+	asker->is_again = answer->is_again;
 	asker->retry_ns = answer->retry_ns;
 	asker->got_policy =
 		answer->fault == STS_FAULT_NONE && text_equal(answer->body, TEXT(POLICY));
@@ -129,6 +130,7 @@ static void a_thousand_questions_for_a_domain_are_one_fetch(void **state)
 	for (size_t i = 0; i < ASKERS; i++) {
 		assert_int_equal(askers[i].answers, 1);
 		assert_true(askers[i].got_policy);
+		assert_int_equal(askers[i].is_again, i > 0);
 		assert_string_equal(askers[i].id, "1"); /* what the fetch was begun for */
 	}
 	assert_int_equal(host->answered, 1);
