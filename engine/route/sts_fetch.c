@@ -323,13 +323,24 @@ void sts_fetch_start(struct sts_fetch *fetch, const struct sts_fetch_config *con
 	loop_timer_start(config->loop, &fetch->timer, 0, timer_fired);
 }
 
-void sts_fetch_cancel(struct sts_fetch *fetch)
+static void give_up(struct sts_fetch *fetch, enum sts_fault fault, enum result result, const char *why)
 {
 	CHECK_OBJ(fetch, STS_FETCH_MAGIC);
 	if (fetch->ended || fetch->next == 0)
 		return; /* it is on its way out */
 	fetch->ended = true;
-	fetch->fault = STS_FAULT_CANCELLED;
-	fail_set(&fetch->fail, RESULT_CANCELLED, "the fetch was given up");
+	fetch->fault = fault;
+	fail_set(&fetch->fail, result, "%s", why);
 	leave(fetch);
+}
+
+void sts_fetch_cancel(struct sts_fetch *fetch)
+{
+	give_up(fetch, STS_FAULT_CANCELLED, RESULT_CANCELLED, "the fetch was given up");
+}
+
+void sts_fetch_give_way(struct sts_fetch *fetch)
+{
+	give_up(fetch, STS_FAULT_TIMEOUT, RESULT_TIMEOUT,
+		"the policy host is slow, and others wait for their fetches");
 }

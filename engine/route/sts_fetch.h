@@ -88,6 +88,8 @@ void sts_fetch_start(struct sts_fetch *fetch, const struct sts_fetch_config *con
 	uint64_t deadline_ns, sts_fetch_done_fn *done);
 /* Ends it soon; `done` comes as always, with STS_FAULT_CANCELLED if it was not over already. */
 void sts_fetch_cancel(struct sts_fetch *fetch);
+/* The same with STS_FAULT_TIMEOUT: the host has had its time, and others wait. */
+void sts_fetch_give_way(struct sts_fetch *fetch);
 
 /* The policy as it was sent, empty unless fault is NONE. */
 struct text sts_fetch_body(const struct sts_fetch *fetch);

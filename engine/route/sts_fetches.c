@@ -12,8 +12,9 @@
 #define HOST_PREFIX "mta-sts."
 
 struct slot {
-	struct list_node node; /* while it is free */
+	struct list_node node; /* free, or running until it has to give way */
 	struct job *job;
+	uint64_t started_ns;
 	struct sts_fetch fetch;
 };
 
@@ -41,7 +42,11 @@ struct sts_fetches {
 	struct slab jobs;
 	struct list queue;
 	struct list free_slots;
+	struct list running; /* the oldest first */
 	struct slot *slots;
+	size_t queued_count;  /* jobs */
+	size_t leaving_count; /* slots, neither free nor running */
+	struct timer share_timer; /* while somebody is queued */
 	struct fail fail; /* of an answer that is given at once */
 	bool stopping;
 };
@@ -82,6 +87,7 @@ static void answer_unfetched(struct job *job)
 	struct fail fail;
 	struct sts_answer answer = { .fail = &fail };
 	list_remove(&job->node);
+	fetches->queued_count--;
 	if (fetches->stopping) {
 		answer.fault = STS_FAULT_CANCELLED;
 		fail_set(&fail, RESULT_CANCELLED, "the fetch was given up");
@@ -129,12 +135,48 @@ static void fetch_done(struct sts_fetch *fetch)
 	struct fail fail;
 	struct sts_answer answer = judge(job, fetch, &fail);
 	slot->job = NULL;
+	if (list_node_is_linked(&slot->node))
+		list_remove(&slot->node);
+	else
+		fetches->leaving_count--;
 	answer_all(job, &answer);
 	list_push_front(&fetches->free_slots, &slot->node);
 	start_queued(fetches);
 }
 
 /* ---- the begin ---- */
+
+static void share_timer_fired(struct timer *timer);
+
+/* When the oldest fetch has to give way to who is queued. */
+static void watch_shares(struct sts_fetches *fetches)
+{
+	struct loop *loop = fetches->config.fetch.loop;
+	struct list_node *oldest = list_first(&fetches->running);
+	if (fetches->stopping || oldest == NULL || fetches->leaving_count >= fetches->queued_count) {
+		loop_timer_stop(loop, &fetches->share_timer);
+		return;
+	}
+	uint64_t now_ns = loop_now_ns(loop);
+	uint64_t due_ns = CONTAINER_OF(oldest, struct slot, node)->started_ns + fetches->config.share_ns;
+	loop_timer_start(loop, &fetches->share_timer, due_ns > now_ns ? due_ns - now_ns : 0, share_timer_fired);
+}
+
+static void share_timer_fired(struct timer *timer)
+{
+	struct sts_fetches *fetches = CONTAINER_OF(timer, struct sts_fetches, share_timer);
+	uint64_t now_ns = loop_now_ns(fetches->config.fetch.loop);
+	struct list_node *node;
+	while (fetches->leaving_count < fetches->queued_count && (node = list_first(&fetches->running)) != NULL) {
+		struct slot *slot = CONTAINER_OF(node, struct slot, node);
+		if (slot->started_ns + fetches->config.share_ns > now_ns)
+			break;
+		list_remove(node);
+		fetches->leaving_count++;
+		sts_fetch_give_way(&slot->fetch);
+	}
+	watch_shares(fetches);
+}
 
 static void start_queued(struct sts_fetches *fetches)
 {
@@ -145,12 +187,16 @@ static void start_queued(struct sts_fetches *fetches)
 		node = list_pop_front(&fetches->free_slots);
 		struct slot *slot = CONTAINER_OF(node, struct slot, node);
 		loop_timer_stop(fetches->config.fetch.loop, &job->timer);
+		fetches->queued_count--;
 		job->slot = slot;
 		slot->job = job;
+		slot->started_ns = loop_now_ns(fetches->config.fetch.loop);
+		list_push_back(&fetches->running, &slot->node);
 		sts_fetch_start(&slot->fetch, &fetches->config.fetch,
 			(struct text){ job->host, job->host_len }, job->addresses,
 			job->addresses_count, job->deadline_ns, fetch_done);
 	}
+	watch_shares(fetches);
 }
 
 static struct job *find(struct sts_fetches *fetches, struct text domain)
@@ -189,6 +235,7 @@ static void begin(struct sts_fetches *fetches, struct job *job, const struct sts
 	job->deadline_ns = loop_now_ns(loop) + fetches->config.timeout_ns;
 	hash_map_insert(&fetches->by_domain, &job->hash);
 	list_push_back(&fetches->queue, &job->node);
+	fetches->queued_count++;
 	loop_timer_start(loop, &job->timer, fetches->config.timeout_ns, queue_timer_fired);
 	start_queued(fetches);
 }
@@ -274,8 +321,11 @@ enum result sts_fetches_create(
 	fetches->config = *config;
 	if (config->timeout_ns == 0)
 		fetches->config.timeout_ns = STS_FETCHES_TIMEOUT_NS;
+	if (config->share_ns == 0)
+		fetches->config.share_ns = STS_FETCHES_SHARE_NS;
 	list_init(&fetches->queue);
 	list_init(&fetches->free_slots);
+	list_init(&fetches->running);
 	/* Pages that no fetch uses cost nothing. */
 	fetches->slots = calloc(config->fetches_max, sizeof *fetches->slots);
 	if (fetches->slots == NULL)
@@ -306,6 +356,7 @@ void sts_fetches_destroy(struct sts_fetches *fetches)
 	if (fetches == NULL)
 		return;
 	CHECK(sts_fetches_is_idle(fetches));
+	CHECK(!timer_is_running(&fetches->share_timer));
 	sts_backoff_deinit(&fetches->backoff);
 	hash_map_deinit(&fetches->by_domain);
 	slab_deinit(&fetches->jobs);
@@ -316,6 +367,7 @@ void sts_fetches_destroy(struct sts_fetches *fetches)
 void sts_fetches_stop(struct sts_fetches *fetches)
 {
 	fetches->stopping = true;
+	loop_timer_stop(fetches->config.fetch.loop, &fetches->share_timer);
 	for (uint32_t i = 0; i < fetches->config.fetches_max; i++)
 		if (fetches->slots[i].job != NULL)
 			sts_fetch_cancel(&fetches->slots[i].fetch);

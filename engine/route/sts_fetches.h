@@ -3,8 +3,9 @@
  *
  *   ask ─▶ waits for a free fetch ─▶ is fetched ─▶ is validated ─▶ all who wait are answered
  *
- * The deadline runs from the question, so it bounds the wait for a free fetch too (STS-21). It does not
- * store policies and starts nothing by itself; asking again after a success fetches anew (STS-19, STS-44). */
+ * The deadline runs from the question, so it bounds the wait for a free fetch too (STS-21). While others wait
+ * for a free one, none may take longer than its share: whoever owns many slow hosts keeps nobody else from his
+ * policy. It does not store policies and starts nothing by itself; asking again after a success fetches anew (STS-19, STS-44). */
 #ifndef ENGINE_ROUTE_STS_FETCHES_H
 #define ENGINE_ROUTE_STS_FETCHES_H
 
@@ -24,6 +25,10 @@ struct sts_waiter;
 #define STS_FETCHES_TIMEOUT_NS                                                                     \
 	(60 * SECOND_NS) /* RFC 8461 3.3: "a suggested timeout is one minute" */
 
+/* A host answers within some hundred milliseconds, and from the other end of a bad line within a few seconds.
+ * 64 fetches serve 384 hosts that never answer within the minute of the next one. */
+#define STS_FETCHES_SHARE_NS (10 * SECOND_NS)
+
 /* Whether the body is a policy; false with a sentence in `fail`. */
 typedef bool sts_validate_fn(struct text body, struct fail *fail);
 
@@ -33,6 +38,7 @@ struct sts_fetches_config {
 	uint32_t domains_max;  /* fetched or waiting for a free fetch; at least fetches_max */
 	uint32_t failures_max; /* remembered; over 0 */
 	uint64_t timeout_ns;   /* 0: STS_FETCHES_TIMEOUT_NS */
+	uint64_t share_ns;     /* 0: STS_FETCHES_SHARE_NS */
 	sts_validate_fn *validate; /* NULL: every body is one */
 	struct siphash_key key;    /* the hash tables' secret */
 };

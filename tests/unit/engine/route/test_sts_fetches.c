@@ -31,7 +31,7 @@ static bool validate(struct text body, struct fail *fail)
 	return is_valid;
 }
 
-static void make(uint64_t timeout_ns)
+static void make(uint64_t timeout_ns, uint64_t share_ns)
 {
 	const struct sts_fetches_config config = {
 		.fetch = host->config,
@@ -39,16 +39,17 @@ static void make(uint64_t timeout_ns)
 		.domains_max = DOMAINS_MAX,
 		.failures_max = 100,
 		.timeout_ns = timeout_ns,
+		.share_ns = share_ns,
 		.validate = validate,
 		.key = { 3, 4 },
 	};
 	assert_int_equal(sts_fetches_create(&config, &fetches), RESULT_OK);
 }
 
-static void remake(uint64_t timeout_ns)
+static void remake(uint64_t timeout_ns, uint64_t share_ns)
 {
 	sts_fetches_destroy(fetches);
-	make(timeout_ns);
+	make(timeout_ns, share_ns);
 }
 
 static int set_up(void **state)
@@ -60,7 +61,7 @@ static int set_up(void **state)
 				     "DNS:mta-sts.e.example,DNS:mta-sts.f.example");
 	memset(askers, 0, sizeof askers);
 	is_valid = true;
-	make(0);
+	make(0, 0);
 	return 0;
 }
 
@@ -227,7 +228,7 @@ static void a_body_that_is_no_policy_is_a_failure_that_is_remembered(void **stat
 static void who_waits_too_long_for_a_free_fetch_is_told_so(void **state)
 {
 	(void)state;
-	remake(300 * MS_NS);
+	remake(300 * MS_NS, 0);
 	host->is_mute = true;
 	assert_true(ask(&askers[0], "a.example", "1"));
 	assert_true(ask(&askers[1], "b.example", "1"));
@@ -241,6 +242,38 @@ static void who_waits_too_long_for_a_free_fetch_is_told_so(void **state)
 	assert_int_equal(state_of("c.example", "1"), STS_FETCHES_FREE);
 	assert_int_equal(state_of("a.example", "1"), STS_FETCHES_WAITS);
 	host->is_mute = false;
+}
+
+/* STS-45: slow hosts, be there ever so many, do not keep those waiting who are not. */
+static void a_slow_fetch_gives_way_when_another_waits(void **state)
+{
+	(void)state;
+	remake(0, 200 * MS_NS);
+	host->is_mute = true;
+	uint64_t begun_ns = clock_now_ns();
+	assert_true(ask(&askers[0], "a.example", "1"));
+	assert_true(ask(&askers[1], "b.example", "1"));
+	HOST_UNTIL(host, host->accepted == FETCHES_MAX);
+	while (clock_now_ns() < begun_ns + 300 * MS_NS)
+		loop_run_once(&host->loop, clock_now_ns() + 20 * MS_NS);
+	assert_int_equal(askers[0].answers + askers[1].answers, 0); /* nobody waits */
+	host->is_mute = false;
+	assert_true(ask(&askers[2], "c.example", "1"));
+	HOST_UNTIL(host, askers[2].answers == 1);
+	assert_true(askers[2].got_policy);
+	assert_int_equal(askers[0].fault, STS_FAULT_TIMEOUT);
+	assert_non_null(strstr(askers[0].words, "others wait"));
+	assert_int_equal(state_of("a.example", "1"), STS_FETCHES_WAITS);
+	assert_int_equal(askers[1].answers, 0); /* one was enough */
+	/* And who waits from the start gets its turn as soon as the oldest has had its time. */
+	host->is_mute = true;
+	assert_true(ask(&askers[3], "d.example", "1"));
+	assert_true(ask(&askers[4], "e.example", "1"));
+	HOST_UNTIL(host, askers[1].answers == 1);
+	host->is_mute = false;
+	HOST_UNTIL(host, askers[4].answers == 1);
+	assert_true(askers[4].got_policy);
+	assert_int_equal(askers[3].answers, 0);
 }
 
 static void who_leaves_is_not_answered_and_the_fetch_goes_on(void **state)
@@ -304,6 +337,7 @@ int main(void)
 		TEST(after_a_failure_nothing_is_fetched_for_five_minutes),
 		TEST(a_body_that_is_no_policy_is_a_failure_that_is_remembered),
 		TEST(who_waits_too_long_for_a_free_fetch_is_told_so),
+		TEST(a_slow_fetch_gives_way_when_another_waits),
 		TEST(who_leaves_is_not_answered_and_the_fetch_goes_on),
 		TEST(who_asks_again_from_within_its_answer_begins_anew),
 		TEST(a_stop_ends_what_is_fetched_and_what_is_queued),
