@@ -167,7 +167,8 @@ static void share_timer_fired(struct timer *timer)
 	struct sts_fetches *fetches = CONTAINER_OF(timer, struct sts_fetches, share_timer);
 	uint64_t now_ns = loop_now_ns(fetches->config.fetch.loop);
 	struct list_node *node;
-	while (fetches->leaving_count < fetches->queued_count && (node = list_first(&fetches->running)) != NULL) {
+	while (fetches->leaving_count < fetches->queued_count &&
+		(node = list_first(&fetches->running)) != NULL) {
 		struct slot *slot = CONTAINER_OF(node, struct slot, node);
 		if (slot->started_ns + fetches->config.share_ns > now_ns)
 			break;

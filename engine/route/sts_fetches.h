@@ -3,9 +3,10 @@
  *
  *   ask ─▶ waits for a free fetch ─▶ is fetched ─▶ is validated ─▶ all who wait are answered
  *
- * The deadline runs from the question, so it bounds the wait for a free fetch too (STS-21). While others wait
- * for a free one, none may take longer than its share: whoever owns many slow hosts keeps nobody else from his
- * policy. It does not store policies and starts nothing by itself; asking again after a success fetches anew (STS-19, STS-44). */
+ * The deadline runs from the question, so it bounds the wait for a free fetch too (STS-21). While others
+ * wait for a free one, none takes longer than its share: who owns many slow hosts keeps nobody else from a
+ * policy. It does not store policies and starts nothing by itself; asking again after a success fetches anew
+ * (STS-19, STS-44). */
 #ifndef ENGINE_ROUTE_STS_FETCHES_H
 #define ENGINE_ROUTE_STS_FETCHES_H
 
