@@ -29,7 +29,7 @@ static void over(struct route_lookup *lookup)
 	lookup->done(lookup);
 }
 
-/* ---- answers that the store has ---- */
+/* ---- answers that are there at once ---- */
 
 static void work_off_known(struct timer *timer)
 {
@@ -73,14 +73,9 @@ static void answered(void *context, const struct dns_answer *answer)
 	over(lookup);
 }
 
-static void late(struct timer *timer)
+/* NULL: no memory, see route_lookup_answer(). */
+static struct dns_answer *make_failure(const struct route_lookup *lookup, const char *why)
 {
-	struct route_lookup *lookup = CONTAINER_OF(timer, struct route_lookup, timer);
-	struct route_lookup_env *env = lookup->env;
-	dns_resolver_cancel(env->resolver, &lookup->query);
-	env->deadlines++;
-	char why[64];
-	snprintf(why, sizeof why, "no answer within %u s", (unsigned)(env->lookup_ns / SECOND_NS));
 	const struct dns_answer failure = {
 		.class = DNS_FAILURE,
 		.type = (uint16_t)lookup->type,
@@ -89,11 +84,23 @@ static void late(struct timer *timer)
 		.canonical_name = text_of(lookup->name),
 		.why = text_of(why),
 	};
-	lookup->answer = dns_answer_create(&failure);
+	return dns_answer_create(&failure);
+}
+
+static void late(struct timer *timer)
+{
+	struct route_lookup *lookup = CONTAINER_OF(timer, struct route_lookup, timer);
+	struct route_lookup_env *env = lookup->env;
+	dns_resolver_cancel(env->resolver, &lookup->query);
+	env->deadlines++;
+	char why[64];
+	snprintf(why, sizeof why, "no answer within %u s", (unsigned)(env->lookup_ns / SECOND_NS));
+	lookup->answer = make_failure(lookup, why);
+	lookup->is_late = true;
 	over(lookup);
 }
 
-void route_lookup_start(struct route_lookup *lookup, struct route_lookup_env *env, const char *name,
+static void begin(struct route_lookup *lookup, struct route_lookup_env *env, const char *name,
 	enum dns_type type, route_lookup_done_fn *done, void *owner)
 {
 	CHECK(!lookup->open);
@@ -104,6 +111,20 @@ void route_lookup_start(struct route_lookup *lookup, struct route_lookup_env *en
 	lookup->owner = owner;
 	lookup->type = type;
 	lookup->open = true;
+	lookup->is_late = false;
+}
+
+void route_lookup_start_failed(struct route_lookup *lookup, struct route_lookup_env *env, const char *name,
+	enum dns_type type, const char *why, route_lookup_done_fn *done, void *owner)
+{
+	begin(lookup, env, name, type, done, owner);
+	answer_with(lookup, make_failure(lookup, why));
+}
+
+void route_lookup_start(struct route_lookup *lookup, struct route_lookup_env *env, const char *name,
+	enum dns_type type, route_lookup_done_fn *done, void *owner)
+{
+	begin(lookup, env, name, type, done, owner);
 	struct dns_answer *known = route_store_find(env->store, name, type);
 	if (known != NULL) {
 		answer_with(lookup, known);

@@ -25,7 +25,7 @@ struct route_lookup_env {
 	struct route_store *store; /* NULL: everything is asked of the DNS */
 	uint64_t lookup_ns;        /* the deadline */
 	uint64_t deadlines;        /* how many ran out of time */
-	struct list known;         /* of those whose answer the store had: theirs is the next step */
+	struct list known;         /* of those whose answer was there at once: theirs is the next step */
 	struct timer known_timer;
 };
 
@@ -49,11 +49,16 @@ struct route_lookup {
 	enum dns_type type;
 	uint8_t index; /* the owner's */
 	bool open;     /* begun and not over */
+	bool is_late;  /* its deadline ended it */
 };
 
 /* `name` is borrowed until the end (dns_resolver_ask()); `owner` and `index` are for `done`. */
 void route_lookup_start(struct route_lookup *lookup, struct route_lookup_env *env, const char *name,
 	enum dns_type type, route_lookup_done_fn *done, void *owner);
+
+/* The same for one that is not worth being asked: its answer is a failure, which says why. */
+void route_lookup_start_failed(struct route_lookup *lookup, struct route_lookup_env *env, const char *name,
+	enum dns_type type, const char *why, route_lookup_done_fn *done, void *owner);
 
 /* Nothing comes any more, and the answer is let go. Fine for one that was never begun. */
 void route_lookup_stop(struct route_lookup *lookup);

@@ -5,6 +5,7 @@
 #include "dns/dns_rdata.h"
 #include "engine/base/check.h"
 #include "engine/base/nanoseconds.h"
+#include "engine/io/random.h"
 
 enum {
 	/* Two that look like records of MTA-STS are as good as a hundred: none counts (STS-06). */
@@ -28,6 +29,7 @@ const char *sts_finding_text(enum sts_finding finding)
 void sts_discovery_env_init(struct sts_discovery_env *env)
 {
 	arena_init(&env->arena, 4096, STS_RECORDS_BYTES_MAX);
+	env->silence.key = random_siphash_key();
 }
 
 void sts_discovery_env_deinit(struct sts_discovery_env *env) { arena_deinit(&env->arena); }
@@ -162,6 +164,21 @@ static void retry_fired(struct timer *timer)
 	ask_for_record(d);
 }
 
+/* STS-15. True: it is asked for once more. */
+static bool ask_again_later(
+	struct sts_discovery *d, const struct dns_answer *answer, enum sts_held_state state)
+{
+	struct timer_wheel *wheel = d->env->lookups->wheel;
+	if (d->txt.is_late)
+		sts_silence_note(&d->env->silence, text_of(d->domain), timer_wheel_now_ns(wheel));
+	if (state == STS_HELD_VALID || answer->bogus || d->asked_twice || d->txt.is_late || d->is_silent)
+		return false;
+	d->asked_twice = true;
+	timer_start(wheel, &d->retry_timer, timer_wheel_now_ns(wheel) + STS_RECORD_RETRY_MS * MS_NS,
+		retry_fired);
+	return true;
+}
+
 static void on_record(struct route_lookup *lookup)
 {
 	struct sts_discovery *d = lookup->owner;
@@ -175,14 +192,8 @@ static void on_record(struct route_lookup *lookup)
 		d->record_fault = STS_RECORD_NONE;
 		fail_set(&d->fail, RESULT_UNAVAILABLE, "%s has no TXT answer now: %.*s",
 			d->record_name, TEXT_ARG(answer->why));
-		/* STS-15 */
-		if (state != STS_HELD_VALID && !answer->bogus && !d->asked_twice) {
-			struct timer_wheel *wheel = d->env->lookups->wheel;
-			d->asked_twice = true;
-			timer_start(wheel, &d->retry_timer,
-				timer_wheel_now_ns(wheel) + STS_RECORD_RETRY_MS * MS_NS, retry_fired);
+		if (ask_again_later(d, answer, state))
 			return;
-		}
 	}
 	if (must_fetch(d, state, held))
 		ask_for_addresses(d);
@@ -192,7 +203,14 @@ static void on_record(struct route_lookup *lookup)
 
 static void ask_for_record(struct sts_discovery *d)
 {
-	route_lookup_start(&d->txt, d->env->lookups, d->record_name, DNS_TYPE_TXT, on_record, d);
+	struct route_lookup_env *lookups = d->env->lookups;
+	uint64_t now_ns = timer_wheel_now_ns(lookups->wheel);
+	d->is_silent = sts_silence_lasts(&d->env->silence, text_of(d->domain), now_ns);
+	if (d->is_silent)
+		route_lookup_start_failed(&d->txt, lookups, d->record_name, DNS_TYPE_TXT,
+			"nobody answered a short time ago", on_record, d);
+	else
+		route_lookup_start(&d->txt, lookups, d->record_name, DNS_TYPE_TXT, on_record, d);
 }
 
 /* ---- the end ---- */

@@ -22,6 +22,7 @@
 #include "engine/route/route_lookup.h"
 #include "engine/route/sts_fetches.h"
 #include "engine/route/sts_policies.h"
+#include "engine/route/sts_silence.h"
 
 struct sts_discovery;
 
@@ -33,7 +34,8 @@ enum sts_finding {
 };
 
 enum {
-	/* (STS-15) A record that could not be looked up is asked for once more after this. */
+	/* (STS-15) A record that could not be looked up is asked for once more after this, unless the whole
+	 * time of a look-up is over: the resolver has asked several times by then. */
 	STS_RECORD_RETRY_MS = 1000,
 	/* What is looked at of the TXT records at _mta-sts.: as much as fits into a DNS message. */
 	STS_RECORDS_BYTES_MAX = 128 * 1024,
@@ -60,6 +62,7 @@ struct sts_discovery_env {
 	route_changed_fn *changed; /* likewise: a policy was weakened or is over without an heir */
 	void *changed_context;
 	struct arena arena; /* for the records of one answer */
+	struct sts_silence silence;
 };
 
 struct sts_outcome {
@@ -91,7 +94,8 @@ struct sts_discovery {
 	struct sts_waiter waiter;
 	struct sts_record record;
 	enum sts_record_fault record_fault;
-	bool asked_twice;
+	bool asked_twice; /* for the record */
+	bool is_silent;   /* it is not asked for (sts_silence.h) */
 	struct fail fail;
 	char record_name[DOMAIN_NAME_SIZE], host_name[DOMAIN_NAME_SIZE];
 };

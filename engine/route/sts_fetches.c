@@ -159,7 +159,8 @@ static void watch_shares(struct sts_fetches *fetches)
 	}
 	uint64_t now_ns = loop_now_ns(loop);
 	uint64_t due_ns = CONTAINER_OF(oldest, struct slot, node)->started_ns + fetches->config.share_ns;
-	loop_timer_start(loop, &fetches->share_timer, due_ns > now_ns ? due_ns - now_ns : 0, share_timer_fired);
+	loop_timer_start(
+		loop, &fetches->share_timer, due_ns > now_ns ? due_ns - now_ns : 0, share_timer_fired);
 }
 
 static void share_timer_fired(struct timer *timer)

@@ -317,6 +317,34 @@ static void a_route_ends_with_the_record_or_the_policy(void **state)
 	assert_in_range(bench_get("a.lab")->expires_ns, now_ns + 9 * SECOND_NS, now_ns + 11 * SECOND_NS);
 }
 
+/* DNS-18, STS-15: a domain whose name servers drop such questions is not held up each time. */
+static void a_record_that_nobody_answers_holds_mail_up_once_in_five_minutes(void **state)
+{
+	(void)state;
+	static const struct fake_row silent = { "_mta-sts.a.lab", DNS_TYPE_TXT, FAKE_SILENT, 0, "", NULL };
+	start(NULL);
+	fake_dns_script(&silent, 1);
+	assert_null(bench_get("a.lab"));
+	bench_pass(29 * SECOND_NS);
+	assert_null(bench.route);
+	bench_pass(2 * SECOND_NS);
+	assert_non_null(bench.route);
+	assert_int_equal(bench.route->kind, ROUTE_HOSTS);
+	assert_non_null(strstr(bench.route->sts.why, "no answer within 30 s"));
+	for (uint64_t s = 61; s < 300; s += 61) {
+		bench_pass(61 * SECOND_NS); /* beyond the life of the route */
+		assert_non_null(bench_get("a.lab"));
+		assert_string_equal(bench.route->sts.finding,
+			"no answer about its record; as if there were none");
+		assert_non_null(strstr(bench.route->sts.why, "nobody answered a short time ago"));
+	}
+	assert_int_equal(fake_dns_asked("_mta-sts.a.lab", DNS_TYPE_TXT), 1);
+	bench_pass(61 * SECOND_NS);
+	fake_dns_script(world, COUNT_OF(world));
+	fake_fetches_says("a.lab", ENFORCE("*.a.lab"));
+	assert_true(bench_get("a.lab")->sts.enforced);
+}
+
 int main(void)
 {
 #define TEST_OF(name) cmocka_unit_test_teardown(name, bench_stop)
@@ -334,6 +362,7 @@ int main(void)
 		TEST_OF(an_unsigned_denial_does_not_bounce_the_mail_of_a_domain_with_a_policy),
 		TEST_OF(a_failed_mx_answer_ends_the_search_for_the_policy),
 		TEST_OF(a_route_ends_with_the_record_or_the_policy),
+		TEST_OF(a_record_that_nobody_answers_holds_mail_up_once_in_five_minutes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
