@@ -15,12 +15,18 @@
 
 enum { JOB_ARENA_BYTES = 16 * 1024, JOB_ARENA_BYTES_MAX = 1024 * 1024 };
 
+/* A connection that waits for a job. */
+struct waiter {
+	struct list_node node;
+	struct tls_conn *conn;
+};
+
 struct tls_verify_job {
 	uint32_t magic;
-	struct list_node out;  /* of the verifier */
-	struct tls_conn *conn; /* NULL: destroyed meanwhile */
+	struct list_node out; /* of the verifier */
+	struct list waiters;  /* in the order in which they asked, without those destroyed meanwhile */
 	const struct tls_roots *roots;
-	struct arena arena;    /* of all that follows */
+	struct arena arena;   /* of all that follows */
 	struct tls_chain chain;
 	struct security_demand demand;
 	uint64_t now_s;
@@ -191,8 +197,28 @@ static bool copy_chain(struct tls_verify_job *job, const struct tls_chain *chain
 	return true;
 }
 
+static bool add_waiter(struct tls_verify_job *job, struct tls_conn *conn)
+{
+	struct waiter *waiter = calloc(1, sizeof *waiter);
+	if (waiter == NULL)
+		return false;
+	waiter->conn = conn;
+	list_push_back(&job->waiters, &waiter->node);
+	return true;
+}
+
+static struct tls_conn *take_waiter(struct waiter *waiter)
+{
+	struct tls_conn *conn = waiter->conn;
+	list_remove(&waiter->node);
+	free(waiter);
+	return conn;
+}
+
 static void free_job(struct tls_verify_job *job)
 {
+	LIST_FOR_EACH_SAFE(node, &job->waiters)
+	(void)take_waiter(CONTAINER_OF(node, struct waiter, node));
 	arena_deinit(&job->arena);
 	job->magic = 0;
 	free(job);
@@ -206,20 +232,62 @@ static struct tls_verify_job *new_job(struct tls_conn *conn, const struct tls_ch
 	if (job == NULL)
 		return NULL;
 	job->magic = TLS_VERIFY_JOB_MAGIC;
-	job->conn = conn;
 	job->now_s = now_s;
+	list_init(&job->waiters);
 	arena_init(&job->arena, JOB_ARENA_BYTES, JOB_ARENA_BYTES_MAX);
-	if (!copy_chain(job, chain) || !security_demand_copy(&job->demand, demand, &job->arena)) {
+	if (!add_waiter(job, conn) || !copy_chain(job, chain) ||
+		!security_demand_copy(&job->demand, demand, &job->arena)) {
 		free_job(job);
 		return NULL;
 	}
 	return job;
 }
 
+static bool is_same_chain(const struct tls_chain *a, const struct tls_chain *b)
+{
+	if (a->certs_count != b->certs_count || a->is_cut != b->is_cut)
+		return false;
+	for (size_t i = 0; i < a->certs_count; i++) {
+		if (a->certs[i].der_len != b->certs[i].der_len ||
+			memcmp(a->certs[i].der, b->certs[i].der, a->certs[i].der_len) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The job that answers this question already. Of the same second, since certificates end with one. */
+static struct tls_verify_job *find_job(const struct tls_verifier *verifier,
+	const struct tls_chain *chain, const struct security_demand *demand, uint64_t now_s)
+{
+	LIST_FOR_EACH(node, &verifier->jobs)
+	{
+		struct tls_verify_job *job = CONTAINER_OF(node, struct tls_verify_job, out);
+		if (job->now_s == now_s &&
+			!atomic_load_explicit(&job->is_cancelled, memory_order_relaxed) &&
+			is_same_chain(&job->chain, chain) &&
+			security_demand_equal(&job->demand, demand))
+			return job;
+	}
+	return NULL;
+}
+
+/* Sessions to one host begin together, and building its path costs more than a handshake. */
+static bool join(struct tls_verifier *verifier, struct tls_conn *conn,
+	const struct tls_chain *chain, const struct security_demand *demand, uint64_t now_s)
+{
+	struct tls_verify_job *job = find_job(verifier, chain, demand, now_s);
+	if (job == NULL || !add_waiter(job, conn))
+		return false;
+	verifier->counters.joined++;
+	return true;
+}
+
 static struct tls_verdict submit(struct tls_verifier *verifier, struct tls_conn *conn,
 	const struct tls_chain *chain, const struct security_demand *demand, uint64_t now_s)
 {
 	struct tls_verify_job *job = NULL;
+	if (join(verifier, conn, chain, demand, now_s))
+		return (struct tls_verdict){ .kind = TLS_VERDICT_WAIT };
 	if (verifier->jobs_count < verifier->config.jobs_max)
 		job = new_job(conn, chain, demand, now_s);
 	if (job == NULL)
@@ -247,13 +315,16 @@ void tls_verifier_finish(struct tls_verifier *verifier, struct tls_verify_job *j
 {
 	CHECK_OBJ(verifier, TLS_VERIFIER_MAGIC);
 	CHECK_OBJ(job, TLS_VERIFY_JOB_MAGIC);
-	list_remove(&job->out);
-	verifier->jobs_count--;
 	keep(verifier, &job->chain, &job->demand, job->now_s, job->valid_until_s, &job->verdict);
 	verifier->counters.built++;
 	count(verifier, job->verdict);
-	if (job->conn != NULL)
-		verifier->config.answer(verifier->config.arg, job->conn, &job->verdict);
+	/* An answer may destroy another one of them, which is then taken out. */
+	while (!list_is_empty(&job->waiters)) {
+		struct waiter *waiter = CONTAINER_OF(job->waiters.head.next, struct waiter, node);
+		verifier->config.answer(verifier->config.arg, take_waiter(waiter), &job->verdict);
+	}
+	list_remove(&job->out);
+	verifier->jobs_count--;
 	free_job(job);
 }
 
@@ -302,18 +373,26 @@ struct tls_verdict tls_verifier_judge(struct tls_verifier *verifier, const struc
 	return judge_in_place(verifier, chain, demand, now_s);
 }
 
+/* With the last one who waits goes the question. */
+static void leave(struct tls_verify_job *job, const struct tls_conn *conn)
+{
+	LIST_FOR_EACH_SAFE(node, &job->waiters)
+	{
+		struct waiter *waiter = CONTAINER_OF(node, struct waiter, node);
+		if (waiter->conn != conn)
+			continue;
+		(void)take_waiter(waiter);
+		if (list_is_empty(&job->waiters))
+			atomic_store_explicit(&job->is_cancelled, true, memory_order_relaxed);
+	}
+}
+
 void tls_verifier_cancel(void *verify_arg, struct tls_conn *conn)
 {
 	struct tls_verifier *verifier = verify_arg;
 	CHECK_OBJ(verifier, TLS_VERIFIER_MAGIC);
 	LIST_FOR_EACH(node, &verifier->jobs)
-	{
-		struct tls_verify_job *job = CONTAINER_OF(node, struct tls_verify_job, out);
-		if (job->conn != conn)
-			continue;
-		job->conn = NULL;
-		atomic_store_explicit(&job->is_cancelled, true, memory_order_relaxed);
-	}
+	leave(CONTAINER_OF(node, struct tls_verify_job, out), conn);
 }
 
 /* ---- life ---- */

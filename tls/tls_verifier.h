@@ -3,13 +3,13 @@
  *   DANE-EE ........................ at once, in less time than a look into the cache
  *   anything with a path to build .. from the cache of verdicts, else by a job that another thread
  *                                    runs (a signature alone may take 0.6 ms), or where there is none
- *                                    in place
+ *                                    in place; who asks what a job is about already waits for that job
  *
  * A verifier belongs to the thread of its context and may serve one context. A job holds copies of
  * all it needs, so it may outlive its connection, and is run on any thread:
  *
  *   tls_verifier_ask() ─▶ config.submit ─▶ [other thread] tls_verify_job_run() ─▶ back
- *   ─▶ tls_verifier_finish() ─▶ config.answer, unless the connection is gone
+ *   ─▶ tls_verifier_finish() ─▶ config.answer for each connection that still waits
  *
  * A demand that needs a public authority is refused where there is no store of roots. */
 #ifndef TLS_TLS_VERIFIER_H
@@ -52,8 +52,9 @@ struct tls_verifier_config {
 struct tls_verifier_counters {
 	uint64_t leaf; /* verdicts at once: DANE-EE that matched or was all there was */
 	uint64_t cached;
+	uint64_t joined;  /* waited for the job of another connection */
 	uint64_t built;   /* by a job, or in place */
-	uint64_t refused; /* of all three */
+	uint64_t refused; /* of leaf and built */
 };
 
 /* RESULT_MEMORY. */
@@ -72,8 +73,8 @@ struct tls_verdict tls_verifier_judge(struct tls_verifier *verifier, const struc
 
 /* Any thread. */
 void tls_verify_job_run(struct tls_verify_job *job);
-/* On the verifier's thread, with a job that has been run: keeps the verdict, gives it to its
- * connection if that still waits, and frees the job. */
+/* On the verifier's thread, with a job that has been run: keeps the verdict, gives it to the
+ * connections that still wait, and frees the job. */
 void tls_verifier_finish(struct tls_verifier *verifier, struct tls_verify_job *job);
 
 const struct tls_verifier_counters *tls_verifier_counters(const struct tls_verifier *verifier);

@@ -1,6 +1,7 @@
 /* The verifier thread: builds the paths of certificates that the workers' verifiers hand to it
  * (tls_verifier.h), so that no session waits while signatures of somebody else's chain are checked
- * (DESIGN 2). One thread is enough: each chain is asked about once, then the worker's cache knows. */
+ * (DESIGN 2). One thread is enough: each chain is asked about once, however many sessions wait for it, then
+ * the worker's cache knows. */
 #ifndef ENGINE_RUN_VERIFIER_H
 #define ENGINE_RUN_VERIFIER_H
 

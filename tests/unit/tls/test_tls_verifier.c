@@ -1,126 +1,9 @@
 /* When a verdict comes at once, from the cache, from another thread, or not at all. */
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
-#include "engine/base/policy.h"
-#include "tests/unit/tls/test_ca.h"
 #include "tests/unit/tls/tls_pair.h"
+#include "tests/unit/tls/verifier_fixture.h"
 #include "tls/boringssl.h"
-#include "tls/tls_verifier.h"
-
-enum { JOBS_MAX = 2 };
-
-/* The verifier never looks into a connection, so any address stands for one. */
-static uint8_t connections[8];
-#define CONN(i) ((struct tls_conn *)(void *)&connections[i])
-
-static struct tls_verifier *verifier;
-static struct tls_verify_job *submitted[8];
-static size_t submitted_count;
-static struct tls_conn *answered;
-static struct tls_verdict answer;
-static unsigned answers_count;
-static uint64_t time_s;
-static struct test_node root, middle, leaf, stranger;
-static struct tls_chain chain;
-static struct text name;
-static struct tlsa_record records[2];
-static uint8_t digests[2][64];
-static struct security_demand demand;
-
-static uint64_t now_s(void) { return time_s; }
-
-static void take(void *arg, struct tls_verify_job *job)
-{
-	assert_ptr_equal(arg, &connections);
-	submitted[submitted_count++] = job;
-}
-
-static void hear(void *arg, struct tls_conn *conn, const struct tls_verdict *verdict)
-{
-	assert_ptr_equal(arg, &connections);
-	answered = conn;
-	answer = *verdict;
-	answers_count++;
-}
-
-static void make_verifier(bool with_thread)
-{
-	struct fail fail = { 0 };
-	const struct tls_verifier_config config = {
-		.now_s = now_s,
-		.submit = with_thread ? take : NULL,
-		.answer = hear,
-		.arg = connections,
-		.jobs_max = JOBS_MAX,
-		.cache_bytes = TLS_VERIFIER_CACHE_BYTES,
-	};
-	assert_int_equal(tls_verifier_create(&config, &verifier, &fail), RESULT_OK);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	time_s = TEST_CA_NOW_S;
-	name = TEXT("mx.example.com");
-	submitted_count = 0;
-	answers_count = 0;
-	answered = NULL;
-	root = test_node_authority("root", NULL);
-	middle = test_node_authority("middle", &root);
-	leaf = test_node_host("DNS:mx.example.com", &middle);
-	stranger = test_node_host("DNS:mx.example.com", NULL);
-	chain = (struct tls_chain) { .certs = { leaf.der, middle.der },
-		.certs_count = 2 };
-	records[0] = test_node_record(&middle, 2, 1, 1, digests[0]);
-	demand = (struct security_demand){ .need = SECURITY_NEED_DANE,
-		.tls_version_min = TLS_VERSION_1_2,
-		.names = &name,
-		.names_count = 1,
-		.tlsa = records,
-		.tlsa_count = 1 };
-	make_verifier(true);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	tls_verifier_destroy(verifier);
-	test_node_free(&leaf);
-	test_node_free(&middle);
-	test_node_free(&root);
-	test_node_free(&stranger);
-	return 0;
-}
-
-static struct tls_verdict ask(size_t conn)
-{
-	return tls_verifier_ask(verifier, CONN(conn), &chain, &demand);
-}
-
-static void *run_jobs(void *unused)
-{
-	(void)unused;
-	for (size_t i = 0; i < submitted_count; i++)
-		tls_verify_job_run(submitted[i]);
-	return NULL;
-}
-
-static void finish_jobs(void)
-{
-	pthread_t thread;
-	assert_int_equal(pthread_create(&thread, NULL, run_jobs, NULL), 0);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	for (size_t i = 0; i < submitted_count; i++)
-		tls_verifier_finish(verifier, submitted[i]);
-	submitted_count = 0;
-}
 
 static void dane_ee_is_told_at_once(void **state)
 {
@@ -163,55 +46,6 @@ static void a_path_is_built_by_another_thread_and_then_known(void **state)
 	assert_int_equal(tls_verifier_counters(verifier)->built, 1);
 }
 
-/* The job may outlive everything that it was asked about. */
-static void a_job_needs_nothing_of_the_connection(void **state)
-{
-	(void)state;
-	struct tls_cert copy = { malloc(leaf.der.der_len), leaf.der.der_len };
-	struct tlsa_record *published = malloc(sizeof *published);
-	char *host = strdup("mx.example.com");
-	struct text host_text = text_of(host);
-	assert_true(copy.der != NULL && published != NULL && host != NULL);
-	memcpy((uint8_t *)(uintptr_t)copy.der, leaf.der.der, copy.der_len);
-	*published = records[0];
-	chain.certs[0] = copy;
-	demand.tlsa = published;
-	demand.names = &host_text;
-	assert_int_equal(ask(1).kind, TLS_VERDICT_WAIT);
-	free((uint8_t *)(uintptr_t)copy.der);
-	free(published);
-	free(host);
-	finish_jobs();
-	assert_int_equal(answer.kind, TLS_VERDICT_ACCEPTED);
-}
-
-static void a_connection_that_went_is_not_answered(void **state)
-{
-	(void)state;
-	assert_int_equal(ask(1).kind, TLS_VERDICT_WAIT);
-	tls_verify_job_run(submitted[0]);
-	tls_verifier_cancel(verifier, CONN(1));
-	tls_verifier_cancel(verifier, CONN(5)); /* who never asked */
-	tls_verifier_finish(verifier, submitted[0]);
-	submitted_count = 0;
-	assert_int_equal(answers_count, 0);
-	assert_int_equal(ask(2).kind, TLS_VERDICT_ACCEPTED); /* its verdict was kept */
-}
-
-/* What others wait for is not put off for it. */
-static void a_chain_that_nobody_waits_for_is_not_looked_at(void **state)
-{
-	(void)state;
-	assert_int_equal(ask(1).kind, TLS_VERDICT_WAIT);
-	tls_verifier_cancel(verifier, CONN(1));
-	finish_jobs();
-	assert_int_equal(answers_count, 0);
-	assert_int_equal(ask(2).kind, TLS_VERDICT_WAIT); /* nothing is known of it */
-	finish_jobs();
-	assert_ptr_equal(answered, CONN(2));
-	assert_int_equal(answer.kind, TLS_VERDICT_ACCEPTED);
-}
-
 static void what_is_refused_is_refused_anew_each_time(void **state)
 {
 	(void)state;
@@ -239,19 +73,6 @@ static void a_verdict_ends_with_the_first_certificate(void **state)
 	assert_int_equal(answer.failure, TLS_FAILURE_EXPIRED);
 }
 
-static void more_jobs_than_are_allowed_are_trouble_of_our_own(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < JOBS_MAX; i++)
-		assert_int_equal(ask(i).kind, TLS_VERDICT_WAIT);
-	struct tls_verdict verdict = ask(3);
-	assert_int_equal(verdict.kind, TLS_VERDICT_REJECTED);
-	assert_int_equal(verdict.failure, TLS_FAILURE_LOCAL);
-	assert_int_equal(submitted_count, JOBS_MAX);
-	finish_jobs();
-	assert_int_equal(answers_count, JOBS_MAX);
-}
-
 static void without_a_thread_all_is_done_in_place(void **state)
 {
 	(void)state;
@@ -264,13 +85,6 @@ static void without_a_thread_all_is_done_in_place(void **state)
 	name = TEXT("other.example.com");
 	assert_int_equal(ask(1).kind, TLS_VERDICT_REJECTED);
 	assert_int_equal(answers_count, 0);
-}
-
-static void jobs_that_are_out_at_the_end_are_freed(void **state)
-{
-	(void)state;
-	assert_int_equal(ask(1).kind, TLS_VERDICT_WAIT);
-	tls_verify_job_run(submitted[0]);
 }
 
 /* Never accepted for want of a means to refuse. */
@@ -304,10 +118,10 @@ static void handshakes_with_keys_of_every_kind_match_dane_ee(void **state)
 	struct test_certs certs;
 	struct tls_pool *pool = tls_pool_create();
 	test_certs_init(&certs);
-	struct tls_context *client_ctx =
-		make_client(pool, (struct tls_client_config){ .verify = tls_verifier_ask,
-					  .verify_cancel = tls_verifier_cancel,
-					  .verify_arg = verifier });
+	struct tls_context *client_ctx = make_client(pool,
+		(struct tls_client_config){ .verify = tls_verifier_ask,
+			.verify_cancel = tls_verifier_cancel,
+			.verify_arg = verifier });
 	for (size_t i = 0; i < TEST_KEY_COUNT * COUNT_OF(versions) * 2; i++) {
 		const struct test_cert *cert = &certs.certs[i % TEST_KEY_COUNT];
 		uint16_t version = versions[i / TEST_KEY_COUNT % 2];
@@ -342,10 +156,10 @@ static void shake_hands(const struct test_node *node, uint16_t version, struct t
 	test_node_write(node, NULL, chain_path, key_path);
 	struct tls_pool *pool = tls_pool_create();
 	struct tls_identity identity = { NULL, chain_path, key_path };
-	struct tls_context *client_ctx = make_client(pool,
-		(struct tls_client_config){ .verify = tls_verifier_ask,
-			.verify_cancel = tls_verifier_cancel,
-			.verify_arg = verifier });
+	struct tls_context *client_ctx =
+		make_client(pool, (struct tls_client_config){ .verify = tls_verifier_ask,
+					  .verify_cancel = tls_verifier_cancel,
+					  .verify_arg = verifier });
 	struct tls_context *server_ctx = make_server(
 		pool, (struct tls_server_config){ .version_max = version }, &identity, 1);
 	struct tls_pair pair;
@@ -422,18 +236,12 @@ static void destroying_a_waiting_connection_cancels_its_answer(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(dane_ee_is_told_at_once),
 		TEST(a_path_is_built_by_another_thread_and_then_known),
-		TEST(a_job_needs_nothing_of_the_connection),
-		TEST(a_connection_that_went_is_not_answered),
-		TEST(a_chain_that_nobody_waits_for_is_not_looked_at),
 		TEST(what_is_refused_is_refused_anew_each_time),
 		TEST(a_verdict_ends_with_the_first_certificate),
-		TEST(more_jobs_than_are_allowed_are_trouble_of_our_own),
 		TEST(without_a_thread_all_is_done_in_place),
-		TEST(jobs_that_are_out_at_the_end_are_freed),
 		TEST(proof_by_a_public_authority_is_refused_without_a_store),
 		TEST(a_demand_without_records_is_refused),
 		TEST(handshakes_with_keys_of_every_kind_match_dane_ee),
