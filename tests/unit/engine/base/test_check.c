@@ -71,7 +71,7 @@ static void be_sent_a_signal(void)
 	(void)raise(SIGBUS);
 }
 
-static unsigned fill_the_stack(unsigned depth)
+__attribute__((noinline)) static unsigned fill_the_stack(unsigned depth)
 {
 	volatile char room[4096];
 	room[depth % sizeof room] = (char)depth;
