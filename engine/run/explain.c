@@ -11,6 +11,7 @@
 #include "engine/run/explain_answer.h"
 #include "engine/run/explain_options.h"
 #include "engine/run/explain_print.h"
+#include "engine/run/explain_store.h"
 #include "engine/run/policy_fetcher.h"
 #include "engine/run/probe.h"
 #include "engine/run/roots.h"
@@ -30,6 +31,7 @@ struct explain {
 	/* looking up */
 	struct dns_resolver *dns;
 	struct policy_fetcher *fetcher;
+	struct explain_store store;
 	struct route_builder *builder;
 	struct route_request request;
 	struct io_op poll_op;
@@ -96,6 +98,7 @@ static enum result make_builder(struct explain *e)
 	config.wheel = &e->loop.timers;
 	config.random = &e->random;
 	config.keep_steps = true;
+	config.store = e->store.store;
 	config.fetches = policy_fetcher_fetches(e->fetcher);
 	config.wall_us = clock_wall_us;
 	config.builds_max = config.cache_max = 1;
@@ -108,6 +111,8 @@ static enum result find_route(struct explain *e)
 	if (e->tls_pool == NULL)
 		return fail_set(&e->fail, RESULT_MEMORY, "out of memory");
 	enum result r = policy_fetcher_create(&e->loop, &e->config, e->tls_pool, 1, &e->fetcher, &e->fail);
+	if (r == RESULT_OK)
+		r = explain_store_open(&e->store, e->options.store, &e->fail);
 	if (r == RESULT_OK)
 		r = make_builder(e);
 	if (r != RESULT_OK)
@@ -321,6 +326,7 @@ static enum result explain(struct explain *e)
 		r = try_hosts(e);
 	route_builder_destroy(e->builder);
 	policy_fetcher_destroy(e->fetcher);
+	explain_store_close(&e->store);
 	tls_pool_destroy(e->tls_pool);
 	loop_deinit(&e->loop);
 	return r;

@@ -6,7 +6,7 @@ import subprocess
 import lab as lab_module
 from case import case
 from sender import check, equal, program
-from sts import bad_receiver, enforced
+from sts import bad_receiver, delivers, enforced
 from test_explain import DELIVERABLE, REFUSED, explain, facts, steps
 
 
@@ -66,6 +66,27 @@ def explain_says_why_there_is_no_policy(t):
     check("no id" in why(), why())
     domain.set_records()
     check("no TXT record" in why(), why())
+
+
+@case("STS-13 STS-47")
+def explain_with_the_store_of_a_sender_tells_the_policy_that_is_in_force_there(t):
+    domain, receiver = enforced(t)
+    sender = t.sender()
+    delivers(sender, domain, "first")
+    domain.set_records()
+    domain.set_mx("elsewhere." + domain.name)
+    domain.set_receiver(receiver, "elsewhere." + domain.name)
+    found = facts(t, domain.name, status=DELIVERABLE)
+    equal(found["sts"]["finding"], "none is published")
+    found = facts(t, domain.name, "--store", sender.store, status=REFUSED)
+    sts = found["sts"]
+    equal((sts["finding"], sts["mode"], sts["id"]),
+          ("a policy that was fetched before and stays", "enforce", "1"))
+    check("not among the hosts" in found["decision"], found["decision"])
+    equal(steps(found)[f"{domain.name} MX"], "insecure")
+    status, out, err = explain(t, domain.name, "--store", sender.store + "/nowhere")
+    equal((status, out), (2, ""), err)
+    check("--store: " in err, err)
 
 
 @case("STS-53 SEC-13")

@@ -25,6 +25,7 @@ static void what_cannot_be_meant_so_is_told_in_one_line_with_status_2(void **sta
 		{ { "a.example", "--port=0" }, "--port" },
 		{ { "a.example", "--trust-anchor=/nowhere/root.key" }, "/nowhere/root.key" },
 		{ { "a.example", "--resolver=nonsense" }, "nonsense" },
+		{ { "a.example", "--store=/nowhere/store" }, "--store: " },
 	};
 	for (size_t i = 0; i < COUNT_OF(table); i++) {
 		command_run(run_explain, table[i].words, &result);
@@ -40,7 +41,7 @@ static void help_has_the_flags_that_decide_routes_and_no_others(void **state)
 {
 	(void)state;
 	static const char *const there[] = { "DOMAIN", "--connect", "--json", "--helo", "--source", "--port",
-		"--route", "--allow-private", "--resolver", "--trust-anchor", "--dns-timeout", "--tls",
+		"--route", "--store", "--allow-private", "--resolver", "--trust-anchor", "--dns-timeout", "--tls",
 		"--ca-file", "--connect-timeout", "--greeting-timeout", "--tls-timeout",
 		"--command-timeout" };
 	static const char *const absent[] = { "--spool", "--events", "--once", "--workers", "--retry-first",
