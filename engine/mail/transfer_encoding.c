@@ -176,3 +176,86 @@ void transfer_encoding_put(struct buf *out, enum transfer_encoding encoding, str
 	}
 	UNREACHABLE("a fourth encoding");
 }
+
+/* ---- decoding ---- */
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)text_lower((uint8_t)c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* One line without its end; *out_soft: it goes on in the next. */
+static bool decode_line(struct buf *out, struct text line, bool *out_soft)
+{
+	while (line.len > 0 && (line.data[line.len - 1] == ' ' || line.data[line.len - 1] == '\t'))
+		line.len--;
+	*out_soft = line.len > 0 && line.data[line.len - 1] == '=';
+	line.len -= *out_soft;
+	for (size_t i = 0; i < line.len; i++) {
+		if (line.data[i] != '=') {
+			buf_put_u8(out, (uint8_t)line.data[i]);
+			continue;
+		}
+		int high = i + 2 < line.len ? hex_value(line.data[i + 1]) : -1;
+		int low = i + 2 < line.len ? hex_value(line.data[i + 2]) : -1;
+		if (high < 0 || low < 0)
+			return false;
+		buf_put_u8(out, (uint8_t)(high << 4 | low));
+		i += 2;
+	}
+	return true;
+}
+
+static bool decode_quoted_printable(struct buf *out, struct text body)
+{
+	while (body.len > 0) {
+		size_t end = text_find(body, '\n');
+		struct text line = text_cut(body, end);
+		bool is_soft, has_cr = line.len > 0 && end != TEXT_NONE &&
+				       line.data[line.len - 1] == '\r';
+		if (!decode_line(out, text_cut(line, line.len - has_cr), &is_soft))
+			return false;
+		if (end != TEXT_NONE && !is_soft)
+			buf_put_cstr(out, has_cr ? "\r\n" : "\n");
+		body = end == TEXT_NONE ? TEXT_EMPTY : text_skip(body, end + 1);
+	}
+	return true;
+}
+
+static int base64_value(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+static void decode_base64(struct buf *out, struct text body)
+{
+	uint32_t bits = 0;
+	unsigned count = 0;
+	for (size_t i = 0; i < body.len && body.data[i] != '='; i++) {
+		int value = base64_value(body.data[i]);
+		if (value < 0)
+			continue;
+		bits = bits << 6 | (uint32_t)value;
+		if (++count % 4 != 1)
+			buf_put_u8(out, (uint8_t)(bits >> (6 - 2 * ((count + 3) % 4))));
+	}
+}
+
+bool transfer_encoding_decode(struct buf *out, enum transfer_encoding encoding, struct text body)
+{
+	switch (encoding) {
+	case TRANSFER_ENCODING_7BIT: buf_put_text(out, body); return true;
+	case TRANSFER_ENCODING_QUOTED_PRINTABLE: return decode_quoted_printable(out, body);
+	case TRANSFER_ENCODING_BASE64: decode_base64(out, body); return true;
+	}
+	UNREACHABLE("a fourth encoding");
+}

@@ -7,6 +7,7 @@
 #ifndef ENGINE_MAIL_TRANSFER_ENCODING_H
 #define ENGINE_MAIL_TRANSFER_ENCODING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "engine/base/buf.h"
 #include "engine/base/text.h"
@@ -29,5 +30,11 @@ size_t transfer_encoding_bytes_max(enum transfer_encoding encoding, struct text 
 
 /* 7BIT is for what transfer_encoding_of() says it is for. */
 void transfer_encoding_put(struct buf *out, enum transfer_encoding encoding, struct text body);
+
+/* What an encoded body stands for, into `out`, which has room for as much as `body`. Read as mail is written:
+ * line ends in LF too, blanks at ends of lines passed over (RFC 2045 6.7 rule 3), what is no base64
+ * ignored (6.8). False: a "=" that begins nothing. */
+MUST_USE bool transfer_encoding_decode(
+	struct buf *out, enum transfer_encoding encoding, struct text body);
 
 #endif
