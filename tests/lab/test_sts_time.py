@@ -2,12 +2,13 @@
 next on the same --store and within a run (RFC 8461 3.3, 5.1)."""
 
 import itertools
+import signal
 import subprocess
 
 from case import case
 from peer import Dialogue
 from policy_host import PolicyHost
-from sender import DONE, check, equal, program
+from sender import DONE, MAIL_WAITS, check, equal, program
 from sts import StsDomain, bad_receiver, delivers, enforced, sts_record, waits
 
 AT_ONCE = ("--retry-first=1s", "--retry-max=1s")
@@ -269,6 +270,25 @@ def a_policy_host_that_does_not_answer_holds_up_nobody_else(t):
         sender.put(domain.rcpt(f"r{n}"))
     sender.wait_event(process, count=20, event="delivered", domain=domain.name, timeout=20)
     equal(sender.outcomes(domain=mute.name), [])
+
+
+@case("STS-45")
+def a_sender_that_is_told_to_stop_does_not_wait_for_a_policy(t):
+    domains = [enforced(t)[0] for _ in range(3)]
+    sender = t.sender()
+    process = sender.start()
+    for domain in domains:
+        domain.set_policy(fault="slow")
+        sender.put(domain.rcpt())
+    for domain in domains:
+        domain.asked_until(process)
+    process.signal(signal.SIGTERM)
+    sender.finish(process, expect=(MAIL_WAITS,), timeout=10)
+    equal(sender.outcomes(), [])
+    for domain in domains:
+        domain.set_policy()
+    sender.run()
+    equal({event["security"] for event in sender.outcomes(event="delivered")}, {"sts"})
 
 
 @case("STS-47 STS-45")
