@@ -83,15 +83,19 @@ void sts_policies_destroy(struct sts_policies *policies)
 
 static void renewal_due(struct timer *timer);
 
+static uint64_t seconds_between_renewals(const struct sts_held *held)
+{
+	uint64_t wait_s = held->policy.max_age_s / 2;
+	if (wait_s > STS_RENEW_S)
+		return STS_RENEW_S;
+	return wait_s < STS_RENEW_MIN_S ? STS_RENEW_MIN_S : wait_s;
+}
+
 static uint64_t seconds_until_due(const struct sts_held *held)
 {
 	struct sts_policies *policies = held->policies;
 	uint64_t now = now_s(policies);
-	uint64_t wait_s = STS_RENEW_S;
-	if (held->policy.max_age_s / 2 < wait_s)
-		wait_s = held->policy.max_age_s / 2;
-	if (wait_s < STS_RENEW_MIN_S)
-		wait_s = STS_RENEW_MIN_S;
+	uint64_t wait_s = seconds_between_renewals(held);
 	wait_s -= random_below(policies->config.random, wait_s / 4 + 1);
 	uint64_t due_s = held->fetched_s + wait_s;
 	if (held->failures > 0 && due_s < held->tried_s + STS_RENEW_RETRY_S)
@@ -274,7 +278,7 @@ static void renewal_due(struct timer *timer)
 	struct sts_held *held = CONTAINER_OF(timer, struct sts_held, timer);
 	struct sts_policies *policies = held->policies;
 	/* Not asked for any more: it expires in its time, and mail that comes again starts anew. */
-	if (now_s(policies) >= held->used_s + STS_RENEW_USED_S)
+	if (now_s(policies) >= held->used_s + STS_RENEWALS_UNUSED * seconds_between_renewals(held))
 		return;
 	struct sts_held *current = compare_with_cache(policies, held->domain, held);
 	if (current == held)

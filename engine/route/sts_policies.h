@@ -32,8 +32,9 @@ enum {
 	STS_RENEW_S = 86400,
 	STS_RENEW_MIN_S = 60, /* whatever the max_age */
 	STS_RENEW_RETRY_S = 3600,
-	/* Mail of a weekly newsletter finds its policies fresh. */
-	STS_RENEW_USED_S = 8 * 86400,
+	/* So often without any mail: a weekly newsletter finds its policies fresh, and the host of one that
+	 * is good for minutes is not asked for days. */
+	STS_RENEWALS_UNUSED = 8,
 	/* A policy is not asked for anew, for a failure of a host, sooner than this after its fetch. */
 	STS_DOUBT_MIN_S = 60,
 	/* POL-14, CONFORMANCE 0.4: an unsigned "no such domain" is believed after this. */

@@ -17,6 +17,15 @@ static struct random_state random_source;
 static uint64_t wheel_ns;
 static unsigned dues;
 static bool due_fails;
+static const char *due_brings; /* the text of a policy */
+
+static inline struct sts_held *put(const char *domain, const char *id, const char *text)
+{
+	struct sts_policy policy;
+	struct fail fail;
+	assert_int_equal(sts_policy_parse(text_of(text), &policy, &fail), RESULT_OK);
+	return sts_policies_put(policies, text_of(domain), text_of(id), &policy);
+}
 
 static inline void due(void *context, struct sts_held *held)
 {
@@ -24,6 +33,8 @@ static inline void due(void *context, struct sts_held *held)
 	dues++;
 	if (due_fails)
 		sts_policies_failed(policies, held);
+	else if (due_brings != NULL)
+		put("a.lab", "1", due_brings);
 }
 
 static inline void begin(struct route_store *store, size_t bytes_max)
@@ -47,6 +58,7 @@ static inline int set_up(void **state)
 	wheel_ns = 1000 * SECOND_NS;
 	dues = 0;
 	due_fails = false;
+	due_brings = NULL;
 	timer_wheel_init(&wheel, wheel_ns);
 	random_init_seed(&random_source, 5);
 	begin(NULL, 0);
@@ -66,14 +78,6 @@ static inline void pass(uint64_t seconds)
 		wheel_ns += SECOND_NS;
 		timer_wheel_advance(&wheel, wheel_ns);
 	}
-}
-
-static inline struct sts_held *put(const char *domain, const char *id, const char *text)
-{
-	struct sts_policy policy;
-	struct fail fail;
-	assert_int_equal(sts_policy_parse(text_of(text), &policy, &fail), RESULT_OK);
-	return sts_policies_put(policies, text_of(domain), text_of(id), &policy);
 }
 
 static inline enum sts_held_state find(const char *domain, struct sts_held **out_held)

@@ -113,12 +113,27 @@ static void what_mail_does_not_ask_for_any_more_is_not_renewed(void **state)
 {
 	(void)state;
 	struct sts_held *held = put("a.lab", "1", ENFORCE);
-	held->used_s -= STS_RENEW_USED_S;
+	held->used_s -= STS_RENEWALS_UNUSED * DAY_S;
 	pass(DAY_S + 1);
 	assert_int_equal(dues, 0);
 	assert_int_equal(find("a.lab", &held), STS_HELD_VALID); /* and now it is in use again */
 	pass(2);
 	assert_int_equal(dues, 1);
+}
+
+/* Its host would be asked ten thousand times for one mail. */
+static void a_short_policy_is_not_renewed_for_days_after_the_last_mail(void **state)
+{
+	(void)state;
+	struct sts_held *held;
+	due_brings = "version: STSv1\nmode: enforce\nmx: mx.a.lab\nmax_age: 1000\n";
+	put("a.lab", "1", due_brings);
+	pass(STS_RENEWALS_UNUSED * 500 - 1);
+	assert_in_range(dues, STS_RENEWALS_UNUSED - 1, STS_RENEWALS_UNUSED * 4 / 3);
+	assert_int_equal(find("a.lab", &held), STS_HELD_VALID);
+	unsigned before = dues;
+	pass(DAY_S);
+	assert_in_range(dues - before, STS_RENEWALS_UNUSED - 1, STS_RENEWALS_UNUSED * 4 / 3);
 }
 
 /* STS-36 */
@@ -180,6 +195,7 @@ int main(void)
 		TEST_OF(a_renewal_that_fails_is_due_again_in_an_hour_and_takes_nothing_away),
 		TEST_OF(however_often_mail_tries_an_hour_has_one_failure),
 		TEST_OF(what_mail_does_not_ask_for_any_more_is_not_renewed),
+		TEST_OF(a_short_policy_is_not_renewed_for_days_after_the_last_mail),
 		TEST_OF(a_policy_is_doubted_no_sooner_than_a_minute_after_its_fetch),
 		TEST_OF(an_unsigned_denial_is_believed_after_an_hour),
 		TEST_OF(memory_is_bounded_and_who_was_not_asked_for_longest_goes),
