@@ -1,4 +1,4 @@
-/* The words of an @FILE. Inside of options only. */
+/* The words of an @FILE, and of other files that are written in such words. */
 #ifndef ENGINE_BASE_OPTIONS_FILE_H
 #define ENGINE_BASE_OPTIONS_FILE_H
 

@@ -202,6 +202,20 @@ enum result run_config_init_receivers(struct run_config *config, const struct se
 	return r == RESULT_OK ? parse_tls(config, arena, fail) : r;
 }
 
+static enum result read_reply_rules(struct run_config *config, const char *path, struct arena *arena,
+	struct fail *fail)
+{
+	struct option_words words;
+	if (*path == '\0')
+		return RESULT_OK;
+	enum result r = options_file_read(path, arena, &words, fail);
+	if (r == RESULT_OK)
+		r = smtp_reply_rules_parse(&words, arena, &config->reply_rules, fail);
+	if (r != RESULT_OK)
+		fail_prefix(fail, "--reply-rules %s", path);
+	return r;
+}
+
 enum result run_config_init(struct run_config *config, const struct send_options *options,
 	struct arena *arena, struct fail *fail)
 {
@@ -211,6 +225,8 @@ enum result run_config_init(struct run_config *config, const struct send_options
 		r = run_config_need_helo(options, fail);
 	if (r == RESULT_OK)
 		r = run_config_init_receivers(config, options, arena, fail);
+	if (r == RESULT_OK)
+		r = read_reply_rules(config, options->reply_rules, arena, fail);
 	if (r != RESULT_OK)
 		return r;
 	config->retry[RETRY_BULK] = retry_of(options, RETRY_BULK);

@@ -14,6 +14,7 @@
 #include "engine/route/route_option.h"
 #include "engine/route/route_policy.h"
 #include "engine/run/send_options.h"
+#include "engine/smtp/smtp_reply_rules.h"
 #include "engine/smtp/smtp_session.h"
 
 enum {
@@ -45,6 +46,7 @@ struct run_config {
 	struct route_tls_option *tls;
 	size_t tls_count;
 	struct retry_schedule retry[2]; /* by enum retry_class */
+	struct smtp_reply_rules reply_rules; /* --reply-rules */
 	uint32_t workers_count;
 	uint64_t messages_max;         /* in memory at once; from --memory */
 	struct tls_roots *roots;       /* NULL: none; see roots.h */

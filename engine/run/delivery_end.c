@@ -44,6 +44,7 @@ struct smtp_channel delivery_channel(const struct delivery *d)
 	return (struct smtp_channel){
 		.is_demanded = !mandatory || d->smtp.tls_active,
 		.level_is_mandatory = mandatory,
+		.rules = &d->worker->config->reply_rules,
 	};
 }
 

@@ -29,30 +29,6 @@ static const struct {
 #undef STATUS
 };
 
-static bool is_kept(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c > 127 ||
-	       (c != '\0' && strchr(".-_@+#[]'", c) != NULL);
-}
-
-/* As smtp_reply_rules.def says: lower case, one space between words and at both ends. */
-static struct text normalize(struct text text, char *out, size_t out_size)
-{
-	CHECK(out_size >= 2);
-	size_t len = 0;
-	out[len++] = ' ';
-	for (size_t i = 0; i < text.len && len + 1 < out_size; i++) {
-		uint8_t c = text_lower((uint8_t)text.data[i]);
-		if (is_kept(c))
-			out[len++] = (char)c;
-		else if (out[len - 1] != ' ')
-			out[len++] = ' ';
-	}
-	if (out[len - 1] != ' ')
-		out[len++] = ' ';
-	return text_of_bytes(out, len);
-}
-
 static bool occurs(struct text text, struct text phrase)
 {
 	return phrase.len == 0 || memmem(text.data, text.len, phrase.data, phrase.len) != NULL;
@@ -106,12 +82,19 @@ static bool is_about_rcpt(enum smtp_step step)
 	       step == SMTP_STEP_BDAT;
 }
 
-enum bounce_class smtp_reply_class_find(enum smtp_step step, const struct smtp_reply *reply)
+/* Before RCPT no mailbox was named but the sender's. */
+static enum bounce_class class_at(enum smtp_step step, enum bounce_class found)
 {
-	char memory[SMTP_REPLY_TEXT_BYTES_MAX + 2];
+	bool is_rcpt_class = found == BOUNCE_CLASS_MAILBOX || found == BOUNCE_CLASS_DOMAIN ||
+			     found == BOUNCE_CLASS_QUOTA;
+	return is_rcpt_class && !is_about_rcpt(step) ? BOUNCE_CLASS_POLICY : found;
+}
+
+static enum bounce_class find(
+	enum smtp_step step, const struct smtp_reply *reply, struct text words)
+{
 	unsigned first_digit = reply->code / 100;
-	enum bounce_class found =
-		find_by_words(first_digit, normalize(reply->text, memory, sizeof memory));
+	enum bounce_class found = find_by_words(first_digit, words);
 	/* Many a host writes a status without having offered it. For an event it is not one
 	 * (SMTP-43); as a hint it is as good as words. */
 	struct smtp_status status = smtp_status_parse(reply->text);
@@ -119,10 +102,13 @@ enum bounce_class smtp_reply_class_find(enum smtp_step step, const struct smtp_r
 		found = find_by_status(status);
 	if (found == BOUNCE_CLASS_NONE)
 		found = find_by_code(step, reply->code);
-	/* Before RCPT no mailbox was named but the sender's. */
-	bool is_rcpt_class = found == BOUNCE_CLASS_MAILBOX || found == BOUNCE_CLASS_DOMAIN ||
-			     found == BOUNCE_CLASS_QUOTA;
-	return is_rcpt_class && !is_about_rcpt(step) ? BOUNCE_CLASS_POLICY : found;
+	return class_at(step, found);
+}
+
+enum bounce_class smtp_reply_class_find(enum smtp_step step, const struct smtp_reply *reply)
+{
+	char memory[SMTP_REPLY_TEXT_BYTES_MAX + 2];
+	return find(step, reply, smtp_reply_words(reply->text, memory, sizeof memory));
 }
 
 /* ---- the table: where | the message | the throttle | next MX ---- */
@@ -201,15 +187,10 @@ static struct smtp_action refused(const struct smtp_answer *answer, enum bounce_
 	};
 }
 
-struct smtp_action smtp_reply_class_answer(const struct smtp_answer *answer)
+static struct smtp_action by_table(const struct smtp_answer *answer, enum bounce_class found)
 {
 	const struct smtp_reply *reply = &answer->reply;
 	unsigned first_digit = reply->code / 100;
-	if (first_digit == 2)
-		return (struct smtp_action){ .fate = SMTP_FATE_DELIVERED,
-			.counts_as_attempt = true };
-	CHECK(first_digit == 4 || first_digit == 5);
-	enum bounce_class found = smtp_reply_class_find(answer->step, reply);
 	bool in_opening = answer->step == SMTP_STEP_GREETING || answer->step == SMTP_STEP_EHLO ||
 			  answer->step == SMTP_STEP_HELO;
 	if (answer->step == SMTP_STEP_STARTTLS)
@@ -228,6 +209,48 @@ struct smtp_action smtp_reply_class_answer(const struct smtp_answer *answer)
 	if (first_digit == 5)
 		return refused(answer, found);
 	return answer->step == SMTP_STEP_MAIL ? slow_down(found, true) : come_back(found);
+}
+
+/* What the operator wants beyond the table. He may end the mail of a recipient, but not by words that could
+ * be forged (POL-14), nor by what was said to all. */
+static struct smtp_action by_rule(struct smtp_action action, const struct smtp_answer *answer,
+	const struct smtp_reply_rule *rule)
+{
+	bool is_heard = answer->channel.is_demanded || !answer->channel.level_is_mandatory;
+	if (action.fate == SMTP_FATE_AGAIN || answer->step == SMTP_STEP_STARTTLS)
+		return action;
+	if (rule->slow && action.throttle < SMTP_THROTTLE_SLOW_DOWN)
+		action.throttle = SMTP_THROTTLE_SLOW_DOWN;
+	if (rule->suspend)
+		action.throttle = SMTP_THROTTLE_SUSPEND;
+	if (rule->bounce && is_about_rcpt(answer->step) && is_heard) {
+		action.fate = SMTP_FATE_BOUNCE;
+		action.same_host = false;
+		action.counts_as_attempt = true;
+	}
+	if (rule->defer) {
+		action.fate = SMTP_FATE_DEFER;
+		action.may_suppress = action.bounce_if_all = false;
+	}
+	return action;
+}
+
+struct smtp_action smtp_reply_class_answer(const struct smtp_answer *answer)
+{
+	char memory[SMTP_REPLY_TEXT_BYTES_MAX + 2];
+	unsigned first_digit = answer->reply.code / 100;
+	if (first_digit == 2)
+		return (struct smtp_action){ .fate = SMTP_FATE_DELIVERED,
+			.counts_as_attempt = true };
+	CHECK(first_digit == 4 || first_digit == 5);
+	struct text words = smtp_reply_words(answer->reply.text, memory, sizeof memory);
+	const struct smtp_reply_rule *rule =
+		smtp_reply_rules_find(answer->channel.rules, first_digit, words);
+	bool has_class = rule != NULL && rule->has_class;
+	enum bounce_class found = has_class ? class_at(answer->step, rule->bounce_class)
+					    : find(answer->step, &answer->reply, words);
+	struct smtp_action action = by_table(answer, found);
+	return rule != NULL ? by_rule(action, answer, rule) : action;
 }
 
 /* ---- ends without an answer ---- */

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "engine/base/event.h"
 #include "engine/smtp/smtp_reply.h"
+#include "engine/smtp/smtp_reply_rules.h"
 #include "engine/smtp/smtp_end.h"
 #include "engine/smtp/smtp_step.h"
 #include "engine/smtp/smtp_transaction.h"
@@ -41,10 +42,11 @@ struct smtp_action {
 	bool bounce_if_all;   /* 521: permanent if every host says so */
 };
 
-/* How the channel stood when an answer was heard. */
+/* How the channel stood when an answer was heard, and who else has a say in what it means. */
 struct smtp_channel {
 	bool is_demanded;        /* it was as good as the level demands (POL-14, SEC-20) */
 	bool level_is_mandatory; /* some level above opportunistic is demanded */
+	const struct smtp_reply_rules *rules; /* of the operator; NULL: none */
 };
 
 /* An answer to be classed. */
@@ -66,7 +68,8 @@ struct smtp_action smtp_reply_class_end(enum smtp_end end, enum smtp_step step,
 struct smtp_action smtp_reply_class_rcpt(const struct smtp_transaction *transaction,
 	const struct smtp_rcpt_result *rcpt, const struct smtp_channel *channel);
 
-/* Only the class of a reply, by its words, its status and its code, in this order. */
+/* Only the class of a reply, without rules of the operator: by its words, its status and its code, in
+ * this order. */
 enum bounce_class smtp_reply_class_find(enum smtp_step step, const struct smtp_reply *reply);
 
 #endif

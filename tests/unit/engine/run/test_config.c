@@ -1,6 +1,8 @@
 /* Flags made into a configuration, and what is said of those that cannot be meant so. */
 #include "tests/unit/unit.h"
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 #include "engine/run/config.h"
 
 enum { FLAGS_MAX = 16 };
@@ -13,7 +15,7 @@ struct parsed {
 	enum result result;
 };
 
-static char memory[300 * 1024];
+static char memory[4 * 1024 * 1024]; /* a file of flags is read into one piece */
 static char words[FLAGS_MAX][128];
 
 static void parse(struct parsed *p, const char *const *flags)
@@ -279,6 +281,33 @@ static void receivers_are_found_without_a_name_of_our_own(void **state)
 	assert_non_null(strstr(p.fail.text, "--helo NAME is needed"));
 }
 
+static void rules_for_replies_are_read_from_their_file(void **state)
+{
+	(void)state;
+	struct parsed p;
+	char path[] = "/tmp/longship_test_rules.XXXXXX", flag[96];
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	static const char text[] = "# ours\nblock 5 suspend \"our own list\"\n";
+	assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+	snprintf(flag, sizeof flag, "--reply-rules=%s", path);
+	parse(&p, FLAGS(GOOD, flag));
+	assert_int_equal(p.result, RESULT_OK);
+	assert_int_equal(p.config.reply_rules.count, 1);
+	assert_int_equal(p.config.reply_rules.items[0].bounce_class, BOUNCE_CLASS_BLOCK);
+	assert_int_equal(write(fd, "x", 1), 1);
+	parse(&p, FLAGS(GOOD, flag));
+	assert_int_equal(p.result, RESULT_INVALID);
+	assert_non_null(strstr(p.fail.text, ": line 3: a rule is"));
+	assert_non_null(strstr(p.fail.text, "--reply-rules /tmp/"));
+	(void)close(fd);
+	(void)unlink(path);
+	parse(&p, FLAGS(GOOD, flag));
+	assert_int_equal(p.result, RESULT_NOT_FOUND);
+	parse(&p, FLAGS(GOOD));
+	assert_int_equal(p.config.reply_rules.count, 0);
+}
+
 static void a_thread_has_its_name_in_its_lines(void **state)
 {
 	(void)state;
@@ -308,6 +337,7 @@ int main(void)
 		cmocka_unit_test(routes_are_kept_in_their_order),
 		cmocka_unit_test(what_the_flags_say_reaches_dns_and_route),
 		cmocka_unit_test(receivers_are_found_without_a_name_of_our_own),
+		cmocka_unit_test(rules_for_replies_are_read_from_their_file),
 		cmocka_unit_test(a_thread_has_its_name_in_its_lines),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
