@@ -48,7 +48,7 @@ static const struct command commands[] = {
 	{ "cache", "list [--dane|--sts] | show DOMAIN | forget DOMAIN, --store DIR [--json]",
 		"what is kept of domains: TLSA records, MTA-STS policies, answers of the DNS",
 		&cache_option_table, run_cache },
-	{ "submit", "--spool DIR FILE ... [--check] [--json]",
+	{ "submit", "--spool DIR FILE|DIR ... [--check] [--json]",
 		"put message files into the spool: whole and on the disk, or not at all",
 		&submit_option_table, run_submit },
 	{ "suppress",

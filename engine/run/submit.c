@@ -7,6 +7,7 @@
 #include "engine/io/file.h"
 #include "engine/run/run.h"
 #include "engine/run/spool_put.h"
+#include "engine/run/submit_check.h"
 #include "engine/run/submit_options.h"
 
 enum {
@@ -21,6 +22,7 @@ struct submit {
 	struct submit_options options;
 	struct option_list files;
 	struct spool_put put;
+	struct submit_found found; /* in the file at hand */
 	int status;
 	struct fail fail;
 };
@@ -67,31 +69,56 @@ static struct text base_name(const char *path)
 	return slash == TEXT_NONE ? name : text_skip(name, slash + 1);
 }
 
-static int status_of_read(enum result r)
+/* What this version of the sender leaves alone is not put before it: it would wait there unseen. */
+static enum result may_be_put(struct submit *s)
 {
-	return r == RESULT_TOO_LONG ? RUN_EXIT_NO : RUN_EXIT_ARGUMENTS;
+	if (s->options.check || s->found.kind == SUBMIT_MESSAGE)
+		return RESULT_OK;
+	return fail_set(&s->fail, RESULT_UNAVAILABLE,
+		"%s: longship send does not deliver such in this version (--check looks at them)",
+		s->found.kind == SUBMIT_BATCH ? "a batch SMTP file" : "a job directory");
+}
+
+/* Reads and checks it; `out_file` is only set for files. */
+static enum result look_at(
+	struct submit *s, const char *path, struct text *out_file, bool *out_is_read)
+{
+	enum file_type type;
+	struct file_identity identity;
+	bool is_stdin = strcmp(path, "-") == 0;
+	*out_is_read = false;
+	if (!is_stdin && file_look(AT_FDCWD, path, &type, &identity, NULL) == RESULT_OK &&
+		type == FILE_TYPE_DIRECTORY) {
+		*out_is_read = true;
+		return submit_check_job(path, &s->found, &s->fail);
+	}
+	enum result r = read_file(s, path, out_file);
+	*out_is_read = r == RESULT_OK || r == RESULT_TOO_LONG;
+	return r == RESULT_OK ? submit_check_file(*out_file, &s->found, &s->fail) : r;
 }
 
 /* The exit status that this file alone would give. */
 static int submit_file(
 	struct submit *s, const char *path, char name[static FILE_NAME_BYTES_MAX + 1])
 {
-	struct text file;
+	struct text file = TEXT_EMPTY;
+	bool is_read;
 	name[0] = '\0';
-	enum result r = read_file(s, path, &file);
+	s->found = (struct submit_found){ .kind = SUBMIT_MESSAGE };
+	enum result r = look_at(s, path, &file, &is_read);
+	if (r == RESULT_OK)
+		r = may_be_put(s);
 	if (r != RESULT_OK)
-		return status_of_read(r);
-	r = spool_put_check(file, &s->fail);
-	if (r != RESULT_OK)
-		return r == RESULT_MEMORY ? RUN_EXIT_ARGUMENTS : RUN_EXIT_NO;
+		return is_read && r != RESULT_MEMORY ? RUN_EXIT_NO : RUN_EXIT_ARGUMENTS;
 	if (s->options.check)
 		return RUN_EXIT_DONE;
 	r = spool_put_file(&s->put, base_name(path), file, name, &s->fail);
 	return r == RESULT_OK ? RUN_EXIT_DONE : RUN_EXIT_NOT_WRITABLE;
 }
 
-static void print_json(const char *path, const char *name, const char *why)
+static void print_json(const struct submit *s, const char *path, const char *name)
 {
+	const char *why = s->fail.text;
 	char memory[LINE_BYTES_MAX];
 	struct buf out;
 	buf_init(&out, memory, sizeof memory);
@@ -100,6 +127,8 @@ static void print_json(const char *path, const char *name, const char *why)
 	json_object_put_bool(&out, "taken", *why == '\0');
 	json_object_put_text(&out, "name", text_of(name));
 	json_object_put_text(&out, "reason", text_of(why));
+	json_object_put_number(&out, "recipients_refused", s->found.refused);
+	json_object_put_text(&out, "first_refused", text_of(s->found.first_refused.text));
 	json_object_close(&out);
 	CHECK(!out.overflow);
 	printf("%.*s\n", TEXT_ARG(buf_text(&out)));
@@ -113,11 +142,16 @@ static void submit_one(struct submit *s, const char *path)
 	if (status > s->status)
 		s->status = status;
 	if (s->options.json)
-		print_json(path, name, s->fail.text);
+		print_json(s, path, name);
 	else if (status != RUN_EXIT_DONE)
 		fprintf(stderr, "longship submit: %s: %s\n", path, s->fail.text);
 	else
 		printf("%s: %s\n", path, *name != '\0' ? name : "would be taken");
+	if (!s->options.json && s->found.refused > 0)
+		fprintf(stderr,
+			"longship submit: %s: recipients that cannot be sent to: %llu; the first, "
+			"%s\n",
+			path, (unsigned long long)s->found.refused, s->found.first_refused.text);
 	arena_reset(&s->file_arena);
 }
 

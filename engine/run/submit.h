@@ -1,5 +1,6 @@
-/* `longship submit FILE...`: copies message files into a spool, each whole and on the disk before it is said
- * to be there, and refuses what the sender would put into bad/, with the sender's own words. */
+/* `longship submit FILE|DIR...`: copies message files into a spool, each whole and on the disk before it is
+ * said to be there, and refuses what the sender would put into bad/, with the sender's own words. With
+ * --check it looks at batch SMTP files and job directories, too. */
 #ifndef ENGINE_RUN_SUBMIT_H
 #define ENGINE_RUN_SUBMIT_H
 

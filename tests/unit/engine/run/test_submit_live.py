@@ -102,11 +102,64 @@ class Submit(Spool):
         one = self.written("one.eml", ENVELOPE + b"\nx\n")
         for words, says in (([one], b"--spool"), (["--spool", str(self.spool)], b"FILE"),
                             (["--spool", str(self.folder / "none"), one], b"longship send"),
-                            (["--spool", str(self.spool), str(self.folder / "none")], b"none"),
-                            (["--spool", str(self.spool), str(self.folder)], b"regular file")):
+                            (["--spool", str(self.spool), str(self.folder / "none")], b"none")):
             run = self.submit(*words)
             self.assertEqual(run.returncode, 2, words)
             self.assertIn(says, run.stderr)
+
+    def test_a_batch_is_looked_at_and_told_from_where_on_it_is_bad(self):
+        head = b"EHLO x\nMAIL FROM:<a@b.c>\nRCPT TO:<no address>\nRCPT TO:<d@e.f>\nDATA\nSubject: s\n\n..\n.\n"
+        good = self.written("good", head + b"QUIT\n")
+        run = self.submit("--check", good)
+        self.assertEqual((run.returncode, run.stdout.decode()), (0, f"{good}: would be taken\n"))
+        self.assertIn(b"recipients that cannot be sent to: 1; the first, line 3: 'no address' is not", run.stderr)
+        answer = json.loads(self.submit("--check", "--json", good).stdout)
+        self.assertEqual((answer["taken"], answer["recipients_refused"]), (True, 1))
+        for tail, says in ((b"MAIL FROM:<a@b.c>\nRCPT TO:<d@e.f>\n", b"ends inside of a transaction"),
+                           (b"Subject: x\n", b"line 10, at offset 84"),
+                           (b"MAIL FROM:<a@b.c>\nRCPT TO:<d@e.f>\nDATA\na\rb\n.\n", b"transaction in line 10")):
+            run = self.submit("--check", self.written("bad", head + tail))
+            self.assertEqual(run.returncode, 1, run.stderr)
+            self.assertIn(says, run.stderr)
+        run = self.submit("--spool", str(self.spool), good)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(b"a batch SMTP file", run.stderr)
+        self.assertEqual(self.new(), {})
+
+    def job(self, **changes):
+        folder = self.folder / "job"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        lines = b'{"to":"a@b.c","vars":{"name":"Ann"}}\n{"to":"no address"}\n\n{"to":"d@e.f"}'
+        files = {"template.eml": b"Subject: Hello {{name|you}}\n\nx\n", "recipients.jsonl": lines,
+                 "manifest.json": {"version": 1, "id": "may", "recipients": 3, "sender": "n@l.e",
+                                   "recipients_bytes": len(lines)}}
+        files["manifest.json"].update(changes.pop("manifest", {}))
+        files["manifest.json"] = json.dumps(files["manifest.json"]).encode()
+        for name, data in {**files, **changes.pop("files", {})}.items():
+            if data is not None:
+                (folder / name).write_bytes(data)
+        return str(folder)
+
+    def test_a_job_directory_must_be_what_its_manifest_says(self):
+        run = self.submit("--check", self.job())
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn(b"recipients that cannot be sent to: 1; the first, line 2: 'to': 'no'", run.stderr)
+        for changes, says in (({"manifest": {"recipients": 4}}, b"says 4 recipients, and there are 3"),
+                              ({"manifest": {"recipients_bytes": 7}}, b"says 7 octets in recipients.jsonl"),
+                              ({"manifest": {"verp": "{{x"}}, b"manifest.json: verp"),
+                              ({"manifest": {"sender": "x"}}, b"manifest.json: sender"),
+                              ({"files": {"template.eml": b"x\n"}}, b"template.eml: line 1"),
+                              ({"files": {"template.eml": None}}, b"without template.eml"),
+                              ({"files": {"recipients.jsonl": None}}, b"without recipients.jsonl"),
+                              ({"files": {"manifest.json": None}}, b"without manifest.json")):
+            run = self.submit("--check", self.job(**changes))
+            self.assertEqual(run.returncode, 1, changes)
+            self.assertIn(says, run.stderr)
+        run = self.submit("--spool", str(self.spool), self.job())
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(b"a job directory", run.stderr)
+        self.assertEqual(self.new(), {})
 
     def test_links_and_fifos_of_the_caller_do_not_hang(self):
         os.mkfifo(self.folder / "fifo")
