@@ -197,7 +197,7 @@ static enum result check_job(
 {
 	struct text json, template_file;
 	struct job_manifest manifest;
-	uint64_t ignored, template_bytes, recipients_bytes, recipients_count;
+	uint64_t ignored, template_bytes = 0, recipients_bytes = 0, recipients_count = 0;
 	enum result r = read_whole(dir, "manifest.json", arena, &json, &ignored, fail);
 	if (r == RESULT_OK)
 		r = job_manifest_parse(json, arena, &manifest, fail);
