@@ -48,6 +48,7 @@ static void log_line(struct status *status, enum log_row row, uint64_t rate)
 			log_number("bounced", hub_read(&c->bounced)),
 			log_number("expired", hub_read(&c->expired)),
 			log_number("withdrawn", hub_read(&c->withdrawn)),
+			log_number("suppressed", hub_read(&c->suppressed)),
 			log_number("pending", hub_read(&c->rcpts_pending)),
 			log_number("deferrals", hub_read(&c->deferrals)),
 			log_number("bad_files", hub_read(&c->files_bad)),
