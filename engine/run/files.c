@@ -104,7 +104,10 @@ static void consider_other(struct files *f, const char *name)
 	}
 }
 
-static bool is_complete(struct files *f, int fd, const char *name, const struct file_identity *identity)
+/* `told`: the kernel said that it was moved in, or closed after writing: by the contract of the spool it is
+ * complete, unless somebody is known to write on. Other accounts' files cannot be asked for that. */
+static bool is_complete(struct files *f, int fd, const char *name, const struct file_identity *identity,
+	bool told)
 {
 	switch (file_writers(fd)) {
 	case FILE_WRITERS_NONE:
@@ -115,13 +118,13 @@ static bool is_complete(struct files *f, int fd, const char *name, const struct 
 	case FILE_WRITERS_UNKNOWN:
 		break;
 	}
-	if (clock_wall_us() - identity->modified_ns / 1000 >= FILE_QUIET_NS / 1000)
+	if (told || clock_wall_us() - identity->modified_ns / 1000 >= FILE_QUIET_NS / 1000)
 		return true;
 	files_leave_alone(f, name, LEFT_OPEN, NULL);
 	return false;
 }
 
-static void consider_new(struct files *f, const char *name)
+static void consider_new(struct files *f, const char *name, bool told)
 {
 	if (f->credits == 0 || !f->begun) {
 		f->rescan = f->begun;
@@ -146,7 +149,7 @@ static void consider_new(struct files *f, const char *name)
 	struct left_name *left = find_left(f, name);
 	bool stuck = left != NULL && left->kind == LEFT_STUCK &&
 		file_identity_equal(&left->identity, &identity);
-	bool complete = !stuck && is_complete(f, fd, name, &identity);
+	bool complete = !stuck && is_complete(f, fd, name, &identity, told);
 	file_close(fd);
 	if (!complete)
 		return;
@@ -176,7 +179,7 @@ static void check_known(struct files *f, struct message *message)
 		went_away(f, message);
 }
 
-void files_consider(struct files *f, const char *name)
+void files_consider(struct files *f, const char *name, bool told)
 {
 	if (name[0] == '.')
 		return;
@@ -184,7 +187,7 @@ void files_consider(struct files *f, const char *name)
 	if (message != NULL)
 		check_known(f, message);
 	else
-		consider_new(f, name);
+		consider_new(f, name, told);
 }
 
 /* ---- scan ---- */
@@ -218,7 +221,7 @@ static void scan_slice(struct files *f)
 				LOG_FIELDS(log_number("known", hash_map_count(&f->known))));
 			return;
 		}
-		files_consider(f, entry.name);
+		files_consider(f, entry.name, false);
 	}
 }
 
@@ -240,7 +243,7 @@ static void watch_told(struct watch *watch, enum watch_event event, int director
 	struct message *message;
 	switch (event) {
 	case WATCH_READY:
-		files_consider(f, name);
+		files_consider(f, name, true);
 		break;
 	case WATCH_GONE:
 		left = find_left(f, name);

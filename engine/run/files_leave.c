@@ -77,7 +77,7 @@ static void put_back(struct files *f, int from_fd, const char *from)
 	char name[FREE_NAME_BYTES];
 	struct fail fail = { 0 };
 	if (move_to_free_name(from_fd, from, f->new_fd, name, &fail) == RESULT_OK)
-		files_consider(f, name);
+		files_consider(f, name, false);
 	else
 		log_write(&f->log, LOG_FAILED,
 			LOG_FIELDS(log_cstr("what", "moving a file back to new/"), log_cstr("file", from),
@@ -167,7 +167,7 @@ static void leave_one(struct files *f, struct message *message)
 	if (f->unsynced_count++ == 0)
 		loop_timer_start(&f->loop, &f->sync_timer, FILES_SYNC_NS, sync_due);
 	if (r == RESULT_NOT_FOUND || message->withdrawn)
-		files_consider(f, message->name);
+		files_consider(f, message->name, false);
 }
 
 void files_leave_turn(struct files *f)

@@ -75,8 +75,9 @@ struct files {
 };
 
 /* ---- files.c ---- */
-/* Looks at a name of new/ and takes it if it is a complete file; nothing if it is known or left. */
-void files_consider(struct files *f, const char *name);
+/* Looks at a name of new/ and takes it if it is a complete file; nothing if it is known or left. `told`: the
+ * kernel said that it came in just now. */
+void files_consider(struct files *f, const char *name, bool told);
 /* From now on the name is passed over; `identity` for LEFT_STUCK. */
 void files_leave_alone(struct files *f, const char *name, enum left_kind kind,
 	const struct file_identity *identity);

@@ -1,11 +1,13 @@
 /* The files thread on a real folder of $TMPDIR (DESIGN 1, the spool). The test is scheduler and recorder. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "engine/io/clock.h"
 #include "engine/io/file.h"
@@ -267,6 +269,40 @@ static void a_file_that_is_open_for_writing_is_left_alone_until_it_is_closed(voi
 	WAIT(find("after") != NULL);
 	assert_int_equal(find("after")->identity.bytes, 13);
 	WAIT(files_open == 0);
+	stop();
+}
+
+/* The thread without the right to ask for writers of files that are not its own: as every account but root. */
+static void *run_without_leases(void *thread_files)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	CHECK(syscall(SYS_capget, &head, data) == 0);
+	data[0].effective &= ~(1u << CAP_LEASE);
+	CHECK(syscall(SYS_capset, &head, data) == 0);
+	return files_run(thread_files);
+}
+
+/* Mail from a web server comes at once, and not when it has been quiet for ten seconds. */
+static void a_file_of_another_account_that_is_moved_in_is_found_at_once(void **state)
+{
+	(void)state;
+	char path[128];
+	struct fail fail;
+	if (geteuid() != 0)
+		skip();
+	create();
+	assert_int_equal(pthread_create(&thread, NULL, run_without_leases, files), 0);
+	assert_int_equal(mailbox_test(base.hub.files, WAIT_MS, &fail), RESULT_OK);
+	hub_post(base.hub.files, POST_BEGIN, NULL, 0, 0);
+	WAIT(idle_count > 0); /* the first scan is over: what comes now is told */
+	snprintf(path, sizeof path, "%s/tmp/www", spool);
+	write_file("tmp/www", "x");
+	assert_int_equal(chown(path, 65534, 65534), 0);
+	uint64_t from_ns = clock_now_ns();
+	assert_int_equal(renameat(spool_fd, "tmp/www", spool_fd, "new/www"), 0);
+	WAIT(find("www") != NULL);
+	assert_true(clock_now_ns() - from_ns < FILE_QUIET_NS / 2);
 	stop();
 }
 
@@ -582,6 +618,7 @@ int main(void)
 		TEST(files_that_come_in_are_found_at_once),
 		TEST(names_with_a_leading_dot_are_ignored),
 		TEST(a_file_that_is_open_for_writing_is_left_alone_until_it_is_closed),
+		TEST(a_file_of_another_account_that_is_moved_in_is_found_at_once),
 		TEST(what_is_no_regular_file_is_refused_and_never_opened),
 		TEST(a_directory_is_a_job_and_left_alone),
 		TEST(a_file_that_is_removed_is_told_as_gone),
