@@ -72,9 +72,10 @@ static enum result read_file(
 		return RESULT_OK;
 	if (error != 0)
 		return failed(q, error, fail);
+	/* The page may change with the next write. */
 	arena_reset(&q->arena);
-	if (queue_schema_get_file(
-		    name, text_of_bytes(value.mv_data, value.mv_size), &q->arena, out_file))
+	struct text copy = arena_text_copy(&q->arena, text_of_bytes(value.mv_data, value.mv_size));
+	if (copy.data != NULL && queue_schema_get_file(name, copy, &q->arena, out_file))
 		return RESULT_OK;
 	give_up(q);
 	return queue_damaged(q, "the entry of a file is not as it was written", fail);
@@ -266,6 +267,66 @@ enum result queue_remove(struct queue *q, const struct record_file *file, struct
 	return error == 0 ? RESULT_OK : failed(q, error, fail);
 }
 
+/* The attempt behind the key, as the transaction knows it. */
+static enum result read_attempt(struct queue *q, const struct queue_key *key, struct text *out_name,
+	struct queue_attempt *out_attempt, struct fail *fail)
+{
+	struct queue_dbi_key memory;
+	MDB_val val = waiting_key(&memory, key), value;
+	int error = mdb_get(q->writer, q->dbi, &val, &value);
+	if (error == MDB_NOTFOUND)
+		return RESULT_NOT_FOUND;
+	if (error != 0)
+		return failed(q, error, fail);
+	/* The page may change with the next write. */
+	struct text copy = arena_text_copy(&q->arena, text_of_bytes(value.mv_data, value.mv_size));
+	if (copy.data != NULL &&
+		queue_schema_get_attempt(rest_of(val), copy, &q->arena, out_name, out_attempt))
+		return RESULT_OK;
+	give_up(q);
+	return queue_damaged(q, "an entry is not as it was written", fail);
+}
+
+static bool is_behind(const struct queue_key *key, const struct queue_key *other)
+{
+	return key->due_us != other->due_us ? key->due_us > other->due_us : key->id > other->id;
+}
+
+enum result queue_hasten(struct queue *q, const struct queue_file *file,
+	const struct queue_key *taken, uint64_t due_us, struct fail *fail)
+{
+	CHECK_OBJ(q, QUEUE_MAGIC);
+	struct queue_file now;
+	enum result r = begin(q, fail);
+	if (r == RESULT_OK)
+		r = read_file(q, file->file.name, &now, fail);
+	if (r != RESULT_OK || now.keys_count == 0 || !record_file_equal(&now.file, &file->file))
+		return r;
+	struct queue_key *keys = arena_alloc_array(&q->arena, now.keys_count, sizeof *keys);
+	if (keys == NULL)
+		return failed(q, ENOMEM, fail);
+	for (uint32_t i = 0; i < now.keys_count; i++) {
+		struct text name;
+		struct queue_attempt attempt;
+		keys[i] = now.keys[i];
+		if (!is_behind(&keys[i], taken))
+			continue;
+		r = read_attempt(q, &keys[i], &name, &attempt, fail);
+		if (r != RESULT_OK)
+			return r;
+		attempt.key.due_us = due_us > taken->due_us ? due_us : taken->due_us + 1;
+		int error = delete_key(q, &keys[i]);
+		if (error == 0)
+			error = put_attempt(q, name, &attempt);
+		if (error != 0)
+			return failed(q, error, fail);
+		keys[i] = attempt.key;
+	}
+	now.keys = keys;
+	int error = put_file(q, &now, true);
+	return error == 0 ? RESULT_OK : failed(q, error, fail);
+}
+
 enum result queue_commit(struct queue *q, struct fail *fail)
 {
 	CHECK_OBJ(q, QUEUE_MAGIC);
@@ -357,6 +418,23 @@ enum result queue_next_file(struct queue_reader *reader, struct text after, stru
 	if (r != RESULT_OK)
 		return r;
 	return queue_schema_get_file(key, value, arena, out_file)
+		       ? RESULT_OK
+		       : not_as_written(reader->queue, arena, fail);
+}
+
+enum result queue_get(struct queue_reader *reader, const struct queue_key *key, struct arena *arena,
+	struct queue_attempt *out_attempt, struct fail *fail)
+{
+	uint8_t memory[QUEUE_KEY_BYTES];
+	struct buf buf;
+	struct text found, value, name;
+	buf_init(&buf, memory, sizeof memory);
+	queue_schema_put_key(&buf, key);
+	enum result r = read_entry(
+		reader, QUEUE_TABLE_WAITING, buf_text(&buf), false, arena, &found, &value, fail);
+	if (r != RESULT_OK)
+		return r;
+	return queue_schema_get_attempt(found, value, arena, &name, out_attempt)
 		       ? RESULT_OK
 		       : not_as_written(reader->queue, arena, fail);
 }

@@ -54,6 +54,10 @@ MUST_USE enum result queue_park(struct queue *queue, const struct queue_parking 
 /* Removes a file whatever it has; fine if it is not there. */
 MUST_USE enum result queue_remove(
 	struct queue *queue, const struct record_file *file, struct fail *fail);
+/* What waits of that file behind `taken` is due at `due_us`, or right behind `taken` if that is later: its
+ * attempts get new keys. */
+MUST_USE enum result queue_hasten(struct queue *queue, const struct queue_file *file,
+	const struct queue_key *taken, uint64_t due_us, struct fail *fail);
 /* Nothing to do is OK. */
 MUST_USE enum result queue_commit(struct queue *queue, struct fail *fail);
 
@@ -66,6 +70,9 @@ void queue_reader_destroy(struct queue_reader **reader);
 /* RESULT_NOT_FOUND: no file of that name waits. */
 MUST_USE enum result queue_find(struct queue_reader *reader, struct text name, struct arena *arena,
 	struct queue_file *out_file, struct fail *fail);
+/* RESULT_NOT_FOUND: it does not wait any more. */
+MUST_USE enum result queue_get(struct queue_reader *reader, const struct queue_key *key,
+	struct arena *arena, struct queue_attempt *out_attempt, struct fail *fail);
 /* The attempt with the first key behind `after` (all zero: the very first), and the name of its file.
  * RESULT_NOT_FOUND: there is none. */
 MUST_USE enum result queue_next(struct queue_reader *reader, const struct queue_key *after,

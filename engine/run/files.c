@@ -27,7 +27,7 @@ static struct left_name *find_left(struct files *f, const char *name)
 	return node != NULL ? CONTAINER_OF(node, struct left_name, node) : NULL;
 }
 
-static struct message *find_known(struct files *f, const char *name)
+struct message *files_find_known(struct files *f, const char *name)
 {
 	struct hash_node *node = hash_map_find(&f->known, text_of(name));
 	return node != NULL ? CONTAINER_OF(node, struct message, known) : NULL;
@@ -149,7 +149,8 @@ static void consider_new(struct files *f, const char *name, bool told)
 	struct left_name *left = find_left(f, name);
 	bool stuck = left != NULL && left->kind == LEFT_STUCK &&
 		file_identity_equal(&left->identity, &identity);
-	bool complete = !stuck && is_complete(f, fd, name, &identity, told);
+	bool complete = !stuck && is_complete(f, fd, name, &identity, told) &&
+		!files_is_parked(f, name, &identity);
 	file_close(fd);
 	if (!complete)
 		return;
@@ -183,7 +184,7 @@ void files_consider(struct files *f, const char *name, bool told)
 {
 	if (name[0] == '.')
 		return;
-	struct message *message = find_known(f, name);
+	struct message *message = files_find_known(f, name);
 	if (message != NULL)
 		check_known(f, message);
 	else
@@ -249,9 +250,11 @@ static void watch_told(struct watch *watch, enum watch_event event, int director
 		left = find_left(f, name);
 		if (left != NULL)
 			forget_left(f, left);
-		message = find_known(f, name);
+		message = files_find_known(f, name);
 		if (message != NULL)
 			check_known(f, message);
+		else
+			files_unknown_gone(f, name);
 		break;
 	case WATCH_OVERFLOW:
 		log_write(&f->log, LOG_SPOOL_OVERFLOW, LOG_NO_FIELDS);
@@ -310,6 +313,7 @@ static void turn_end(struct loop *loop)
 		start_scan(f);
 	if (f->scanning)
 		scan_slice(f);
+	files_queue_turn(f);
 	files_leave_turn(f);
 	tell_gone(f);
 	tell_idle(f);
@@ -336,6 +340,15 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_MOVE_BAD:
 		files_leave(f, message->object, true);
 		break;
+	case POST_DUE:
+		files_due(f, message->object);
+		break;
+	case POST_GONE_HEARD:
+		files_gone_heard(f, message->number);
+		break;
+	case POST_EVICT:
+		files_evict(f, message->object);
+		break;
 	case POST_STOP:
 		loop_stop(loop);
 		break;
@@ -352,6 +365,10 @@ void *files_run(void *files)
 	check_install_signal_stack();
 	if (loop_init(&f->loop, &options, f->hub->files, &handlers, f, &f->fail) != RESULT_OK)
 		return f;
+	if (files_queue_open(f, &f->fail) != RESULT_OK) {
+		loop_deinit(&f->loop);
+		return f;
+	}
 	start_watching(f);
 	loop_timer_start(&f->loop, &f->look_again, LOOK_AGAIN_NS, look_again_due);
 	loop_run(&f->loop);
@@ -362,6 +379,7 @@ void *files_run(void *files)
 	while (f->watch.op.in_flight)
 		ring_run_once(f->loop.ring, RING_FOREVER);
 	file_scan_close(&f->scan);
+	files_queue_close(f);
 	loop_deinit(&f->loop);
 	return NULL;
 }
@@ -408,6 +426,7 @@ enum result files_create(struct hub *hub, struct files **out_files, struct fail 
 	f->credits = HUB_FILES_MAX;
 	f->gone_credits = FILES_GONE_MAX;
 	list_init(&f->gone);
+	list_init(&f->due);
 	list_init(&f->leaving);
 	list_init(&f->unsynced);
 	struct siphash_key key = random_siphash_key();
@@ -445,6 +464,7 @@ void files_destroy(struct files *f)
 	if (f == NULL)
 		return;
 	CHECK_OBJ(f, FILES_MAGIC);
+	files_queue_drop(f);
 	if (f->known.table.buckets != NULL) {
 		hash_map_for_each(&f->known, let_go, f);
 		hash_map_deinit(&f->known);

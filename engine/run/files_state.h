@@ -1,4 +1,5 @@
-/* The state of the files thread, shared by its two files: files.c takes mail in, files_leave.c lets it go. */
+/* The state of the files thread, shared by its files: files.c takes mail in, files_leave.c lets it go,
+ * files_queue.c knows what is parked. */
 #ifndef ENGINE_RUN_FILES_STATE_H
 #define ENGINE_RUN_FILES_STATE_H
 
@@ -10,6 +11,8 @@
 #include "engine/run/files.h"
 #include "engine/run/hub.h"
 #include "engine/run/message.h"
+#include "engine/run/revival.h"
+#include "store/queue.h"
 
 #define FILES_MAGIC 0xf11e5001u
 /* In state/: see files.h. */
@@ -62,6 +65,11 @@ struct files {
 	struct timer look_again;     /* for those that inotify tells nothing of */
 	bool told_idle;
 	uint32_t told_open;
+	struct queue_reader *queue;  /* NULL: nothing is parked */
+	struct arena queue_arena;    /* of one entry of it */
+	struct list due;             /* revivals that wait for a credit */
+	uint32_t parked_gone;        /* names that the keeper has not looked at */
+	bool many_gone;              /* more than those */
 
 	/* going */
 	uint32_t gone_credits;
@@ -78,9 +86,27 @@ struct files {
 /* Looks at a name of new/ and takes it if it is a complete file; nothing if it is known or left. `told`: the
  * kernel said that it came in just now. */
 void files_consider(struct files *f, const char *name, bool told);
+struct message *files_find_known(struct files *f, const char *name);
 /* From now on the name is passed over; `identity` for LEFT_STUCK. */
 void files_leave_alone(struct files *f, const char *name, enum left_kind kind,
 	const struct file_identity *identity);
+
+/* ---- files_queue.c ---- */
+/* Opens the queue for reading, if there is one. */
+MUST_USE enum result files_queue_open(struct files *f, struct fail *fail);
+void files_queue_close(struct files *f);
+/* After the threads: what nobody heard of is let go. */
+void files_queue_drop(struct files *f);
+/* Whether the file waits in the queue. Where the queue has another one of that name, the keeper hears of it. */
+bool files_is_parked(struct files *f, const char *name, const struct file_identity *identity);
+/* A name went away that no message has. */
+void files_unknown_gone(struct files *f, const char *name);
+void files_gone_heard(struct files *f, uint32_t count);
+/* POST_DUE, POST_EVICT */
+void files_due(struct files *f, struct revival *revival);
+void files_evict(struct files *f, struct message *message);
+/* As many of those that wait as there are credits. */
+void files_queue_turn(struct files *f);
 
 /* ---- files_leave.c ---- */
 void files_leave(struct files *f, struct message *message, bool to_bad);

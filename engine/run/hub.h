@@ -12,6 +12,7 @@
 #include "engine/io/mailbox.h"
 
 struct run_config;
+struct queue;
 struct suppress;
 struct tls_pool;
 
@@ -32,6 +33,9 @@ enum {
 	HUB_REPORTS_MAX = 4096,    /* session reports of one worker that the recorder has not taken */
 	HUB_VERDICTS_MAX = 256, /* chains of one worker that the verifier has, at most 100 KB each */
 	HUB_SITES_MAX = 1024,      /* site reports */
+	HUB_PARKS_MAX = 1024,      /* messages that the keeper is to park */
+	HUB_PARKED_GONE_MAX = 256, /* names that went away, told to the keeper */
+	HUB_DUE_MAX = 1024,        /* revivals on their way from the keeper to the scheduler */
 	HUB_POLICIES_MAX = 256,    /* policy reports: a hoster that loses its records is many hosts */
 };
 
@@ -51,12 +55,13 @@ struct hub_counters {
 
 struct hub {
 	const struct run_config *config;
-	struct mailbox *scheduler, *resolver, *verifier, *recorder, *files, *cache, *main;
+	struct mailbox *scheduler, *resolver, *verifier, *recorder, *files, *cache, *main, *keeper;
 	struct mailbox **workers;
 	uint32_t workers_count;
 	struct body_budget bodies; /* --memory */
 	_Atomic bool bodies_wanted; /* BODIES_WANTED is under way: one is enough */
 	struct tls_pool *tls_pool;
+	struct queue *queue; /* the keeper writes, the files thread reads; NULL: nothing is parked */
 	struct suppress *suppress; /* the scheduler looks at it; NULL: nobody is on the list */
 	struct hub_counters counters;
 };

@@ -12,6 +12,7 @@ struct message *message_create(const char *name, const struct file_identity *ide
 	message->magic = MESSAGE_MAGIC;
 	message->identity = *identity;
 	list_init(&message->attempts);
+	list_init(&message->revivals);
 	memcpy(message->name, name, len + 1);
 	return message;
 }
@@ -24,6 +25,9 @@ void message_destroy(struct message *message)
 	CHECK(!list_node_is_linked(&message->body_node));
 	CHECK(!list_node_is_linked(&message->journal_node));
 	CHECK(!hash_node_is_inside(&message->known));
+	CHECK(list_is_empty(&message->revivals));
+	CHECK(!list_node_is_linked(&message->again_node));
+	free(message->taken);
 	body_unref(message->body);
 	envelope_unref(message->envelope);
 	message->magic = 0;

@@ -3,7 +3,9 @@
  * Created by the files thread; passes through the mailboxes. Each field is written by the thread named
  * beside it, and read by others only after a message that was posted later. Name and identity never
  * change. Life (post.def): FILE_FOUND, READ, READ_DONE, attempts with their outcomes, UNLINK, UNLINKED,
- * MESSAGE_OVER; or READ_DONE, REJECTED, REJECT_RECORDED, MOVE_BAD, UNLINKED, MESSAGE_OVER. */
+ * MESSAGE_OVER; or READ_DONE, REJECTED, REJECT_RECORDED, MOVE_BAD, UNLINKED, MESSAGE_OVER. What waits for
+ * long leaves earlier: PARK, PARKED, EVICT, UNLINKED, MESSAGE_OVER; it comes back as a new one, with DUE,
+ * REVIVED, READ. */
 #ifndef ENGINE_RUN_MESSAGE_H
 #define ENGINE_RUN_MESSAGE_H
 
@@ -16,13 +18,15 @@
 #include "engine/base/result.h"
 #include "engine/io/file.h"
 #include "engine/run/hub.h"
+#include "store/queue_schema.h"
 
 #define MESSAGE_MAGIC 0x3e55a6e1u
 
 enum message_state { /* scheduler */
 	MESSAGE_FOUND,     /* waits for a read */
 	MESSAGE_READING,   /* a worker reads it */
-	MESSAGE_DELIVERING, /* has attempts */
+	MESSAGE_DELIVERING, /* has attempts, or others of it are in the queue */
+	MESSAGE_PARKING,    /* the keeper has it; its attempts stand still */
 	MESSAGE_LEAVING,   /* its file is being unlinked or moved */
 };
 
@@ -43,7 +47,14 @@ struct message {
 	enum message_state state;
 	bool withdrawn;              /* the file went away: what has no outcome is withdrawn */
 	bool recovered;              /* the journal has records of it from an earlier run */
-	uint32_t rcpts_open;         /* without final outcome */
+	uint32_t rcpts_open;         /* without final outcome, in its attempts */
+	uint32_t rcpts_parked;       /* the same, of attempts that are in the queue alone */
+	bool in_queue;               /* the queue knows the file (store/queue.h) */
+	bool was_gone;               /* made for a file that is gone: the files thread does not know it */
+	struct queue_key *taken;     /* what came out of the queue and is not worked into it yet */
+	uint32_t taken_count, taken_size;
+	struct list revivals;        /* came while it could not be used */
+	struct list_node again_node; /* to be parked once more: that failed */
 	struct body *body;           /* our reference while first attempts wait and memory lasts */
 	struct list_node body_node;  /* in the scheduler's list of bodies held */
 	struct list_node node;       /* waiting for a read; or of all in work */
@@ -54,6 +65,10 @@ struct message {
 	/* recorder */
 	uint64_t first_seq;          /* of its first record; 0: none */
 	struct list_node journal_node;
+
+	/* keeper, while PARKING */
+	struct list_node park_node;
+	uint32_t park_left;
 
 	/* files */
 	struct hash_node known;      /* by name */

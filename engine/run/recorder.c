@@ -5,6 +5,7 @@
 #include "engine/io/clock.h"
 #include "engine/run/record_event.h"
 #include "engine/run/recorder_state.h"
+#include "engine/run/revival.h"
 #include "store/journal_record.h"
 
 /* Happy path: OUTCOME ─▶ records in the journal's batch, lines in `lines` ─▶ commit (fdatasync)
@@ -156,15 +157,7 @@ static bool make_room(struct recorder *r)
 
 static struct record_file file_of(const struct message *message)
 {
-	const struct file_identity *identity = &message->identity;
-	bool has_birth = identity->birth_ns != 0;
-	return (struct record_file){
-		.name = text_of(message->name),
-		.inode = identity->inode,
-		.birth_ns = identity->birth_ns,
-		.modified_ns = has_birth ? 0 : identity->modified_ns,
-		.bytes = has_birth ? 0 : identity->bytes,
-	};
+	return record_file_of(message->name, &message->identity);
 }
 
 static void note_live(struct recorder *r, struct message *message, uint64_t seq)
@@ -430,6 +423,12 @@ enum result recorder_create(struct hub *hub, struct recovery *recovery, int new_
 	}
 	*out_recorder = r;
 	return RESULT_OK;
+}
+
+void recorder_settled(struct recorder *r, uint64_t files_count)
+{
+	CHECK(files_count <= r->recovered_left);
+	r->recovered_left -= files_count;
 }
 
 const struct fail *recorder_fail(const struct recorder *recorder) { return &recorder->fail; }

@@ -15,6 +15,7 @@
 #include "engine/run/config.h"
 #include "engine/run/files.h"
 #include "engine/run/hub.h"
+#include "engine/run/keeper.h"
 #include "engine/run/recorder.h"
 #include "engine/run/recovery.h"
 #include "engine/run/resolver.h"
@@ -57,6 +58,7 @@ struct run {
 	struct recorder *recorder;
 	struct scheduler *scheduler;
 	struct cache_writer *cache_writer;
+	struct keeper *keeper;
 	struct resolver *resolver;
 	struct verifier *verifier;
 	struct files *files;
@@ -95,9 +97,11 @@ static enum result make_mailboxes(struct run *run)
 	/* From the workers: what they read, sessions, what they heard and returned, slots. */
 	uint32_t from_workers = workers * (HUB_READS_MAX + MAIL_RARE) + 3 * HUB_UNRECORDED_MAX + 4 * sessions;
 	uint32_t scheduler_messages = from_workers + 4 * HUB_FILES_MAX + HUB_ROUTES_MAX +
-		HUB_UNRECORDED_MAX + HUB_SITES_MAX + MAIL_RARE;
+		HUB_UNRECORDED_MAX + HUB_SITES_MAX + HUB_PARKS_MAX + HUB_DUE_MAX + MAIL_RARE;
 	uint32_t recorder_messages = 2 * HUB_UNRECORDED_MAX + workers * HUB_REPORTS_MAX +
 		2 * HUB_FILES_MAX + HUB_SITES_MAX + HUB_POLICIES_MAX + MAIL_RARE;
+	uint32_t files_messages = 4 * HUB_FILES_MAX + HUB_DUE_MAX + HUB_PARKED_GONE_MAX + MAIL_RARE;
+	uint32_t keeper_messages = HUB_PARKS_MAX + 2 * HUB_DUE_MAX + HUB_PARKED_GONE_MAX + MAIL_RARE;
 	struct fail *fail = &run->fail;
 	hub->workers = calloc(workers, sizeof(struct mailbox *));
 	if (hub->workers == NULL)
@@ -110,7 +114,9 @@ static enum result make_mailboxes(struct run *run)
 	if (r == RESULT_OK)
 		r = mailbox_create(workers * HUB_VERDICTS_MAX + MAIL_RARE, &hub->verifier, fail);
 	if (r == RESULT_OK)
-		r = mailbox_create(4 * HUB_FILES_MAX + MAIL_RARE, &hub->files, fail);
+		r = mailbox_create(files_messages, &hub->files, fail);
+	if (r == RESULT_OK)
+		r = mailbox_create(keeper_messages, &hub->keeper, fail);
 	if (r == RESULT_OK)
 		r = mailbox_create(MAIL_RARE, &hub->cache, fail);
 	if (r == RESULT_OK)
@@ -131,6 +137,7 @@ static void end_mailboxes(struct hub *hub)
 	mailbox_destroy(hub->verifier);
 	mailbox_destroy(hub->files);
 	mailbox_destroy(hub->cache);
+	mailbox_destroy(hub->keeper);
 	mailbox_destroy(hub->main);
 }
 
@@ -157,6 +164,12 @@ static enum result make_parts(struct run *run)
 	r = files_create(hub, &run->files, fail);
 	if (r == RESULT_OK)
 		r = recorder_create(hub, &run->recovery, files_new_fd(run->files), &run->recorder, fail);
+	uint64_t settled = 0;
+	if (r == RESULT_OK)
+		r = keeper_create(
+			hub, &run->recovery, files_new_fd(run->files), &run->keeper, &settled, fail);
+	if (r == RESULT_OK)
+		recorder_settled(run->recorder, settled);
 	if (r == RESULT_OK)
 		r = open_suppress(hub, fail);
 	if (r == RESULT_OK)
@@ -180,6 +193,7 @@ static void end_parts(struct run *run)
 	recorder_destroy(run->recorder);
 	files_destroy(run->files);
 	scheduler_destroy(run->scheduler);
+	keeper_destroy(run->keeper);
 	suppress_close(&run->hub.suppress);
 	verifier_destroy(run->verifier);
 	for (uint32_t i = 0; run->workers != NULL && i < run->hub.workers_count; i++)
@@ -207,10 +221,11 @@ static void add_thread(struct run *run, const char *name, void *(*function)(void
 static enum result start_threads(struct run *run)
 {
 	struct hub *hub = &run->hub;
-	run->threads = calloc(hub->workers_count + 6, sizeof *run->threads);
+	run->threads = calloc(hub->workers_count + 7, sizeof *run->threads);
 	if (run->threads == NULL)
 		return fail_set(&run->fail, RESULT_MEMORY, "out of memory");
 	add_thread(run, "recorder", recorder_run, run->recorder, hub->recorder);
+	add_thread(run, "keeper", keeper_run, run->keeper, hub->keeper);
 	add_thread(run, "cache", cache_writer_run, run->cache_writer, hub->cache);
 	run->threads[run->threads_count - 1].may_hang = true;
 	add_thread(run, "resolver", resolver_run, run->resolver, hub->resolver);
@@ -237,9 +252,9 @@ static enum result start_threads(struct run *run)
 /* The first thread that could not begin says why. */
 static enum result fail_of_threads(const struct run *run, struct fail *out_fail)
 {
-	const struct fail *fails[] = { recorder_fail(run->recorder), cache_writer_fail(run->cache_writer),
-		resolver_fail(run->resolver), verifier_fail(run->verifier), scheduler_fail(run->scheduler),
-		files_fail(run->files) };
+	const struct fail *fails[] = { recorder_fail(run->recorder), keeper_fail(run->keeper),
+		cache_writer_fail(run->cache_writer), resolver_fail(run->resolver),
+		verifier_fail(run->verifier), scheduler_fail(run->scheduler), files_fail(run->files) };
 	for (size_t i = 0; i < COUNT_OF(fails); i++)
 		if (fails[i]->result != RESULT_OK) {
 			*out_fail = *fails[i];
@@ -320,6 +335,7 @@ static enum result watch(struct run *run)
 				log_number("workers", run->hub.workers_count)));
 		status_start(&run->status, &run->hub, &run->loop);
 		hub_post(run->hub.files, POST_BEGIN, NULL, 0, 0);
+		hub_post(run->hub.keeper, POST_BEGIN, NULL, 0, 0);
 		loop_run(&run->loop);
 		status_stop(&run->status);
 	} else {

@@ -1,6 +1,7 @@
 #include "engine/run/scheduler.h"
 #include <stdlib.h>
 #include "engine/base/nanoseconds.h"
+#include "engine/run/revival.h"
 #include "engine/run/scheduler_parts.h"
 
 /* ---- the end of a run ----
@@ -31,6 +32,8 @@ static void stop_everybody(struct scheduler *s)
 	hub_post(s->hub->resolver, POST_STOP, NULL, 0, 0);
 	hub_post(s->hub->verifier, POST_STOP, NULL, 0, 0);
 	hub_post(s->hub->files, POST_STOP, NULL, 0, 0);
+	if (s->hub->keeper != NULL)
+		hub_post(s->hub->keeper, POST_STOP, NULL, 0, 0);
 	hub_post(s->hub->recorder, POST_STOP, NULL, 0, 0);
 	hub_post(s->hub->main, POST_STOP, NULL, 0, 0);
 	loop_stop(&s->loop);
@@ -65,13 +68,13 @@ static void record_failed(struct scheduler *s, bool is_dead)
 static bool all_recorded(const struct scheduler *s)
 {
 	return s->unrecorded.taken == 0 && list_is_empty(&s->settled) && s->leaving_count == 0 &&
-		s->rejecting_count == 0;
+		s->rejecting_count == 0 && s->parking_count == 0;
 }
 
 static bool nothing_to_do_now(struct scheduler *s)
 {
-	if (!s->files_idle || !s->resolver_ready || !list_is_empty(&s->to_read) || s->routing_count > 0 ||
-		!all_recorded(s))
+	if (!s->files_idle || !park_is_idle(s) || !s->resolver_ready || !list_is_empty(&s->to_read) ||
+		s->routing_count > 0 || !all_recorded(s))
 		return false;
 	for (uint32_t i = 0; i < s->hub->workers_count; i++)
 		if (s->reads[i] > 0)
@@ -105,6 +108,7 @@ static void move_on(struct scheduler *s)
 			break;
 		}
 		s->phase = PHASE_RECORDING;
+		park_all(s);
 		move_to_flushing(s);
 		break;
 	case PHASE_RECORDING:
@@ -135,6 +139,7 @@ static void turn_end(struct loop *loop)
 	domains_turn_end(s);
 	leases_turn_end(s);
 	outcomes_turn_end(s);
+	park_turn_end(s);
 	check_sums(s);
 	move_on(s);
 }
@@ -162,6 +167,16 @@ static void hear_of_work(struct scheduler *s, const struct mailbox_message *mess
 	case POST_BODIES_WANTED:
 		atomic_store(&s->hub->bodies_wanted, false); /* first: who waits from now on says so again */
 		intake_drop_bodies(s);
+		break;
+	case POST_PARKED:
+		park_done(s, message->object, (enum result)message->number);
+		break;
+	case POST_REVIVED:
+		park_revived(s, message->object);
+		break;
+	case POST_KEEPER_IDLE:
+		s->keeper_idle = true;
+		s->revivals_told = message->a;
 		break;
 	case POST_WORKER_DRAINED:
 		s->workers_drained++;
@@ -236,6 +251,7 @@ enum result scheduler_create(struct hub *hub, struct recovery *recovery,
 	intake_init(s);
 	leases_init(s);
 	outcomes_init(s);
+	park_init(s);
 	if (s->reads == NULL || s->worker_slots == NULL || domains_init(s) != RESULT_OK) {
 		scheduler_destroy(s);
 		return fail_set(fail, RESULT_MEMORY, "out of memory for the scheduler");
@@ -261,6 +277,13 @@ const struct fail *scheduler_fail(const struct scheduler *scheduler) { return &s
 
 struct scheduler_end scheduler_end_of(const struct scheduler *scheduler) { return scheduler->end; }
 
+static void drop_revival(struct revival *revival)
+{
+	if (revival->is_first)
+		message_destroy(revival->message);
+	revival_destroy(revival);
+}
+
 /* Files that were found when the thread had ended already. */
 static void take_late_files(struct scheduler *s)
 {
@@ -268,6 +291,8 @@ static void take_late_files(struct scheduler *s)
 	while (mailbox_take(s->hub->scheduler, &message))
 		if (message.kind == POST_FILE_FOUND)
 			intake_found(s, message.object);
+		else if (message.kind == POST_REVIVED)
+			drop_revival(message.object);
 }
 
 void scheduler_destroy(struct scheduler *s)

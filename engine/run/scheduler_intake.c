@@ -32,6 +32,8 @@ static void leave(struct scheduler *s, struct message *message, enum post_kind k
 {
 	message->state = MESSAGE_LEAVING;
 	s->leaving_count++;
+	if (list_node_is_linked(&message->again_node))
+		list_remove(&message->again_node);
 	intake_release_body(s, message);
 	if (mailbox_credits_take(&s->departures, 1)) {
 		hub_post(s->hub->files, kind, message, 0, 0);
@@ -215,9 +217,7 @@ static void start(struct scheduler *s, struct attempt *attempt)
 			domain_route(s, attempt);
 		return;
 	}
-	attempt->state = ATTEMPT_WAITING;
-	hub_count(&s->hub->counters.waiting, 1);
-	outcome_set_time(s, attempt, (uint64_t)begins_ns);
+	outcome_wait(s, attempt, (uint64_t)begins_ns);
 }
 
 /* MX-25: the recipients of one domain share an attempt, up to --max-rcpts. Returns how many of
@@ -324,6 +324,7 @@ static void split(struct scheduler *s, struct message *message)
 		intake_drop_bodies(s);
 	LIST_FOR_EACH_SAFE (node, &message->attempts)
 		start(s, CONTAINER_OF(node, struct attempt, message_node));
+	park_consider(s, message);
 }
 
 /* ---- what a read can come to ---- */
@@ -333,6 +334,12 @@ void intake_message_done(struct scheduler *s, struct message *message)
 	CHECK(message->rcpts_open == 0);
 	CHECK(list_is_empty(&message->attempts));
 	leave(s, message, POST_UNLINK);
+}
+
+void intake_evict(struct scheduler *s, struct message *message)
+{
+	CHECK(list_is_empty(&message->attempts));
+	leave(s, message, POST_EVICT);
 }
 
 void intake_reject_recorded(struct scheduler *s, struct message *message)
@@ -353,11 +360,29 @@ static void park(struct scheduler *s, struct message *message)
 		LOG_FIELDS(log_cstr("file", message->name), log_cstr("why", message->reason)));
 }
 
+/* It was mail before: what is not now is another file, or gone. */
+static void read_of_queue_done(struct scheduler *s, struct message *message)
+{
+	if (message->withdrawn || message->read_result == RESULT_NOT_FOUND ||
+		message->read_result == RESULT_CHANGED || message->read_result == RESULT_INVALID) {
+		park_unreadable(s, message);
+	} else if (message->read_result == RESULT_OK) {
+		message->state = MESSAGE_DELIVERING;
+		park_read_done(s, message);
+	} else {
+		read_later(s, message);
+	}
+}
+
 void intake_read_done(struct scheduler *s, struct message *message, uint32_t worker)
 {
 	CHECK_OBJ(message, MESSAGE_MAGIC);
 	CHECK(s->reads[worker] > 0);
 	s->reads[worker]--;
+	if (message->in_queue) {
+		read_of_queue_done(s, message);
+		return;
+	}
 	if (message->withdrawn || message->read_result == RESULT_NOT_FOUND ||
 		message->read_result == RESULT_CHANGED) {
 		/* Nobody has been told of it, and the name may be new mail by now. */
@@ -392,9 +417,13 @@ void intake_gone(struct scheduler *s, struct message *message)
 			s->parked_count--;
 		list_remove(&message->node);
 		list_push_back(&s->in_work, &message->node);
-		leave(s, message, POST_UNLINK);
+		if (message->in_queue)
+			park_unreadable(s, message);
+		else
+			leave(s, message, POST_UNLINK);
 		break;
 	case MESSAGE_READING: /* seen when the read is done */
+	case MESSAGE_PARKING: /* seen by the files thread when it is to forget it */
 		break;
 	case MESSAGE_DELIVERING:
 		outcome_withdraw(s, message);
@@ -426,6 +455,7 @@ static void destroy_messages(struct scheduler *s, struct list *messages)
 		intake_release_body(s, message);
 		if (list_node_is_linked(&message->depart_node))
 			list_remove(&message->depart_node);
+		park_discard(message);
 		message_destroy(message);
 	}
 }

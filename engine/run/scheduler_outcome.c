@@ -83,14 +83,19 @@ static bool take_out(struct scheduler *s, struct attempt *attempt)
 	UNREACHABLE("every state is listed");
 }
 
-/* Nothing waits past its lifetime, in no list (DESIGN 5). */
-static void expire(struct scheduler *s, struct attempt *attempt)
+void outcome_expire(struct scheduler *s, struct attempt *attempt)
 {
-	CHECK(take_out(s, attempt));
 	char why[ATTEMPT_LAST_MAX + 64];
 	snprintf(why, sizeof why, "its lifetime ended%s%s", attempt->last != NULL ? "; last: " : " untried",
 		attempt->last != NULL ? attempt->last : "");
 	outcome_settle(s, attempt, ATTEMPT_EXPIRED, BOUNCE_CLASS_OTHER, "4.4.7", why);
+}
+
+/* Nothing waits past its lifetime, in no list (DESIGN 5). */
+static void expire(struct scheduler *s, struct attempt *attempt)
+{
+	CHECK(take_out(s, attempt));
+	outcome_expire(s, attempt);
 }
 
 static void come_due(struct scheduler *s, struct attempt *attempt)
@@ -183,6 +188,28 @@ static uint32_t keep_deferred(struct scheduler *s, struct attempt *attempt, bool
 	return kept;
 }
 
+void outcome_wait(struct scheduler *s, struct attempt *attempt, uint64_t due_ns)
+{
+	attempt->state = ATTEMPT_WAITING;
+	attempt->due_ns = due_ns;
+	hub_count(&s->hub->counters.waiting, 1);
+	outcome_set_time(s, attempt, due_ns);
+}
+
+bool outcome_hold(struct scheduler *s, struct message *message)
+{
+	LIST_FOR_EACH_SAFE (node, &message->attempts) {
+		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
+		uint64_t due_ns = attempt->state == ATTEMPT_WAITING ? attempt->due_ns : scheduler_now(s);
+		if (!take_out(s, attempt))
+			return false;
+		route_unref(attempt->route);
+		attempt->route = NULL;
+		outcome_wait(s, attempt, due_ns);
+	}
+	return true;
+}
+
 /* SMTP-36: the wait grows with every pass that ended without an outcome; the number of the attempt only
  * with those that count as one (CONFORMANCE 0.4: no connection was no attempt). */
 static void wait_for_retry(struct scheduler *s, struct attempt *attempt, bool counts)
@@ -199,9 +226,7 @@ static void wait_for_retry(struct scheduler *s, struct attempt *attempt, bool co
 			retry, attempt->expires_ns, due_ns, attempt->waits, random_u64(&s->random));
 	}
 	attempt->given_back = false;
-	attempt->state = ATTEMPT_WAITING;
-	hub_count(&s->hub->counters.waiting, 1);
-	outcome_set_time(s, attempt, due_ns);
+	outcome_wait(s, attempt, due_ns);
 }
 
 /* STS-36: before the mail fails for good the policy is fetched anew, if it is not the newest. */
@@ -236,10 +261,11 @@ void outcome_recorded(struct scheduler *s, struct attempt *attempt)
 		if (message->withdrawn && take_out(s, attempt))
 			outcome_settle(s, attempt, ATTEMPT_WITHDRAWN, BOUNCE_CLASS_NONE, "",
 				"the file was removed or replaced");
+		else
+			park_consider(s, message);
 		return;
 	}
 	domain_give(s, attempt->domain);
 	attempt_destroy(attempt);
-	if (message->rcpts_open == 0)
-		intake_message_done(s, message);
+	park_consider(s, message);
 }

@@ -4,6 +4,8 @@
 
 #include "engine/run/scheduler_state.h"
 
+struct revival;
+
 /* ---- scheduler_intake.c ---- */
 void intake_init(struct scheduler *s);
 void intake_deinit(struct scheduler *s);
@@ -13,6 +15,8 @@ void intake_read_done(struct scheduler *s, struct message *message, uint32_t wor
 void intake_reject_recorded(struct scheduler *s, struct message *message);
 void intake_message_over(struct scheduler *s, struct message *message);
 void intake_turn_end(struct scheduler *s);
+/* The message is parked: everybody forgets it. */
+void intake_evict(struct scheduler *s, struct message *message);
 /* The file may go: nothing of the message is open any more. */
 void intake_message_done(struct scheduler *s, struct message *message);
 /* Drops bodies of what waits, until half the budget is free and nobody waits for room. */
@@ -61,6 +65,24 @@ void site_destroy(struct scheduler *s, struct site *site);
  * left in it that may be sent to now, and it has been settled. */
 bool suppress_pass(struct scheduler *s, struct attempt *attempt);
 
+/* ---- scheduler_park.c ---- */
+void park_init(struct scheduler *s);
+/* Something of the message has changed: it is done, or may wait on disk alone. */
+void park_consider(struct scheduler *s, struct message *message);
+/* POST_PARKED, POST_REVIVED */
+void park_done(struct scheduler *s, struct message *message, enum result result);
+void park_revived(struct scheduler *s, struct revival *revival);
+/* A message that came from the queue has been read; or its file is not what it was. */
+void park_read_done(struct scheduler *s, struct message *message);
+void park_unreadable(struct scheduler *s, struct message *message);
+void park_turn_end(struct scheduler *s);
+/* All that was due has arrived: what --once waits for. */
+bool park_is_idle(const struct scheduler *s);
+/* At the end, when no other thread is left. */
+void park_discard(struct message *message);
+/* At the end of a run, when the workers are drained. */
+void park_all(struct scheduler *s);
+
 /* ---- scheduler_outcome.c ---- */
 void outcomes_init(struct scheduler *s);
 /* Every recipient that is open gets this fate, and the attempt goes to the recorder. `status` as "4.4.3". */
@@ -69,6 +91,12 @@ void outcome_settle(struct scheduler *s, struct attempt *attempt, enum attempt_f
 /* At the end of the run, when no other thread is left: frees it whatever it waits for. */
 void outcome_discard(struct scheduler *s, struct attempt *attempt);
 void outcome_recorded(struct scheduler *s, struct attempt *attempt);
+/* Its lifetime is over: nobody has it. */
+void outcome_expire(struct scheduler *s, struct attempt *attempt);
+/* The attempt waits until then; whatever it was in it has left. */
+void outcome_wait(struct scheduler *s, struct attempt *attempt, uint64_t due_ns);
+/* Every attempt of the message waits; false: a worker or the recorder has one. */
+bool outcome_hold(struct scheduler *s, struct message *message);
 /* Sets the timer of the attempt for its state. */
 void outcome_set_time(struct scheduler *s, struct attempt *attempt, uint64_t due_ns);
 void outcome_clear_time(struct scheduler *s, struct attempt *attempt);

@@ -4,6 +4,7 @@
  *   scheduler_domain.c   domains and their routes, providers and sites
  *   scheduler_lease.c    what is leased to which worker: slots, fairness, call-backs
  *   scheduler_site.c     the life of a site
+ *   scheduler_park.c     what waits for long: into the queue on disk, and back
  *   scheduler_suppress.c who of an attempt is on the suppression list
  *   scheduler_outcome.c  fates: recorded, deferred until when, expired; a message's end */
 #ifndef ENGINE_RUN_SCHEDULER_STATE_H
@@ -19,6 +20,7 @@
 #include "engine/run/recovery.h"
 #include "engine/run/scheduler.h"
 #include "engine/run/site.h"
+#include "store/queue.h"
 
 #define SCHEDULER_MAGIC 0x5c4ed001u
 
@@ -100,6 +102,16 @@ struct scheduler {
 	struct timer times_timer;
 	uint64_t queued_count;           /* attempts, QUEUED */
 	uint64_t routing_count;          /* attempts, ROUTING */
+
+	/* parking */
+	uint64_t parking_count;          /* messages that the keeper has, or is to get */
+	struct list to_park;             /* by park_node: wait for a credit */
+	struct mailbox_credits parks;
+	struct list park_again;          /* could not be written */
+	struct timer park_again_timer;
+	uint32_t due_taken;              /* revivals to be acknowledged */
+	bool keeper_idle;
+	uint64_t revived_count, revivals_told; /* since the start: arrived, handed out */
 
 	bool suppress_failed;            /* the list could not be read when it was last looked at */
 

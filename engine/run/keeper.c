@@ -1,0 +1,358 @@
+#include "engine/run/keeper.h"
+#include <stdlib.h>
+#include <string.h>
+#include "engine/base/check.h"
+#include "engine/base/nanoseconds.h"
+#include "engine/io/clock.h"
+#include "engine/io/loop.h"
+#include "engine/run/attempt.h"
+#include "engine/run/config.h"
+#include "engine/run/domain.h"
+#include "engine/run/hub.h"
+#include "engine/run/keeper_state.h"
+#include "engine/run/revival.h"
+#include "store/queue.h"
+
+enum {
+	/* Files of the queue that are looked for in new/ between two looks at the mailbox. */
+	LOOKS_PER_TURN = 256,
+	/* What the scheduler could not take just now comes again after this. */
+	BACK_MS = 50,
+	/* A queue that cannot be read is tried again after this. */
+	READ_AGAIN_MS = 1000,
+};
+
+static void pump(struct keeper *k);
+
+static uint64_t wall_us(void) { return (uint64_t)clock_wall_us(); }
+
+/* ---- parking ---- */
+
+static uint64_t wall_of(uint64_t monotonic_ns, uint64_t now_ns, uint64_t now_us)
+{
+	if (monotonic_ns >= now_ns)
+		return now_us + (monotonic_ns - now_ns) / 1000;
+	uint64_t ago_us = (now_ns - monotonic_ns) / 1000;
+	return ago_us < now_us ? now_us - ago_us : 0;
+}
+
+static bool fill_rcpts(struct keeper *k, const struct attempt *attempt, struct queue_attempt *out)
+{
+	struct queue_rcpt *rcpts =
+		arena_alloc_array(&k->arena, attempt->rcpts_count, sizeof *rcpts);
+	if (rcpts == NULL)
+		return false;
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
+		uint32_t rcpt = attempt->rcpts[i].rcpt;
+		rcpts[i] = (struct queue_rcpt){ rcpt, attempt->message->envelope->rcpts[rcpt].address.text };
+	}
+	out->rcpts = rcpts;
+	out->rcpts_count = attempt->rcpts_count;
+	return true;
+}
+
+/* No key may be before those that have had their time: nobody looks there again. */
+static uint64_t due_of(
+	const struct keeper *k, const struct attempt *attempt, uint64_t now_ns, uint64_t now_us)
+{
+	uint64_t due_us = wall_of(attempt->due_ns, now_ns, now_us);
+	return due_us > k->taken.due_us ? due_us : k->taken.due_us + 1;
+}
+
+static bool fill_attempt(struct keeper *k, const struct attempt *attempt, struct queue_attempt *out)
+{
+	uint64_t now_ns = loop_now_ns(&k->loop), now_us = wall_us();
+	*out = (struct queue_attempt){
+		.key.due_us = due_of(k, attempt, now_ns, now_us),
+		.expires_us = wall_of(attempt->expires_ns, now_ns, now_us),
+		.number = attempt->number,
+		.waits = attempt->waits,
+		.transactional = attempt->transactional,
+		.domain = text_of_bytes(attempt->domain->name, attempt->domain->name_len),
+		.source = attempt->source != NULL ? text_of(attempt->source->text) : TEXT_EMPTY,
+		.last = attempt->last != NULL ? text_of(attempt->last) : TEXT_EMPTY,
+	};
+	return fill_rcpts(k, attempt, out);
+}
+
+static bool fill_attempts(struct keeper *k, const struct message *message, struct queue_parking *parking)
+{
+	size_t count = 0;
+	LIST_FOR_EACH (node, &message->attempts)
+		count++;
+	if (count == 0)
+		return true;
+	parking->attempts = arena_alloc_array(&k->arena, count, sizeof *parking->attempts);
+	if (parking->attempts == NULL)
+		return false;
+	LIST_FOR_EACH (node, &message->attempts)
+		if (!fill_attempt(k, CONTAINER_OF(node, struct attempt, message_node),
+			    &parking->attempts[parking->attempts_count++]))
+			return false;
+	return true;
+}
+
+static enum result put(struct keeper *k, struct message *message, struct fail *fail)
+{
+	const struct envelope *envelope = message->envelope;
+	int64_t accepted_ns = message->accepted_ns > 0 ? message->accepted_ns : 0;
+	struct queue_parking parking = {
+		.file = {
+			.file = record_file_of(message->name, &message->identity),
+			.accepted_us = wall_of((uint64_t)accepted_ns, loop_now_ns(&k->loop), wall_us()),
+			.from = envelope != NULL ? envelope->sender.text : TEXT_EMPTY,
+			.id = envelope != NULL ? envelope->id : TEXT_EMPTY,
+			.job = envelope != NULL ? envelope->job : TEXT_EMPTY,
+			.class = envelope != NULL ? (uint8_t)envelope->class : 0,
+		},
+		.taken = message->taken,
+		.taken_count = message->taken_count,
+	};
+	arena_reset(&k->arena);
+	if (!fill_attempts(k, message, &parking))
+		return fail_set(fail, RESULT_MEMORY, "no memory to park a message");
+	return queue_park(k->hub->queue, &parking, &message->park_left, fail);
+}
+
+static void answer_all(struct keeper *k, enum result result, const struct fail *fail)
+{
+	if (result != RESULT_OK && !k->failing)
+		log_write(&k->log, LOG_QUEUE_NOT_WRITTEN, LOG_FIELDS(log_fail("why", fail)));
+	k->failing = result != RESULT_OK;
+	struct list_node *node;
+	while ((node = list_pop_front(&k->parked)) != NULL)
+		hub_post(k->hub->scheduler, POST_PARKED, CONTAINER_OF(node, struct message, park_node),
+			(uint32_t)result, 0);
+}
+
+/* What fails takes back all that was put since the last commit. */
+static void park(struct keeper *k, struct message *message)
+{
+	struct fail fail = { 0 };
+	enum result r = put(k, message, &fail);
+	list_push_back(&k->parked, &message->park_node);
+	if (r != RESULT_OK)
+		answer_all(k, r, &fail);
+}
+
+static void commit(struct keeper *k)
+{
+	struct fail fail = { 0 };
+	if (list_is_empty(&k->parked) && !k->changed)
+		return;
+	k->changed = false;
+	answer_all(k, queue_commit(k->hub->queue, &fail), &fail);
+	pump(k); /* one that was parked may be due before all others */
+}
+
+/* ---- what is due ---- */
+
+static void hand_out(struct keeper *k, struct revival *revival)
+{
+	hub_post(k->hub->files, POST_DUE, revival, 0, 0);
+}
+
+static void pump_due(struct timer *timer)
+{
+	pump(CONTAINER_OF(timer, struct keeper, due_timer));
+}
+
+static void pump_later(struct keeper *k, uint64_t wait_us)
+{
+	/* The wall clock may be set: what is due is looked at once a minute in any case. */
+	const uint64_t look_us = 60 * 1000000ull;
+	loop_timer_start(&k->loop, &k->due_timer, (wait_us < look_us ? wait_us : look_us) * 1000, pump_due);
+}
+
+/* Nothing more is due now: --once waits for that. */
+static void tell_idle(struct keeper *k)
+{
+	if (k->told_idle && k->told_count == k->handed_count)
+		return;
+	k->told_idle = true;
+	k->told_count = k->handed_count;
+	hub_post(k->hub->scheduler, POST_KEEPER_IDLE, NULL, 0, k->handed_count);
+}
+
+static enum result take_next(struct keeper *k, uint64_t *out_wait_us, struct fail *fail)
+{
+	struct text name;
+	struct queue_file file;
+	struct queue_attempt attempt;
+	arena_reset(&k->arena);
+	enum result r = queue_next(k->reader, &k->taken, &k->arena, &name, &attempt, fail);
+	if (r != RESULT_OK)
+		return r;
+	uint64_t now_us = wall_us();
+	if (attempt.key.due_us > now_us) {
+		*out_wait_us = attempt.key.due_us - now_us;
+		return RESULT_NOT_FOUND;
+	}
+	r = queue_find(k->reader, name, &k->arena, &file, fail);
+	struct revival *revival = r == RESULT_OK ? revival_create(&file, &attempt) : NULL;
+	if (revival == NULL)
+		return r == RESULT_OK ? RESULT_MEMORY : RESULT_DAMAGED;
+	k->taken = attempt.key;
+	k->handed_count++;
+	k->outstanding++;
+	hand_out(k, revival);
+	return RESULT_OK;
+}
+
+static void pump(struct keeper *k)
+{
+	struct fail fail = { 0 };
+	uint64_t wait_us = UINT64_MAX;
+	enum result r = RESULT_OK;
+	while (r == RESULT_OK && k->outstanding < HUB_DUE_MAX)
+		r = take_next(k, &wait_us, &fail);
+	if (r == RESULT_OK)
+		return; /* those who have them say when there is room */
+	if (r == RESULT_NOT_FOUND) {
+		pump_later(k, wait_us);
+		if (k->looked)
+			tell_idle(k);
+		return;
+	}
+	if (!k->unreadable)
+		log_write(&k->log, LOG_FAILED,
+			LOG_FIELDS(log_cstr("what", "reading the queue"), log_fail("why", &fail)));
+	k->unreadable = true;
+	pump_later(k, READ_AGAIN_MS * 1000);
+}
+
+/* ---- what could not be taken ---- */
+
+static void back_due(struct timer *timer)
+{
+	struct keeper *k = CONTAINER_OF(timer, struct keeper, back_timer);
+	struct list_node *node;
+	while ((node = list_pop_front(&k->back)) != NULL)
+		hand_out(k, CONTAINER_OF(node, struct revival, node));
+}
+
+static void take_back(struct keeper *k, struct revival *revival)
+{
+	revival->message = NULL;
+	revival->is_first = revival->is_withdrawn = false;
+	list_push_back(&k->back, &revival->node);
+	loop_timer_start(&k->loop, &k->back_timer, BACK_MS * MS_NS, back_due);
+}
+
+/* ---- files that are gone ---- */
+
+/* All of it that waits still is due now: whoever takes it sees that the file is gone. */
+static void recall(struct keeper *k, const struct queue_file *file)
+{
+	struct fail fail = { 0 };
+	enum result r = queue_hasten(k->hub->queue, file, &k->taken, wall_us(), &fail);
+	if (r != RESULT_OK)
+		answer_all(k, r, &fail);
+	k->changed = true;
+}
+
+static bool is_there(struct keeper *k, const struct queue_file *file)
+{
+	struct file_identity identity, wanted = identity_of_record(&file->file);
+	enum file_type type;
+	char name[FILE_NAME_BYTES_MAX + 1];
+	snprintf(name, sizeof name, "%.*s", TEXT_ARG(file->file.name));
+	enum result r = file_look(k->new_fd, name, &type, &identity, NULL);
+	if (r == RESULT_OK)
+		return file_identity_equal(&identity, &wanted);
+	return r != RESULT_NOT_FOUND; /* what cannot be looked at may be there */
+}
+
+/* The files thread has seen a name go that it does not know. */
+static void hear_gone(struct keeper *k, char *name)
+{
+	struct queue_file file;
+	struct fail fail = { 0 };
+	hub_post(k->hub->files, POST_GONE_HEARD, NULL, 1, 0);
+	if (name == NULL) {
+		k->looked = false;
+		k->looked_at[0] = '\0';
+		return;
+	}
+	arena_reset(&k->arena);
+	if (queue_find(k->reader, text_of(name), &k->arena, &file, &fail) == RESULT_OK && !is_there(k, &file))
+		recall(k, &file);
+	free(name);
+}
+
+/* DESIGN 5: records whose file went away while nobody looked. A slice of them each turn. */
+static void look_for_files(struct keeper *k)
+{
+	struct queue_file file;
+	struct fail fail = { 0 };
+	for (int i = 0; i < LOOKS_PER_TURN && !k->looked; i++) {
+		arena_reset(&k->arena);
+		enum result r = queue_next_file(
+			k->reader, text_of(k->looked_at), &k->arena, &file, &fail);
+		k->looked = r != RESULT_OK;
+		if (k->looked)
+			break;
+		snprintf(k->looked_at, sizeof k->looked_at, "%.*s", TEXT_ARG(file.file.name));
+		if (!is_there(k, &file))
+			recall(k, &file);
+	}
+	if (k->looked)
+		pump(k);
+	else
+		mailbox_wake(k->hub->keeper);
+}
+
+/* ---- the thread ---- */
+
+static void hear(struct loop *loop, const struct mailbox_message *message)
+{
+	struct keeper *k = loop->owner;
+	switch (message->kind) {
+	case POST_BEGIN:
+		k->begun = true;
+		break;
+	case POST_PARK:
+		park(k, message->object);
+		break;
+	case POST_DUE_TAKEN:
+		k->outstanding -= message->number;
+		pump(k);
+		break;
+	case POST_DUE_BACK:
+		take_back(k, message->object);
+		break;
+	case POST_PARKED_GONE:
+		hear_gone(k, message->object);
+		break;
+	case POST_STOP:
+		loop_stop(loop);
+		break;
+	default:
+		UNREACHABLE("a message that is not for the keeper");
+	}
+}
+
+static void turn_end(struct loop *loop)
+{
+	struct keeper *k = loop->owner;
+	if (k->begun && !k->looked)
+		look_for_files(k);
+	commit(k);
+}
+
+void *keeper_run(void *keeper)
+{
+	static const struct loop_handlers handlers = { .message = hear, .turn_end = turn_end };
+	const struct ring_options options = { .submissions = 16, .without_buffers = true };
+	struct keeper *k = keeper;
+	check_install_signal_stack();
+	if (loop_init(&k->loop, &options, k->hub->keeper, &handlers, k, &k->fail) != RESULT_OK)
+		return k;
+	loop_run(&k->loop);
+	loop_timer_stop(&k->loop, &k->due_timer);
+	loop_timer_stop(&k->loop, &k->back_timer);
+	loop_deinit(&k->loop);
+	return NULL;
+}
+
+const struct fail *keeper_fail(const struct keeper *keeper) { return &keeper->fail; }

@@ -1,0 +1,396 @@
+#include <stdlib.h>
+#include <string.h>
+#include "engine/base/nanoseconds.h"
+#include "engine/io/clock.h"
+#include "engine/run/revival.h"
+#include "engine/run/scheduler_parts.h"
+
+/* Messages that wait for long leave memory, and come back when an attempt of theirs is due (keeper.h). While
+ * the keeper has a message it is PARKING: nothing of it moves. */
+
+/* A queue that could not be written is tried again after this. */
+#define AGAIN_NS (5 * SECOND_NS)
+
+/* ---- into the queue ---- */
+
+static bool may_park(struct scheduler *s, const struct message *message, uint64_t beyond_ns)
+{
+	if (s->hub->queue == NULL || s->record_dead || message->state != MESSAGE_DELIVERING ||
+		list_node_is_linked(&message->again_node))
+		return false;
+	LIST_FOR_EACH (node, &message->attempts) {
+		const struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
+		if (attempt->state != ATTEMPT_WAITING || attempt->due_ns < beyond_ns)
+			return false;
+	}
+	return true;
+}
+
+static void park(struct scheduler *s, struct message *message)
+{
+	LIST_FOR_EACH (node, &message->attempts)
+		outcome_clear_time(s, CONTAINER_OF(node, struct attempt, message_node));
+	message->state = MESSAGE_PARKING;
+	intake_release_body(s, message);
+	s->parking_count++;
+	if (mailbox_credits_take(&s->parks, 1))
+		hub_post(s->hub->keeper, POST_PARK, message, 0, 0);
+	else
+		list_push_back(&s->to_park, &message->park_node);
+}
+
+void park_consider(struct scheduler *s, struct message *message)
+{
+	if (list_is_empty(&message->attempts) && !message->in_queue) {
+		if (message->state == MESSAGE_DELIVERING)
+			intake_message_done(s, message);
+		return;
+	}
+	uint64_t beyond_ns = scheduler_now(s) + (uint64_t)s->config->options->park_ms * MS_NS;
+	if (may_park(s, message, beyond_ns))
+		park(s, message);
+}
+
+/* ---- out of memory, once it is in there ---- */
+
+static void again_due(struct timer *timer)
+{
+	struct scheduler *s = CONTAINER_OF(timer, struct scheduler, park_again_timer);
+	struct list list;
+	struct list_node *node;
+	list_init(&list);
+	list_splice_back(&list, &s->park_again);
+	while ((node = list_pop_front(&list)) != NULL)
+		park_consider(s, CONTAINER_OF(node, struct message, again_node));
+}
+
+static void attach_all(struct scheduler *s, struct message *message);
+
+/* The disk may be full: all goes on in memory. */
+static void parking_failed(struct scheduler *s, struct message *message)
+{
+	message->state = MESSAGE_DELIVERING;
+	LIST_FOR_EACH (node, &message->attempts) {
+		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
+		outcome_set_time(s, attempt, attempt->due_ns);
+	}
+	list_push_back(&s->park_again, &message->again_node);
+	if (!timer_is_running(&s->park_again_timer))
+		loop_timer_start(&s->loop, &s->park_again_timer, AGAIN_NS, again_due);
+	if (message->withdrawn)
+		outcome_withdraw(s, message);
+	attach_all(s, message);
+}
+
+static void drop_attempts(struct scheduler *s, struct message *message)
+{
+	LIST_FOR_EACH_SAFE (node, &message->attempts) {
+		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
+		domain_give(s, attempt->domain);
+		attempt_destroy(attempt);
+	}
+}
+
+void park_done(struct scheduler *s, struct message *message, enum result result)
+{
+	CHECK_OBJ(message, MESSAGE_MAGIC);
+	CHECK(message->state == MESSAGE_PARKING && s->parking_count > 0);
+	s->parking_count--;
+	mailbox_credits_give(&s->parks, 1);
+	if (result != RESULT_OK) {
+		parking_failed(s, message);
+		return;
+	}
+	drop_attempts(s, message);
+	message->taken_count = 0;
+	message->rcpts_open = 0;
+	message->rcpts_parked = message->park_left;
+	message->in_queue = message->park_left > 0;
+	message->state = MESSAGE_DELIVERING;
+	if (!list_is_empty(&message->revivals))
+		attach_all(s, message);
+	else if (message->in_queue || message->was_gone)
+		intake_evict(s, message);
+	else
+		intake_message_done(s, message);
+}
+
+/* ---- back from the queue ---- */
+
+static uint64_t monotonic_of(const struct scheduler *s, uint64_t wall_us)
+{
+	int64_t ns = (int64_t)scheduler_now(s) + ((int64_t)wall_us - clock_wall_us()) * 1000;
+	return ns > 0 ? (uint64_t)ns : 1;
+}
+
+static const struct source *source_named(const struct scheduler *s, struct text text)
+{
+	for (uint32_t i = 0; i < s->config->sources_count && text.len > 0; i++)
+		if (text_equal(text_of(s->config->sources[i].text), text))
+			return &s->config->sources[i];
+	return NULL;
+}
+
+/* The key is to be worked into the queue with what comes of the attempt. */
+static bool note_taken(struct message *message, const struct queue_key *key)
+{
+	if (message->taken_count == message->taken_size) {
+		uint32_t size = message->taken_size > 0 ? 2 * message->taken_size : 4;
+		struct queue_key *taken = realloc(message->taken, size * sizeof *taken);
+		if (taken == NULL)
+			return false;
+		message->taken = taken;
+		message->taken_size = size;
+	}
+	message->taken[message->taken_count++] = *key;
+	return true;
+}
+
+/* Without memory it comes again a moment later. */
+static void give_back(struct scheduler *s, struct revival *revival)
+{
+	hub_post(s->hub->keeper, POST_DUE_BACK, revival, 0, 0);
+}
+
+static struct attempt *make_attempt(struct scheduler *s, struct message *message, struct revival *revival)
+{
+	const struct queue_attempt *from = &revival->attempt;
+	struct attempt *attempt = attempt_create(message, from->rcpts_count);
+	if (attempt == NULL)
+		return NULL;
+	attempt->domain = domain_take(s, from->domain);
+	char *last = attempt->domain != NULL && from->last.len > 0 ? malloc(from->last.len + 1) : NULL;
+	if (attempt->domain == NULL || (from->last.len > 0 && last == NULL) ||
+		!note_taken(message, &from->key)) {
+		free(last);
+		if (attempt->domain != NULL)
+			domain_give(s, attempt->domain);
+		attempt_destroy(attempt);
+		return NULL;
+	}
+	if (last != NULL) {
+		memcpy(last, from->last.data, from->last.len);
+		last[from->last.len] = '\0';
+		attempt->last = last;
+	}
+	attempt->transactional = from->transactional;
+	attempt->expires_ns = monotonic_of(s, from->expires_us);
+	attempt->number = from->number;
+	attempt->waits = from->waits;
+	attempt->source = source_named(s, from->source);
+	return attempt;
+}
+
+/* Which recipients of the envelope; false: it has not so many, so that it is no longer the same mail. */
+static bool fill_rcpts(struct attempt *attempt, const struct revival *revival, bool is_stub)
+{
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
+		attempt->rcpts[i].rcpt = is_stub ? i : revival->attempt.rcpts[i].rcpt;
+		if (attempt->rcpts[i].rcpt >= attempt->message->envelope->rcpts_count)
+			return false;
+	}
+	return true;
+}
+
+static void count_back(struct scheduler *s, struct message *message, uint32_t rcpts_count)
+{
+	message->rcpts_open += rcpts_count;
+	message->rcpts_parked -= rcpts_count < message->rcpts_parked ? rcpts_count : message->rcpts_parked;
+	hub_uncount(&s->hub->counters.waiting, 1);
+}
+
+static void withdraw(struct scheduler *s, struct attempt *attempt)
+{
+	outcome_settle(s, attempt, ATTEMPT_WITHDRAWN, BOUNCE_CLASS_NONE, "",
+		"the file was removed or replaced");
+}
+
+static void attach(struct scheduler *s, struct message *message, struct revival *revival)
+{
+	struct attempt *attempt = make_attempt(s, message, revival);
+	if (attempt == NULL) {
+		give_back(s, revival);
+		return;
+	}
+	count_back(s, message, attempt->rcpts_count);
+	bool is_same = fill_rcpts(attempt, revival, message->was_gone);
+	revival_destroy(revival);
+	if (message->withdrawn || message->was_gone || !is_same)
+		withdraw(s, attempt);
+	else if (scheduler_now(s) >= attempt->expires_ns)
+		outcome_expire(s, attempt);
+	else if (suppress_pass(s, attempt))
+		domain_route(s, attempt);
+}
+
+/* What came while the message could not be used. */
+static void attach_all(struct scheduler *s, struct message *message)
+{
+	struct list_node *node;
+	while ((node = list_pop_front(&message->revivals)) != NULL)
+		attach(s, message, CONTAINER_OF(node, struct revival, node));
+}
+
+void park_read_done(struct scheduler *s, struct message *message)
+{
+	attach_all(s, message);
+	/* For want of memory nothing may have been attached: it is in the queue, and comes again. */
+	if (list_is_empty(&message->attempts))
+		intake_evict(s, message);
+}
+
+/* ---- the file is gone ---- */
+
+/* An envelope with those recipients alone that are told of; their mail cannot be read any more. */
+static struct envelope *make_stub(const struct revival *revival)
+{
+	const struct queue_attempt *attempt = &revival->attempt;
+	struct envelope_rcpt *rcpts = calloc(attempt->rcpts_count, sizeof *rcpts);
+	if (rcpts == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
+		struct text address = attempt->rcpts[i].address;
+		rcpts[i].address.text = address;
+		rcpts[i].address.domain_at = (uint16_t)(address.len - attempt->domain.len);
+	}
+	const struct envelope draft = {
+		.sender.text = revival->file.from,
+		.rcpts_count = attempt->rcpts_count,
+		.rcpts = rcpts,
+		.class = (enum envelope_class)revival->file.class,
+		.job = revival->file.job,
+		.id = revival->file.id,
+	};
+	struct envelope *envelope = envelope_create(&draft);
+	free(rcpts);
+	return envelope;
+}
+
+static void take_withdrawn(struct scheduler *s, struct message *message, struct revival *revival)
+{
+	message->envelope = make_stub(revival);
+	message->withdrawn = true;
+	message->state = MESSAGE_DELIVERING;
+	list_push_back(&s->in_work, &message->node);
+	if (message->envelope != NULL) {
+		attach(s, message, revival);
+		return;
+	}
+	give_back(s, revival);
+	intake_evict(s, message);
+}
+
+void park_unreadable(struct scheduler *s, struct message *message)
+{
+	struct list_node *node;
+	/* The files thread sees that they are gone when they come again. */
+	while ((node = list_pop_front(&message->revivals)) != NULL)
+		give_back(s, CONTAINER_OF(node, struct revival, node));
+	intake_evict(s, message);
+}
+
+/* ---- a revival arrives ---- */
+
+static void take_first(struct scheduler *s, struct message *message, struct revival *revival)
+{
+	s->messages_count++;
+	s->credits_owed++;
+	message->found_wall_us = clock_wall_us();
+	message->accepted_ns = (int64_t)monotonic_of(s, revival->file.accepted_us);
+	message->in_queue = true;
+	message->rcpts_parked = revival->file.rcpts_left;
+	if (revival->is_withdrawn) {
+		take_withdrawn(s, message, revival);
+		return;
+	}
+	message->state = MESSAGE_FOUND;
+	list_push_back(&message->revivals, &revival->node);
+	list_push_back(&s->to_read, &message->node);
+}
+
+void park_revived(struct scheduler *s, struct revival *revival)
+{
+	struct message *message = revival->message;
+	CHECK_OBJ(message, MESSAGE_MAGIC);
+	s->files_idle = false; /* until it has been looked at */
+	s->revived_count++;
+	s->due_taken++;
+	if (revival->is_first) {
+		take_first(s, message, revival);
+		return;
+	}
+	switch (message->state) {
+	case MESSAGE_FOUND:
+	case MESSAGE_READING:
+	case MESSAGE_PARKING:
+		list_push_back(&message->revivals, &revival->node);
+		break;
+	case MESSAGE_DELIVERING:
+		attach(s, message, revival);
+		break;
+	case MESSAGE_LEAVING:
+		give_back(s, revival);
+		break;
+	}
+}
+
+void park_turn_end(struct scheduler *s)
+{
+	while (!list_is_empty(&s->to_park) && mailbox_credits_take(&s->parks, 1)) {
+		struct list_node *node = list_pop_front(&s->to_park);
+		hub_post(s->hub->keeper, POST_PARK, CONTAINER_OF(node, struct message, park_node), 0, 0);
+	}
+	if (s->due_taken > 0)
+		hub_post(s->hub->keeper, POST_DUE_TAKEN, NULL, s->due_taken, 0);
+	s->due_taken = 0;
+}
+
+/* ---- begin and end ---- */
+
+void park_init(struct scheduler *s)
+{
+	list_init(&s->park_again);
+	list_init(&s->to_park);
+	mailbox_credits_init(&s->parks, HUB_PARKS_MAX);
+	if (s->hub->queue == NULL)
+		return;
+	uint64_t rcpts = queue_rcpts_count(s->hub->queue);
+	hub_count(&s->hub->counters.rcpts_accepted, rcpts);
+	hub_count(&s->hub->counters.rcpts_pending, rcpts);
+	hub_count(&s->hub->counters.waiting, queue_count(s->hub->queue));
+}
+
+bool park_is_idle(const struct scheduler *s)
+{
+	return s->hub->queue == NULL || (s->keeper_idle && s->revived_count >= s->revivals_told);
+}
+
+/* What has been tried before keeps its place in time over a restart. What was never tried is read anew. */
+void park_all(struct scheduler *s)
+{
+	if (s->hub->queue == NULL)
+		return;
+	LIST_FOR_EACH_SAFE (node, &s->in_work) {
+		struct message *message = CONTAINER_OF(node, struct message, node);
+		if (message->state != MESSAGE_DELIVERING)
+			continue;
+		if (list_node_is_linked(&message->again_node))
+			list_remove(&message->again_node);
+		bool was_tried = message->in_queue;
+		LIST_FOR_EACH (attempt_node, &message->attempts)
+			was_tried |= CONTAINER_OF(attempt_node, struct attempt, message_node)->waits > 0;
+		if (was_tried && outcome_hold(s, message) && may_park(s, message, 0))
+			park(s, message);
+	}
+}
+
+void park_discard(struct message *message)
+{
+	struct list_node *node;
+	while ((node = list_pop_front(&message->revivals)) != NULL)
+		revival_destroy(CONTAINER_OF(node, struct revival, node));
+	if (list_node_is_linked(&message->again_node))
+		list_remove(&message->again_node);
+	if (list_node_is_linked(&message->park_node))
+		list_remove(&message->park_node);
+}
