@@ -117,8 +117,7 @@ struct attempt {
 	struct body *body;             /* our reference; while LEASED */
 	struct attempt_work *work;     /* from lease or fate to record */
 	char *last;                    /* for people: how the last pass ended; NULL: none yet */
-	uint64_t expires_ns;           /* monotonic */
-	uint64_t due_ns;               /* WAITING: when it is due */
+	uint64_t expires_ns, due_ns;   /* monotonic; due_ns: WAITING */
 	uint32_t number;               /* of this attempt, from 1 */
 	bool given_back;               /* with its fates: what is deferred was only broken off by us */
 	uint32_t waits;                /* waits so far: the exponent of the next one */

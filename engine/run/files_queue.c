@@ -111,7 +111,7 @@ static bool revive(struct files *f, struct revival *revival)
 	if (revival->message == NULL)
 		return false;
 	revival->is_first = true;
-	/* Of a known one that is leaving nothing can be in the queue; one that is gone tells of itself only. */
+	/* Of a known one that is leaving nothing can be in the queue; one that is gone tells of itself. */
 	revival->is_withdrawn = !is_here || known != NULL;
 	revival->message->was_gone = revival->is_withdrawn;
 	if (!revival->is_withdrawn)

@@ -296,9 +296,7 @@ static void look_for_files(struct keeper *k)
 		if (!is_there(k, &file))
 			recall(k, &file);
 	}
-	if (k->looked)
-		pump(k);
-	else
+	if (!k->looked)
 		mailbox_wake(k->hub->keeper);
 }
 
@@ -335,9 +333,13 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 static void turn_end(struct loop *loop)
 {
 	struct keeper *k = loop->owner;
-	if (k->begun && !k->looked)
+	bool looks = k->begun && !k->looked;
+	if (looks)
 		look_for_files(k);
 	commit(k);
+	/* Only now is it known what of the queue is due. */
+	if (looks && k->looked)
+		pump(k);
 }
 
 void *keeper_run(void *keeper)

@@ -149,6 +149,15 @@ void intake_release_body(struct scheduler *s, struct message *message)
 	message->body = NULL;
 }
 
+void intake_keep_body(struct scheduler *s, struct message *message)
+{
+	if (message->body != NULL)
+		list_push_back(&s->bodies, &message->body_node);
+	/* It may be the one that those who wait for room are waiting for. */
+	if (body_budget_is_wanted(&s->hub->bodies))
+		intake_drop_bodies(s);
+}
+
 void intake_drop_bodies(struct scheduler *s)
 {
 	struct body_budget *budget = &s->hub->bodies;
@@ -317,11 +326,7 @@ static void split(struct scheduler *s, struct message *message)
 		intake_message_done(s, message);
 		return;
 	}
-	if (message->body != NULL)
-		list_push_back(&s->bodies, &message->body_node);
-	/* It may be the one that those who wait for room are waiting for. */
-	if (body_budget_is_wanted(&s->hub->bodies))
-		intake_drop_bodies(s);
+	intake_keep_body(s, message);
 	LIST_FOR_EACH_SAFE (node, &message->attempts)
 		start(s, CONTAINER_OF(node, struct attempt, message_node));
 	park_consider(s, message);

@@ -233,6 +233,7 @@ static void attach_all(struct scheduler *s, struct message *message)
 
 void park_read_done(struct scheduler *s, struct message *message)
 {
+	intake_keep_body(s, message);
 	attach_all(s, message);
 	/* For want of memory nothing may have been attached: it is in the queue, and comes again. */
 	if (list_is_empty(&message->attempts))

@@ -22,6 +22,8 @@ void intake_message_done(struct scheduler *s, struct message *message);
 /* Drops bodies of what waits, until half the budget is free and nobody waits for room. */
 void intake_drop_bodies(struct scheduler *s);
 void intake_release_body(struct scheduler *s, struct message *message);
+/* A message was read: its body stays until its attempts have it, or others need the room. */
+void intake_keep_body(struct scheduler *s, struct message *message);
 
 /* ---- scheduler_domain.c ---- */
 MUST_USE enum result domains_init(struct scheduler *s);
