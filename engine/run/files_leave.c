@@ -23,7 +23,7 @@ static void sync_now(struct files *f)
 	struct list_node *node;
 	while ((node = list_pop_front(&f->unsynced)) != NULL) {
 		struct message *message = CONTAINER_OF(node, struct message, leave_node);
-		hub_post(f->hub->recorder, POST_UNLINKED, message, r != RESULT_OK, 0);
+		files_left(f, message, r != RESULT_OK);
 	}
 	f->unsynced_count = 0;
 }

@@ -146,6 +146,15 @@ void files_queue_turn(struct files *f)
 
 /* ---- what is let go ---- */
 
+/* The queue before the journal (keeper.h). */
+void files_left(struct files *f, struct message *message, bool is_stuck)
+{
+	if (message->in_queue && !is_stuck)
+		hub_post(f->hub->keeper, POST_FORGET, message, 0, 0);
+	else
+		hub_post(f->hub->recorder, POST_UNLINKED, message, is_stuck, 0);
+}
+
 void files_evict(struct files *f, struct message *message)
 {
 	CHECK_OBJ(message, MESSAGE_MAGIC);

@@ -105,6 +105,8 @@ void files_gone_heard(struct files *f, uint32_t count);
 /* POST_DUE, POST_EVICT */
 void files_due(struct files *f, struct revival *revival);
 void files_evict(struct files *f, struct message *message);
+/* Its file is gone for good, and that is durable; or, stuck, it cannot be removed. */
+void files_left(struct files *f, struct message *message, bool is_stuck);
 /* As many of those that wait as there are credits. */
 void files_queue_turn(struct files *f);
 

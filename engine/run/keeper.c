@@ -114,6 +114,16 @@ static enum result put(struct keeper *k, struct message *message, struct fail *f
 	return queue_park(k->hub->queue, &parking, &message->park_left, fail);
 }
 
+/* The journal may forget it only now. What could not be removed would be withdrawn by the next start, were it
+ * not for the journal: it stays. */
+static void tell_unlinked(struct keeper *k, enum result result)
+{
+	struct list_node *node;
+	while ((node = list_pop_front(&k->unlinked)) != NULL)
+		hub_post(k->hub->recorder, POST_UNLINKED, CONTAINER_OF(node, struct message, park_node),
+			result != RESULT_OK, 0);
+}
+
 static void answer_all(struct keeper *k, enum result result, const struct fail *fail)
 {
 	if (result != RESULT_OK && !k->failing)
@@ -123,6 +133,7 @@ static void answer_all(struct keeper *k, enum result result, const struct fail *
 	while ((node = list_pop_front(&k->parked)) != NULL)
 		hub_post(k->hub->scheduler, POST_PARKED, CONTAINER_OF(node, struct message, park_node),
 			(uint32_t)result, 0);
+	tell_unlinked(k, result);
 }
 
 /* What fails takes back all that was put since the last commit. */
@@ -131,6 +142,17 @@ static void park(struct keeper *k, struct message *message)
 	struct fail fail = { 0 };
 	enum result r = put(k, message, &fail);
 	list_push_back(&k->parked, &message->park_node);
+	if (r != RESULT_OK)
+		answer_all(k, r, &fail);
+}
+
+static void forget(struct keeper *k, struct message *message)
+{
+	struct fail fail = { 0 };
+	const struct record_file file = record_file_of(message->name, &message->identity);
+	enum result r = queue_remove(k->hub->queue, &file, &fail);
+	list_push_back(&k->unlinked, &message->park_node);
+	k->changed = true;
 	if (r != RESULT_OK)
 		answer_all(k, r, &fail);
 }
@@ -311,6 +333,9 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 		break;
 	case POST_PARK:
 		park(k, message->object);
+		break;
+	case POST_FORGET:
+		forget(k, message->object);
 		break;
 	case POST_DUE_TAKEN:
 		k->outstanding -= message->number;

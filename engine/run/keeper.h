@@ -6,9 +6,10 @@
  *   files ── REVIVED ──▶ scheduler: has it read again
  *
  * What is parked is told of by nobody else: its records in the journal may be retired. An attempt stays in
- * the queue while it is made, and the message is parked again with what came of it, if that is nothing:
- * removed. Only then is its file unlinked. So a crash at any point leaves a file in the queue with all that
- * is open, or not in it and in the journal with what is done. */
+ * the queue while it is made, and the message is parked again with what came of it. A file that is done
+ * leaves the queue when it is unlinked for good, and its records in the journal only after that. So a
+ * crash at any point leaves a file in the queue with all that is open, less what the journal says is done
+ * since; or not in the queue, and in the journal with all that is done. */
 #ifndef ENGINE_RUN_KEEPER_H
 #define ENGINE_RUN_KEEPER_H
 
@@ -19,10 +20,10 @@ struct keeper;
 struct recovery;
 
 /* Opens the queue of the spool, hub->queue, when the spool is ours (recorder_create()). What the journal
- * says of files that are parked is worked into the queue and forgotten in `recovery`: *out_settled files
- * of it need no journal any more. Results of queue_open(). Before the threads start. */
+ * says of files that are parked is worked into the queue and forgotten in `recovery`, but for those that
+ * are done and still there. Results of queue_open(). Before the threads start. */
 MUST_USE enum result keeper_create(struct hub *hub, struct recovery *recovery, int new_fd,
-	struct keeper **out_keeper, uint64_t *out_settled, struct fail *fail);
+	struct keeper **out_keeper, struct fail *fail);
 /* The thread's function. Returns NULL, or the keeper when its ring could not be created. */
 void *keeper_run(void *keeper);
 const struct fail *keeper_fail(const struct keeper *keeper);

@@ -18,7 +18,6 @@ enum { ARENA_BYTES_MAX = 4 * QUEUE_VALUE_BYTES_MAX };
 struct settling {
 	struct keeper *keeper;
 	struct recovery *recovery;
-	uint64_t settled;
 	enum result result;
 	struct fail *fail;
 };
@@ -34,31 +33,51 @@ static uint32_t open_rcpts(const struct queue_attempt *attempt, const struct rec
 }
 
 /* The attempts of the file without those recipients that are done. */
-static enum result settle_file(struct keeper *k, const struct queue_file *file,
-	const struct recovered_file *recovered, struct fail *fail)
+static enum result read_open(struct keeper *k, const struct queue_file *file,
+	const struct recovered_file *recovered, struct queue_parking *out_parking, struct fail *fail)
 {
-	struct queue_parking parking = {
+	*out_parking = (struct queue_parking){
 		.file = *file,
 		.taken = file->keys,
 		.taken_count = file->keys_count,
+		.attempts = arena_alloc_array(
+			&k->arena, file->keys_count, sizeof *out_parking->attempts),
 	};
-	parking.attempts = arena_alloc_array(&k->arena, file->keys_count, sizeof *parking.attempts);
 	for (uint32_t i = 0; i < file->keys_count; i++) {
 		struct queue_attempt attempt;
-		struct queue_rcpt *rcpts = NULL;
 		enum result r = queue_get(k->reader, &file->keys[i], &k->arena, &attempt, fail);
 		if (r != RESULT_OK)
 			return r;
-		rcpts = arena_alloc_array(&k->arena, attempt.rcpts_count, sizeof *rcpts);
+		struct queue_rcpt *rcpts =
+			arena_alloc_array(&k->arena, attempt.rcpts_count, sizeof *rcpts);
 		if (arena_is_exhausted(&k->arena))
 			return fail_set(fail, RESULT_MEMORY, "no memory for the queue");
-		uint32_t count = open_rcpts(&attempt, recovered, rcpts);
+		attempt.rcpts_count = open_rcpts(&attempt, recovered, rcpts);
 		attempt.rcpts = rcpts;
-		attempt.rcpts_count = count;
-		if (count > 0)
-			parking.attempts[parking.attempts_count++] = attempt;
+		if (attempt.rcpts_count > 0)
+			out_parking->attempts[out_parking->attempts_count++] = attempt;
 	}
+	return RESULT_OK;
+}
+
+/* *out_settled: the journal is needed no more. A file that is done and still there is to be unlinked before
+ * it leaves the queue: what else was done of it nobody knows but the queue, by its absence. */
+static enum result settle_file(struct keeper *k, const struct queue_file *file,
+	const struct recovered_file *recovered, bool *out_settled, struct fail *fail)
+{
+	struct queue_parking parking;
+	struct file_identity identity;
+	enum file_type type;
 	uint32_t left;
+	*out_settled = false;
+	enum result r = read_open(k, file, recovered, &parking, fail);
+	if (r != RESULT_OK)
+		return r;
+	bool is_there = file_look(k->new_fd, recovered->name, &type, &identity, NULL) == RESULT_OK &&
+		file_identity_equal(&identity, &recovered->identity);
+	if (parking.attempts_count == 0 && is_there)
+		return RESULT_OK;
+	*out_settled = true;
 	return queue_park(k->hub->queue, &parking, &left, fail);
 }
 
@@ -67,33 +86,30 @@ static void settle(struct hash_node *node, void *context)
 	struct settling *s = context;
 	struct keeper *k = s->keeper;
 	struct recovered_file *recovered = CONTAINER_OF(node, struct recovered_file, node);
+	struct file_identity identity = recovered->identity;
 	struct queue_file file;
+	bool is_settled = false;
 	if (s->result != RESULT_OK)
 		return;
 	arena_reset(&k->arena);
 	enum result r = queue_find(k->reader, text_of(recovered->name), &k->arena, &file, s->fail);
 	if (r == RESULT_NOT_FOUND)
 		return;
-	struct file_identity identity;
 	if (r == RESULT_OK) {
-		identity = identity_of_record(&file.file);
-		if (!file_identity_equal(&identity, &recovered->identity))
+		struct file_identity parked = identity_of_record(&file.file);
+		if (!file_identity_equal(&parked, &identity))
 			return; /* that one is to be withdrawn */
-		r = settle_file(k, &file, recovered, s->fail);
+		r = settle_file(k, &file, recovered, &is_settled, s->fail);
 	}
 	s->result = r;
-	if (r != RESULT_OK)
-		return;
-	s->settled++;
-	recovery_forget(s->recovery, text_of(recovered->name), &identity);
+	if (r == RESULT_OK && is_settled)
+		recovery_forget(s->recovery, text_of(recovered->name), &identity);
 }
 
-static enum result settle_all(
-	struct keeper *k, struct recovery *recovery, uint64_t *out_settled, struct fail *fail)
+static enum result settle_all(struct keeper *k, struct recovery *recovery, struct fail *fail)
 {
 	struct settling s = { .keeper = k, .recovery = recovery, .fail = fail };
 	hash_map_for_each(&recovery->files, settle, &s);
-	*out_settled = s.settled;
 	return s.result == RESULT_OK ? queue_commit(k->hub->queue, fail) : s.result;
 }
 
@@ -110,7 +126,7 @@ static enum result open_queue(struct keeper *k, struct fail *fail)
 }
 
 enum result keeper_create(struct hub *hub, struct recovery *recovery, int new_fd,
-	struct keeper **out_keeper, uint64_t *out_settled, struct fail *fail)
+	struct keeper **out_keeper, struct fail *fail)
 {
 	struct keeper *k = calloc(1, sizeof *k);
 	*out_keeper = NULL;
@@ -122,10 +138,11 @@ enum result keeper_create(struct hub *hub, struct recovery *recovery, int new_fd
 	k->log = run_config_logger(hub->config, "keeper");
 	list_init(&k->parked);
 	list_init(&k->back);
+	list_init(&k->unlinked);
 	arena_init(&k->arena, 65536, ARENA_BYTES_MAX);
 	enum result r = open_queue(k, fail);
 	if (r == RESULT_OK)
-		r = settle_all(k, recovery, out_settled, fail);
+		r = settle_all(k, recovery, fail);
 	if (r != RESULT_OK)
 		keeper_destroy(k);
 	else
@@ -147,6 +164,8 @@ static void drop_unheard(struct keeper *k)
 			revival_destroy(message.object);
 	}
 	while ((node = list_pop_front(&k->parked)) != NULL)
+		;
+	while ((node = list_pop_front(&k->unlinked)) != NULL)
 		;
 }
 

@@ -23,6 +23,7 @@ struct keeper {
 	bool begun;
 
 	struct list parked;          /* messages that wait for the commit, by park_node */
+	struct list unlinked;        /* messages whose file is gone for good, by park_node */
 	bool changed;                /* there is more to commit than those */
 	bool failing, unreadable;    /* and it was said */
 

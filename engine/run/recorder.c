@@ -425,12 +425,6 @@ enum result recorder_create(struct hub *hub, struct recovery *recovery, int new_
 	return RESULT_OK;
 }
 
-void recorder_settled(struct recorder *r, uint64_t files_count)
-{
-	CHECK(files_count <= r->recovered_left);
-	r->recovered_left -= files_count;
-}
-
 const struct fail *recorder_fail(const struct recorder *recorder) { return &recorder->fail; }
 
 /* The objects are the scheduler's to free. */

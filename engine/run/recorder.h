@@ -18,8 +18,9 @@ struct recovery;
  * new/, to see which files of that recovery are still there; stays open. */
 MUST_USE enum result recorder_create(struct hub *hub, struct recovery *recovery, int new_fd,
 	struct recorder **out_recorder, struct fail *fail);
-/* Before the threads: so many files of earlier runs need no tombstones any more (keeper.h). */
-void recorder_settled(struct recorder *recorder, uint64_t files_count);
+/* Then, when the queue has settled what it has (keeper.h) and still before the threads: forgets what
+ * `recovery` has of files that are gone. */
+void recorder_forget_gone(struct recorder *recorder, int new_fd);
 /* The thread's function. Returns NULL, or the recorder when its ring could not be created. */
 void *recorder_run(void *recorder);
 const struct fail *recorder_fail(const struct recorder *recorder);

@@ -105,6 +105,11 @@ enum result recorder_open_state(struct recorder *r, int new_fd, struct fail *fai
 	result = file_sync(new_fd, false, fail);
 	if (result != RESULT_OK)
 		return result;
+	return RESULT_OK;
+}
+
+void recorder_forget_gone(struct recorder *r, int new_fd)
+{
 	struct still_there there = { .recorder = r, .new_fd = new_fd };
 	uint64_t outcomes = r->recovery->outcomes_count;
 	hash_map_for_each(&r->recovery->files, check_file, &there);
@@ -112,5 +117,4 @@ enum result recorder_open_state(struct recorder *r, int new_fd, struct fail *fai
 		log_write(&r->log, LOG_JOURNAL_RECOVERED,
 			LOG_FIELDS(log_number("outcomes", outcomes),
 				log_number("files_still_there", r->recovered_left)));
-	return RESULT_OK;
 }

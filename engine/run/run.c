@@ -101,7 +101,8 @@ static enum result make_mailboxes(struct run *run)
 	uint32_t recorder_messages = 2 * HUB_UNRECORDED_MAX + workers * HUB_REPORTS_MAX +
 		2 * HUB_FILES_MAX + HUB_SITES_MAX + HUB_POLICIES_MAX + MAIL_RARE;
 	uint32_t files_messages = 4 * HUB_FILES_MAX + HUB_DUE_MAX + HUB_PARKED_GONE_MAX + MAIL_RARE;
-	uint32_t keeper_messages = HUB_PARKS_MAX + 2 * HUB_DUE_MAX + HUB_PARKED_GONE_MAX + MAIL_RARE;
+	uint32_t keeper_messages = HUB_PARKS_MAX + 2 * HUB_DUE_MAX + HUB_PARKED_GONE_MAX +
+		HUB_FILES_MAX + MAIL_RARE;
 	struct fail *fail = &run->fail;
 	hub->workers = calloc(workers, sizeof(struct mailbox *));
 	if (hub->workers == NULL)
@@ -164,12 +165,10 @@ static enum result make_parts(struct run *run)
 	r = files_create(hub, &run->files, fail);
 	if (r == RESULT_OK)
 		r = recorder_create(hub, &run->recovery, files_new_fd(run->files), &run->recorder, fail);
-	uint64_t settled = 0;
 	if (r == RESULT_OK)
-		r = keeper_create(
-			hub, &run->recovery, files_new_fd(run->files), &run->keeper, &settled, fail);
+		r = keeper_create(hub, &run->recovery, files_new_fd(run->files), &run->keeper, fail);
 	if (r == RESULT_OK)
-		recorder_settled(run->recorder, settled);
+		recorder_forget_gone(run->recorder, files_new_fd(run->files));
 	if (r == RESULT_OK)
 		r = open_suppress(hub, fail);
 	if (r == RESULT_OK)

@@ -41,7 +41,8 @@ static void park(struct scheduler *s, struct message *message)
 
 void park_consider(struct scheduler *s, struct message *message)
 {
-	if (list_is_empty(&message->attempts) && !message->in_queue) {
+	bool is_over = list_is_empty(&message->attempts) && message->rcpts_parked == 0;
+	if (is_over && !message->was_gone) {
 		if (message->state == MESSAGE_DELIVERING)
 			intake_message_done(s, message);
 		return;
@@ -64,6 +65,7 @@ static void again_due(struct timer *timer)
 		park_consider(s, CONTAINER_OF(node, struct message, again_node));
 }
 
+static void attach(struct scheduler *s, struct message *message, struct revival *revival);
 static void attach_all(struct scheduler *s, struct message *message);
 
 /* The disk may be full: all goes on in memory. */
@@ -79,7 +81,9 @@ static void parking_failed(struct scheduler *s, struct message *message)
 		loop_timer_start(&s->loop, &s->park_again_timer, AGAIN_NS, again_due);
 	if (message->withdrawn)
 		outcome_withdraw(s, message);
-	attach_all(s, message);
+	struct list_node *node;
+	while ((node = list_pop_front(&message->revivals)) != NULL)
+		attach(s, message, CONTAINER_OF(node, struct revival, node));
 }
 
 static void drop_attempts(struct scheduler *s, struct message *message)
@@ -105,11 +109,11 @@ void park_done(struct scheduler *s, struct message *message, enum result result)
 	message->taken_count = 0;
 	message->rcpts_open = 0;
 	message->rcpts_parked = message->park_left;
-	message->in_queue = message->park_left > 0;
+	message->in_queue = true;
 	message->state = MESSAGE_DELIVERING;
 	if (!list_is_empty(&message->revivals))
 		attach_all(s, message);
-	else if (message->in_queue || message->was_gone)
+	else if (message->park_left > 0 || message->was_gone)
 		intake_evict(s, message);
 	else
 		intake_message_done(s, message);
@@ -152,7 +156,8 @@ static void give_back(struct scheduler *s, struct revival *revival)
 	hub_post(s->hub->keeper, POST_DUE_BACK, revival, 0, 0);
 }
 
-static struct attempt *make_attempt(struct scheduler *s, struct message *message, struct revival *revival)
+static struct attempt *make_attempt(
+	struct scheduler *s, struct message *message, const struct revival *revival)
 {
 	const struct queue_attempt *from = &revival->attempt;
 	struct attempt *attempt = attempt_create(message, from->rcpts_count);
@@ -181,22 +186,34 @@ static struct attempt *make_attempt(struct scheduler *s, struct message *message
 	return attempt;
 }
 
-/* Which recipients of the envelope; false: it has not so many, so that it is no longer the same mail. */
-static bool fill_rcpts(struct attempt *attempt, const struct revival *revival, bool is_stub)
+/* Which recipients of the envelope. Those that an earlier run was done with, and fell before it could say
+ * so to the queue, are left out. */
+static void fill_rcpts(struct scheduler *s, struct attempt *attempt, const struct revival *revival)
 {
-	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
-		attempt->rcpts[i].rcpt = is_stub ? i : revival->attempt.rcpts[i].rcpt;
-		if (attempt->rcpts[i].rcpt >= attempt->message->envelope->rcpts_count)
-			return false;
+	const struct message *message = attempt->message;
+	const struct recovered_file *recovered =
+		recovery_find(s->recovery, message->name, &message->identity);
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < revival->attempt.rcpts_count; i++) {
+		uint32_t rcpt = revival->attempt.rcpts[i].rcpt;
+		if (recovered != NULL && recovered_is_done(recovered, rcpt))
+			continue;
+		rcpt = message->was_gone ? i : rcpt; /* the envelope has these alone */
+		if (rcpt < message->envelope->rcpts_count)
+			attempt->rcpts[count++].rcpt = rcpt;
 	}
-	return true;
+	attempt->rcpts_count = count;
 }
 
-static void count_back(struct scheduler *s, struct message *message, uint32_t rcpts_count)
+static void count_back(
+	struct scheduler *s, struct message *message, uint32_t rcpts_count, uint32_t open)
 {
-	message->rcpts_open += rcpts_count;
+	uint32_t done = rcpts_count - open;
+	message->rcpts_open += open;
 	message->rcpts_parked -= rcpts_count < message->rcpts_parked ? rcpts_count : message->rcpts_parked;
 	hub_uncount(&s->hub->counters.waiting, 1);
+	hub_uncount(&s->hub->counters.rcpts_accepted, done);
+	hub_uncount(&s->hub->counters.rcpts_pending, done);
 }
 
 static void withdraw(struct scheduler *s, struct attempt *attempt)
@@ -212,15 +229,20 @@ static void attach(struct scheduler *s, struct message *message, struct revival 
 		give_back(s, revival);
 		return;
 	}
-	count_back(s, message, attempt->rcpts_count);
-	bool is_same = fill_rcpts(attempt, revival, message->was_gone);
+	uint32_t rcpts_count = attempt->rcpts_count;
+	fill_rcpts(s, attempt, revival);
+	count_back(s, message, rcpts_count, attempt->rcpts_count);
 	revival_destroy(revival);
-	if (message->withdrawn || message->was_gone || !is_same)
+	if (attempt->rcpts_count == 0) {
+		domain_give(s, attempt->domain);
+		attempt_destroy(attempt);
+	} else if (message->withdrawn || message->was_gone) {
 		withdraw(s, attempt);
-	else if (scheduler_now(s) >= attempt->expires_ns)
+	} else if (scheduler_now(s) >= attempt->expires_ns) {
 		outcome_expire(s, attempt);
-	else if (suppress_pass(s, attempt))
+	} else if (suppress_pass(s, attempt)) {
 		domain_route(s, attempt);
+	}
 }
 
 /* What came while the message could not be used. */
@@ -229,15 +251,17 @@ static void attach_all(struct scheduler *s, struct message *message)
 	struct list_node *node;
 	while ((node = list_pop_front(&message->revivals)) != NULL)
 		attach(s, message, CONTAINER_OF(node, struct revival, node));
+	/* Nothing may be left to do; or nothing could be attached for want of memory, and comes again. */
+	if (list_is_empty(&message->attempts) && message->taken_count > 0)
+		park_consider(s, message);
+	else if (list_is_empty(&message->attempts))
+		intake_evict(s, message);
 }
 
 void park_read_done(struct scheduler *s, struct message *message)
 {
 	intake_keep_body(s, message);
 	attach_all(s, message);
-	/* For want of memory nothing may have been attached: it is in the queue, and comes again. */
-	if (list_is_empty(&message->attempts))
-		intake_evict(s, message);
 }
 
 /* ---- the file is gone ---- */
@@ -274,7 +298,8 @@ static void take_withdrawn(struct scheduler *s, struct message *message, struct 
 	message->state = MESSAGE_DELIVERING;
 	list_push_back(&s->in_work, &message->node);
 	if (message->envelope != NULL) {
-		attach(s, message, revival);
+		list_push_back(&message->revivals, &revival->node);
+		attach_all(s, message);
 		return;
 	}
 	give_back(s, revival);
@@ -299,6 +324,7 @@ static void take_first(struct scheduler *s, struct message *message, struct revi
 	message->found_wall_us = clock_wall_us();
 	message->accepted_ns = (int64_t)monotonic_of(s, revival->file.accepted_us);
 	message->in_queue = true;
+	message->recovered = recovery_find(s->recovery, message->name, &message->identity) != NULL;
 	message->rcpts_parked = revival->file.rcpts_left;
 	if (revival->is_withdrawn) {
 		take_withdrawn(s, message, revival);
@@ -327,7 +353,8 @@ void park_revived(struct scheduler *s, struct revival *revival)
 		list_push_back(&message->revivals, &revival->node);
 		break;
 	case MESSAGE_DELIVERING:
-		attach(s, message, revival);
+		list_push_back(&message->revivals, &revival->node);
+		attach_all(s, message);
 		break;
 	case MESSAGE_LEAVING:
 		give_back(s, revival);

@@ -47,6 +47,8 @@ enum result rec_create(const char *events_flag, const char *interval_flag)
 		&rec.base.hub, &rec.base.recovery, rec.new_fd, &rec.recorder, &fail);
 	if (r != RESULT_OK)
 		assert_int_not_equal(fail.text[0], '\0');
+	else
+		recorder_forget_gone(rec.recorder, rec.new_fd);
 	return r;
 }
 
