@@ -1,4 +1,4 @@
-# Shell functions that tests/run and bench/demo share. Sourced after `root` is set.
+# Shell functions that tests/run, bench/demo and bench/security share. Sourced after `root` is set.
 #
 # Build directories: build/ for the programs as people run them, build/asan with sanitizers,
 # build/fuzz by clang with the fuzz targets, build/second-clang for what only is to compile. With
