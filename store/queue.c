@@ -67,13 +67,13 @@ static enum result read_file(
 	struct queue_dbi_key key;
 	MDB_val key_val = queue_dbi_key(&key, QUEUE_TABLE_FILES, name), value;
 	*out_file = (struct queue_file){ 0 };
+	arena_reset(&q->arena);
 	int error = mdb_get(q->writer, q->dbi, &key_val, &value);
 	if (error == MDB_NOTFOUND)
 		return RESULT_OK;
 	if (error != 0)
 		return failed(q, error, fail);
 	/* The page may change with the next write. */
-	arena_reset(&q->arena);
 	struct text copy = arena_text_copy(&q->arena, text_of_bytes(value.mv_data, value.mv_size));
 	if (copy.data != NULL && queue_schema_get_file(name, copy, &q->arena, out_file))
 		return RESULT_OK;

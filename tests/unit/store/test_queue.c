@@ -258,6 +258,24 @@ static void ten_thousand_recipients_fit_into_one_entry(void **state)
 	assert_string_equal(waiting(), "one@100 ");
 }
 
+static void one_transaction_may_park_any_number_of_files(void **state)
+{
+	(void)state;
+	enum { FILES = 300000 }; /* with 32 octets of memory each it would be over */
+	struct queue_attempt attempts[] = { attempt_due(100, 1) };
+	uint32_t left;
+	for (uint32_t i = 0; i < FILES; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "f%u", i);
+		const struct queue_parking parking = {
+			.file.file = file_of(name, i), .attempts = attempts, .attempts_count = 1 };
+		if (queue_park(queue, &parking, &left, &why) != RESULT_OK)
+			fail_msg("file %u: %s", i, why.text);
+	}
+	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
+	assert_int_equal(queue_files_count(queue), FILES);
+}
+
 /* A tool looks while a sender writes. */
 static void without_a_queue_a_reader_is_told_so(void **state)
 {
@@ -366,6 +384,7 @@ int main(void)
 		TEST_OF(files_come_in_the_order_of_their_names),
 		TEST_OF(what_is_not_committed_is_not_there),
 		TEST_OF(ten_thousand_recipients_fit_into_one_entry),
+		TEST_OF(one_transaction_may_park_any_number_of_files),
 		TEST_OF(without_a_queue_a_reader_is_told_so),
 		TEST_OF(damage_is_an_error_that_names_the_folder),
 		TEST_OF(ids_are_never_given_twice),
