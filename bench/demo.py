@@ -67,7 +67,7 @@ class Demo:
             self.program("longship-load"), "--spool", self.spool, "--create", "--count",
             str(MESSAGES), "--size", SIZE, "--domains", str(DOMAINS), "--domain-pattern",
             "d%d.bulk.lab", "--manifest", self.path("manifest")])
-        if done.wait(120) != 0:
+        if done.wait(900) != 0:
             sys.exit(done.tail())
 
     def send(self):

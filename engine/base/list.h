@@ -91,6 +91,12 @@ static inline struct list_node *list_next(const struct list *list, const struct 
 	return node->next == &list->head ? NULL : node->next;
 }
 
+/* The one before `node`, NULL at the start. */
+static inline struct list_node *list_before(const struct list *list, const struct list_node *node)
+{
+	return node->prev == &list->head ? NULL : node->prev;
+}
+
 static inline struct list_node *list_pop_front(struct list *list)
 {
 	struct list_node *node = list_first(list);

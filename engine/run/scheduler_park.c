@@ -10,6 +10,15 @@
 
 /* A queue that could not be written is tried again after this. */
 #define AGAIN_NS (5 * SECOND_NS)
+/* What stands in a long line comes again after this, or up to twice this. */
+#define AWAY_NS  (60 * SECOND_NS)
+
+enum {
+	/* Of each site's line so many stay in memory: more than it sends until others are read. */
+	LINE_KEPT = 2048,
+	/* Messages looked at in a turn when room is wanted. */
+	ROOM_LOOKS = 128,
+};
 
 /* ---- into the queue ---- */
 
@@ -50,6 +59,51 @@ void park_consider(struct scheduler *s, struct message *message)
 	uint64_t beyond_ns = scheduler_now(s) + (uint64_t)s->config->options->park_ms * MS_NS;
 	if (may_park(s, message, beyond_ns))
 		park(s, message);
+}
+
+/* ---- to make room ----
+ *
+ * Mail that stands behind a slow receiver would fill memory, and keep mail to everybody else from being seen.
+ * What is far from its turn waits on disk for a while instead. */
+
+static bool is_far_from_its_turn(const struct message *message)
+{
+	if (message->state != MESSAGE_DELIVERING || list_is_empty(&message->attempts))
+		return false;
+	LIST_FOR_EACH (node, &message->attempts) {
+		const struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
+		if (attempt->state != ATTEMPT_QUEUED || attempt->transactional ||
+			attempt->site->queue.count <= LINE_KEPT)
+			return false;
+	}
+	return true;
+}
+
+static void send_away(struct scheduler *s, struct message *message)
+{
+	uint64_t due_ns = scheduler_now(s) + AWAY_NS + random_below(&s->random, AWAY_NS);
+	CHECK(outcome_hold(s, message));
+	LIST_FOR_EACH (node, &message->attempts) {
+		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
+		attempt->due_ns = due_ns;
+		s->away_count += attempt->waits == 0;
+	}
+	park(s, message);
+}
+
+static void make_room(struct scheduler *s)
+{
+	if (s->hub->queue == NULL || s->phase != PHASE_RUNNING || s->credits_owed == 0 ||
+		s->messages_count < s->config->messages_max / 4 * 3)
+		return;
+	/* Those that came last have the longest way to go. */
+	struct list_node *node = list_last(&s->in_work);
+	for (int i = 0; i < ROOM_LOOKS && node != NULL; i++) {
+		struct message *message = CONTAINER_OF(node, struct message, node);
+		node = list_before(&s->in_work, node);
+		if (is_far_from_its_turn(message))
+			send_away(s, message);
+	}
 }
 
 /* ---- out of memory, once it is in there ---- */
@@ -230,6 +284,8 @@ static void attach(struct scheduler *s, struct message *message, struct revival 
 		return;
 	}
 	uint32_t rcpts_count = attempt->rcpts_count;
+	if (attempt->waits == 0 && s->away_count > 0 && message->envelope->not_before_unix_s == 0)
+		s->away_count--;
 	fill_rcpts(s, attempt, revival);
 	count_back(s, message, rcpts_count, attempt->rcpts_count);
 	revival_destroy(revival);
@@ -364,6 +420,7 @@ void park_revived(struct scheduler *s, struct revival *revival)
 
 void park_turn_end(struct scheduler *s)
 {
+	make_room(s);
 	while (!list_is_empty(&s->to_park) && mailbox_credits_take(&s->parks, 1)) {
 		struct list_node *node = list_pop_front(&s->to_park);
 		hub_post(s->hub->keeper, POST_PARK, CONTAINER_OF(node, struct message, park_node), 0, 0);
@@ -390,7 +447,8 @@ void park_init(struct scheduler *s)
 
 bool park_is_idle(const struct scheduler *s)
 {
-	return s->hub->queue == NULL || (s->keeper_idle && s->revived_count >= s->revivals_told);
+	return s->hub->queue == NULL ||
+		(s->keeper_idle && s->revived_count >= s->revivals_told && s->away_count == 0);
 }
 
 /* What has been tried before keeps its place in time over a restart. What was never tried is read anew. */

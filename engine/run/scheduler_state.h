@@ -110,6 +110,7 @@ struct scheduler {
 	struct list park_again;          /* could not be written */
 	struct timer park_again_timer;
 	uint32_t due_taken;              /* revivals to be acknowledged */
+	uint64_t away_count;             /* attempts that were never made, on disk to make room */
 	bool keeper_idle;
 	uint64_t revived_count, revivals_told; /* since the start: arrived, handed out */
 

@@ -1,5 +1,6 @@
 """Mail that waits on disk alone: parked when it is deferred, read again when it is due (DESIGN 2, 5)."""
 
+import asyncio
 import collections
 import os
 import re
@@ -168,6 +169,29 @@ def mail_that_is_not_to_be_sent_yet_waits_on_disk(t):
     sender.run(expect=MAIL_WAITS)
     equal((sender.outcomes(), receiver.accepted()), ([], []))
     equal(len(sender.waiting()), 1)
+
+
+@case("SMTP-40", alone=True)
+def mail_to_others_is_seen_behind_more_for_a_slow_receiver_than_memory_holds(t):
+    """--memory=16M holds 8,192 messages; the slow receiver has a line of 14,000."""
+    class Slow(Dialogue):
+        async def do_rcpt(self, line):
+            await asyncio.sleep(2)
+            await super().do_rcpt(line)
+
+    slow = t.domain(t.receiver(dialogue=Slow))
+    domain, _receiver = t.domain_with_receiver()
+    sender = t.sender("--memory=16M", "--site-sessions=1", "--log-level=debug")
+    for _ in range(14_000):
+        sender.put(f"you@{slow}")
+    process = sender.start()
+    sender.wait_event(process, event="delivered", domain=slow)
+    sender.put(f"you@{domain}")
+    sender.wait_event(process, event="delivered", domain=domain)
+    process.signal(signal.SIGTERM)
+    sender.finish(process, MAIL_WAITS)
+    delivered = len(sender.events(event="delivered", domain=slow))
+    equal(len(sender.waiting()), 14_000 - delivered, "files that stay")
 
 
 @case("SMTP-46 SMTP-17", alone=True)
