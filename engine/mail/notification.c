@@ -239,7 +239,7 @@ static void put_report_part(struct writer *w)
 static bool gives_back_all(const struct notification *n)
 {
 	return n->action == NOTIFICATION_FAILED && n->envelope->ret == ENVELOPE_RET_FULL &&
-	       !n->envelope->requiretls && !n->body->has_8bit &&
+	       !n->envelope->requiretls && !n->body_is_cut && !n->body->has_8bit &&
 	       n->body->data_bytes <= NOTIFICATION_FULL_BYTES_MAX;
 }
 

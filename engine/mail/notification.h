@@ -49,6 +49,7 @@ struct notification {
 	const struct notification_rcpt *rcpts;
 	size_t rcpts_count;        /* 1 to NOTIFICATION_RCPTS_MAX */
 	const struct body *body;   /* NULL: nothing can be given back (the file is gone) */
+	bool body_is_cut;          /* there is no more in it than the header */
 	struct text reporting_mta; /* our HELO name */
 	int64_t now_unix_s, arrived_unix_s;
 	uint8_t unique

@@ -59,7 +59,7 @@ struct attempt_facts { /* on which channel something was heard; for the event */
 	uint64_t session;           /* id of the connection; 0: none */
 	enum security_level security;
 	enum security_need need;
-	bool authenticated;
+	bool authenticated, lacks_dsn; /* lacks_dsn: it sends no notification of success (EXT-DSN-03) */
 };
 
 /* One recipient. 24 octets and the status: a waiting message holds nothing else for each. */
@@ -73,7 +73,7 @@ struct attempt_rcpt {
 	uint8_t bounce_class;       /* enum bounce_class */
 	uint8_t facts;              /* index in work->facts; 0: no host was heard */
 	uint8_t lacks;              /* enum smtp_cause: what the hosts so far lacked for it; 0: nothing */
-	bool counts_as_attempt;
+	bool counts_as_attempt, has_notice; /* has_notice: recorded when a notification is prepared */
 };
 enum { ATTEMPT_FACTS_MAX = 8 }; /* hosts that answered in one pass; the last one is reused */
 /* Needed only from lease to record: not held by what waits. */
@@ -102,7 +102,7 @@ struct attempt_work {
 struct attempt {
 	uint32_t magic;
 	uint8_t state;                 /* enum attempt_state */
-	bool transactional;
+	bool transactional, is_noticed; /* is_noticed: notifications are published once it is recorded */
 	uint64_t route_until_ns;       /* when the names are looked up anew */
 	struct message *message;
 	struct list_node message_node; /* message->attempts; scheduler */

@@ -314,11 +314,13 @@ static void turn_end(struct loop *loop)
 	if (f->scanning)
 		scan_slice(f);
 	files_queue_turn(f);
+	files_notices_turn(f);
 	files_leave_turn(f);
 	tell_gone(f);
 	tell_idle(f);
 	/* There is more to do: come round again after a look at the mailbox. */
-	if ((f->scanning && f->credits > 0) || !list_is_empty(&f->leaving))
+	if ((f->scanning && f->credits > 0) || !list_is_empty(&f->leaving) ||
+		!list_is_empty(&f->notices))
 		mailbox_wake(f->hub->files);
 }
 
@@ -345,6 +347,12 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 		break;
 	case POST_GONE_HEARD:
 		files_gone_heard(f, message->number);
+		break;
+	case POST_NOTICE:
+		files_notice(f, message->object);
+		break;
+	case POST_PUBLISH:
+		files_publish(f, message->object);
 		break;
 	case POST_EVICT:
 		files_evict(f, message->object);
@@ -403,6 +411,8 @@ static enum result open_directories(struct files *f, struct fail *fail)
 		r = file_make_directories(path, names[i].mode, fail);
 	}
 	if (r == RESULT_OK)
+		r = file_open_directory(f->spool_fd, "tmp", &f->tmp_fd, fail);
+	if (r == RESULT_OK)
 		r = file_open_directory(f->spool_fd, "new", &f->new_fd, fail);
 	if (r == RESULT_OK)
 		r = file_open_directory(f->spool_fd, "bad", &f->bad_fd, fail);
@@ -422,13 +432,14 @@ enum result files_create(struct hub *hub, struct files **out_files, struct fail 
 	f->hub = hub;
 	f->config = hub->config;
 	f->log = run_config_logger(hub->config, "files");
-	f->spool_fd = f->new_fd = f->bad_fd = f->aside_fd = f->scan.fd = f->watch.fd = -1;
+	f->spool_fd = f->tmp_fd = f->new_fd = f->bad_fd = f->aside_fd = f->scan.fd = f->watch.fd = -1;
 	f->credits = HUB_FILES_MAX;
 	f->gone_credits = FILES_GONE_MAX;
 	list_init(&f->gone);
 	list_init(&f->due);
 	list_init(&f->leaving);
 	list_init(&f->unsynced);
+	files_notices_init(f);
 	struct siphash_key key = random_siphash_key();
 	enum result r = hash_map_init(&f->known, 4096, &key, known_key);
 	if (r == RESULT_OK)
@@ -465,6 +476,7 @@ void files_destroy(struct files *f)
 		return;
 	CHECK_OBJ(f, FILES_MAGIC);
 	files_queue_drop(f);
+	files_notices_deinit(f);
 	if (f->known.table.buckets != NULL) {
 		hash_map_for_each(&f->known, let_go, f);
 		hash_map_deinit(&f->known);
@@ -473,7 +485,7 @@ void files_destroy(struct files *f)
 		hash_map_for_each(&f->left, end_left, f);
 		hash_map_deinit(&f->left);
 	}
-	const int fds[] = { f->spool_fd, f->new_fd, f->bad_fd, f->aside_fd };
+	const int fds[] = { f->spool_fd, f->tmp_fd, f->new_fd, f->bad_fd, f->aside_fd };
 	for (size_t i = 0; i < COUNT_OF(fds); i++)
 		if (fds[i] >= 0)
 			file_close(fds[i]);

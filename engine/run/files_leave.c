@@ -26,11 +26,18 @@ static void sync_now(struct files *f)
 		files_left(f, message, r != RESULT_OK);
 	}
 	f->unsynced_count = 0;
+	files_notices_synced(f);
 }
 
 static void sync_due(struct timer *timer)
 {
 	sync_now(CONTAINER_OF(timer, struct files, sync_timer));
+}
+
+void files_sync_soon(struct files *f)
+{
+	if (!timer_is_running(&f->sync_timer))
+		loop_timer_start(&f->loop, &f->sync_timer, FILES_SYNC_NS, sync_due);
 }
 
 void files_leave(struct files *f, struct message *message, bool to_bad)
@@ -155,6 +162,11 @@ static void leave_one(struct files *f, struct message *message)
 	struct fail fail = { 0 };
 	enum result r = RESULT_OK;
 	hash_map_remove(&f->known, &message->known); /* its name may be new mail by now */
+	if (message->keeps_records) {
+		(void)fail_set(&fail, RESULT_IO, "a notification of it could not be published");
+		stay_stuck(f, message, &fail);
+		return;
+	}
 	if (message->to_bad)
 		r = move_to_bad(f, message, &fail);
 	else if (!message->withdrawn)
@@ -164,8 +176,8 @@ static void leave_one(struct files *f, struct message *message)
 		return;
 	}
 	list_push_back(&f->unsynced, &message->leave_node);
-	if (f->unsynced_count++ == 0)
-		loop_timer_start(&f->loop, &f->sync_timer, FILES_SYNC_NS, sync_due);
+	f->unsynced_count++;
+	files_sync_soon(f);
 	if (r == RESULT_NOT_FOUND || message->withdrawn)
 		files_consider(f, message->name, false);
 }
@@ -184,7 +196,7 @@ void files_leave_all(struct files *f)
 {
 	while (!list_is_empty(&f->leaving))
 		files_leave_turn(f);
-	if (f->unsynced_count > 0)
+	if (f->unsynced_count > 0 || !list_is_empty(&f->published))
 		sync_now(f);
 }
 

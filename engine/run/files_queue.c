@@ -166,5 +166,5 @@ void files_evict(struct files *f, struct message *message)
 		tell_keeper(f, message->name);
 	/* Who took its name in the meantime was passed over. */
 	f->rescan |= message->gone;
-	hub_post(f->hub->recorder, POST_UNLINKED, message, 0, 0);
+	hub_post(f->hub->recorder, POST_UNLINKED, message, message->keeps_records, 0);
 }

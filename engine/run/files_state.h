@@ -1,5 +1,5 @@
 /* The state of the files thread, shared by its files: files.c takes mail in, files_leave.c lets it go,
- * files_queue.c knows what is parked. */
+ * files_queue.c knows what is parked, files_notice.c writes notifications. */
 #ifndef ENGINE_RUN_FILES_STATE_H
 #define ENGINE_RUN_FILES_STATE_H
 
@@ -13,6 +13,8 @@
 #include "engine/run/message.h"
 #include "engine/run/revival.h"
 #include "store/queue.h"
+
+struct attempt;
 
 #define FILES_MAGIC 0xf11e5001u
 /* In state/: see files.h. */
@@ -49,7 +51,7 @@ struct files {
 	struct loop loop;
 	struct logger log;
 	struct fail fail;
-	int spool_fd, new_fd, bad_fd;
+	int spool_fd, tmp_fd, new_fd, bad_fd;
 	int aside_fd; /* state/leaving/ */
 
 	/* coming */
@@ -80,6 +82,12 @@ struct files {
 	bool bad_touched;            /* bad/ needs its fsync as well */
 	bool aside_touched;          /* and state/leaving/ */
 	struct timer sync_timer;
+
+	/* notifications: attempts, by node */
+	struct list notices;         /* to be prepared */
+	struct list published;       /* moved to new/, not yet durable */
+	struct body_budget notice_bodies;
+	struct arena notice_arena;
 };
 
 /* ---- files.c ---- */
@@ -110,7 +118,19 @@ void files_left(struct files *f, struct message *message, bool is_stuck);
 /* As many of those that wait as there are credits. */
 void files_queue_turn(struct files *f);
 
+/* ---- files_notice.c ---- */
+void files_notices_init(struct files *f);
+void files_notices_deinit(struct files *f);
+/* POST_NOTICE, POST_PUBLISH */
+void files_notice(struct files *f, struct attempt *attempt);
+void files_publish(struct files *f, struct attempt *attempt);
+void files_notices_turn(struct files *f);
+/* new/ is durable as it is now, or cannot be made so. */
+void files_notices_synced(struct files *f);
+
 /* ---- files_leave.c ---- */
+/* new/ has changed: it becomes durable soon, with what else changes until then. */
+void files_sync_soon(struct files *f);
 void files_leave(struct files *f, struct message *message, bool to_bad);
 void files_leave_turn(struct files *f);
 /* At the end: all that is still to be unlinked or made durable. */

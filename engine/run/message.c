@@ -2,6 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
+#include "engine/base/nanoseconds.h"
+#include "engine/base/siphash.h"
 
 struct message *message_create(const char *name, const struct file_identity *identity)
 {
@@ -15,6 +18,34 @@ struct message *message_create(const char *name, const struct file_identity *ide
 	list_init(&message->revivals);
 	memcpy(message->name, name, len + 1);
 	return message;
+}
+
+/* The keys are no secret: nobody gains by finding two files with one Message-ID. */
+void message_unique(const char *name, const struct file_identity *identity,
+	uint8_t out[static MESSAGE_UNIQUE_BYTES])
+{
+	static const struct siphash_key keys[2] = { { 1, 0 }, { 2, 0 } };
+	bool has_birth = identity->birth_ns != 0;
+	const uint64_t numbers[] = {
+		identity->inode,
+		(uint64_t)(has_birth ? identity->birth_ns : identity->modified_ns),
+		has_birth ? 0 : identity->bytes,
+	};
+	uint8_t all[sizeof numbers + FILE_NAME_BYTES_MAX];
+	size_t name_len = strlen(name);
+	CHECK(name_len <= FILE_NAME_BYTES_MAX);
+	memcpy(all, numbers, sizeof numbers);
+	memcpy(all + sizeof numbers, name, name_len);
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		uint64_t hash = siphash(&keys[i], all, sizeof numbers + name_len);
+		memcpy(out + i * sizeof hash, &hash, sizeof hash);
+	}
+}
+
+int64_t message_born_unix_s(const struct file_identity *identity)
+{
+	int64_t born_ns = identity->birth_ns != 0 ? identity->birth_ns : identity->modified_ns;
+	return born_ns / (int64_t)SECOND_NS;
 }
 
 void message_destroy(struct message *message)

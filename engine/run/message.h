@@ -75,12 +75,20 @@ struct message {
 	bool leaving, gone;
 	struct list_node leave_node;
 	bool to_bad;
+	bool keeps_records;          /* a notification of it could not be published: the next run does that */
 
 	char name[];                 /* in new/ */
 };
 
 /* NULL: out of memory. */
 MUST_USE struct message *message_create(const char *name, const struct file_identity *identity);
+/* As unique as the identity of a file (DESIGN 1), and the same for as long as it lasts. */
+enum { MESSAGE_UNIQUE_BYTES = 16 };
+void message_unique(const char *name, const struct file_identity *identity,
+	uint8_t out[static MESSAGE_UNIQUE_BYTES]);
+/* When the file came into being, since 1970. */
+int64_t message_born_unix_s(const struct file_identity *identity);
+
 /* No attempt is left. */
 void message_destroy(struct message *message);
 

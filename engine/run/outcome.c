@@ -118,6 +118,8 @@ static void judge_all(struct delivery *d, struct attempt *attempt, struct verdic
 	struct attempt_work *work = attempt->work;
 	const struct smtp_transaction *transaction = &work->transaction;
 	uint8_t facts = delivery_facts(d, attempt);
+	if (facts != 0)
+		work->facts[facts].lacks_dsn = !transaction->rcpt_dsn;
 	uint32_t next = 0;
 	uint8_t told = SMTP_CAUSE_NONE;
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {

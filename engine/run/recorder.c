@@ -3,6 +3,7 @@
 #include "engine/base/event.h"
 #include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
+#include "engine/run/notice.h"
 #include "engine/run/record_event.h"
 #include "engine/run/recorder_state.h"
 #include "engine/run/revival.h"
@@ -29,8 +30,13 @@ static void give_up(struct recorder *r, enum log_row row, const struct fail *fai
 static void tell_recorded(struct recorder *r)
 {
 	struct list_node *node;
-	while ((node = list_pop_front(&r->uncommitted)) != NULL)
-		hub_post(r->hub->scheduler, POST_RECORDED, CONTAINER_OF(node, struct attempt, node), 0, 0);
+	while ((node = list_pop_front(&r->uncommitted)) != NULL) {
+		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
+		if (attempt->is_noticed)
+			hub_post(r->hub->files, POST_PUBLISH, attempt, 0, 0);
+		else
+			hub_post(r->hub->scheduler, POST_RECORDED, attempt, 0, 0);
+	}
 	while ((node = list_pop_front(&r->uncommitted_rejects)) != NULL)
 		hub_post(r->hub->scheduler, POST_REJECT_RECORDED,
 			CONTAINER_OF(node, struct message, depart_node), 0, 0);
@@ -190,12 +196,38 @@ static void record_rcpt(struct recorder *r, const struct attempt *attempt, const
 	append(r, &record, line_at);
 }
 
+static void record_rcpts(struct recorder *r, const struct attempt *attempt, bool has_notice)
+{
+	int64_t wall_us = clock_wall_us();
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
+		if (attempt->rcpts[i].has_notice == has_notice)
+			record_rcpt(r, attempt, &attempt->rcpts[i], wall_us);
+}
+
+/* Those of whom nobody is told by a notification do not wait for it. */
 static void record_outcome(struct recorder *r, struct attempt *attempt)
 {
 	CHECK_OBJ(attempt, ATTEMPT_MAGIC);
-	int64_t wall_us = clock_wall_us();
-	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
-		record_rcpt(r, attempt, &attempt->rcpts[i], wall_us);
+	uint32_t noticed = notice_mark(r->config, attempt);
+	record_rcpts(r, attempt, false);
+	if (noticed > 0)
+		hub_post(r->hub->files, POST_NOTICE, attempt, 0, 0);
+	else
+		list_push_back(&r->uncommitted, &attempt->node);
+	commit_soon(r);
+}
+
+/* In one commit, as far as it can hold them: a crash between two would have the second half told of by two
+ * notifications. */
+static void record_noticed(struct recorder *r, struct attempt *attempt, enum result prepared)
+{
+	CHECK_OBJ(attempt, ATTEMPT_MAGIC);
+	if (prepared != RESULT_OK)
+		notice_defer(attempt, loop_now_ns(&r->loop), prepared);
+	attempt->is_noticed = prepared == RESULT_OK;
+	if (journal_pending_bytes(r->journal) >= JOURNAL_BATCH_BYTES / 4)
+		commit(r);
+	record_rcpts(r, attempt, true);
 	list_push_back(&r->uncommitted, &attempt->node);
 	commit_soon(r);
 }
@@ -335,6 +367,9 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	switch (message->kind) {
 	case POST_OUTCOME:
 		record_outcome(r, message->object);
+		break;
+	case POST_NOTICED:
+		record_noticed(r, message->object, (enum result)message->number);
 		break;
 	case POST_REJECTED:
 		record_rejected(r, message->object);

@@ -1,6 +1,8 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include "engine/io/file.h"
 #include "engine/run/files.h"
+#include "engine/run/notice.h"
 #include "engine/run/recorder_state.h"
 #include "store/journal_record.h"
 
@@ -93,12 +95,28 @@ static enum result open_state(struct recorder *r, struct fail *fail)
 	return result;
 }
 
+static enum result restore_notices(struct recorder *r, int new_fd, struct fail *fail)
+{
+	char path[PATH_BYTES];
+	int tmp_fd;
+	if (snprintf(path, sizeof path, "%s/tmp", r->config->options->spool) >= (int)sizeof path)
+		return fail_set(fail, RESULT_TOO_LONG, "--spool: the path is too long");
+	enum result result = file_open_directory(AT_FDCWD, path, &tmp_fd, fail);
+	if (result != RESULT_OK)
+		return result == RESULT_NOT_FOUND ? RESULT_OK : result; /* nobody has made it yet */
+	result = notice_restore(tmp_fd, new_fd, r->recovery, fail);
+	file_close(tmp_fd);
+	return result;
+}
+
 enum result recorder_open_state(struct recorder *r, int new_fd, struct fail *fail)
 {
 	enum result result = open_state(r, fail);
 	if (result != RESULT_OK)
 		return result;
 	result = files_restore(r->state_path, new_fd, r->recovery, fail);
+	if (result == RESULT_OK)
+		result = restore_notices(r, new_fd, fail);
 	if (result != RESULT_OK)
 		return result;
 	/* An unlink that a crash kept from being durable must be so before its tombstone goes. */

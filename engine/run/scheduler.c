@@ -182,6 +182,8 @@ static void hear_of_work(struct scheduler *s, const struct mailbox_message *mess
 		s->workers_drained++;
 		break;
 	case POST_RECORDED:
+		if (message->number != 0)
+			s->files_idle = false; /* it is told again behind that mail */
 		outcome_recorded(s, message->object);
 		break;
 	case POST_REJECT_RECORDED:

@@ -253,6 +253,7 @@ void outcome_recorded(struct scheduler *s, struct attempt *attempt)
 	body_unref(attempt->body);
 	attempt->body = NULL;
 	attempt->lease = NULL;
+	attempt->is_noticed = false;
 	bool counts;
 	attempt_keep_last(attempt);
 	attempt_end_work(attempt);

@@ -78,8 +78,7 @@ static uint8_t *buffer(struct file_read *read, size_t bytes)
  * the text of the last one mostly serves the next. */
 static struct text date_of(struct worker *w, const struct file_identity *identity)
 {
-	int64_t born_ns = identity->birth_ns != 0 ? identity->birth_ns : identity->modified_ns;
-	int64_t born_s = born_ns / (int64_t)SECOND_NS;
+	int64_t born_s = message_born_unix_s(identity);
 	if (born_s != w->date_unix_s || w->date[0] == '\0') {
 		struct buf buf;
 		buf_init(&buf, w->date, sizeof w->date - 1);
@@ -88,29 +87,6 @@ static struct text date_of(struct worker *w, const struct file_identity *identit
 		w->date_unix_s = born_s;
 	}
 	return text_of(w->date);
-}
-
-/* As unique as the identity of a file (DESIGN 1) and the same for as long as it lasts. The keys are no
- * secret: nobody gains by finding two files with one Message-ID. */
-static void make_unique(const char *name, const struct file_identity *identity,
-	uint8_t out[static MESSAGE_FILE_UNIQUE_BYTES])
-{
-	static const struct siphash_key keys[2] = { { 1, 0 }, { 2, 0 } };
-	bool has_birth = identity->birth_ns != 0;
-	const uint64_t numbers[] = {
-		identity->inode,
-		(uint64_t)(has_birth ? identity->birth_ns : identity->modified_ns),
-		has_birth ? 0 : identity->bytes,
-	};
-	uint8_t all[sizeof numbers + FILE_NAME_BYTES_MAX];
-	size_t name_len = strlen(name);
-	CHECK(name_len <= FILE_NAME_BYTES_MAX);
-	memcpy(all, numbers, sizeof numbers);
-	memcpy(all + sizeof numbers, name, name_len);
-	for (size_t i = 0; i < COUNT_OF(keys); i++) {
-		uint64_t hash = siphash(&keys[i], all, sizeof numbers + name_len);
-		memcpy(out + i * sizeof hash, &hash, sizeof hash);
-	}
 }
 
 static enum result parse(struct worker *w, struct reading *reading, struct envelope **out_envelope,
@@ -126,7 +102,7 @@ static enum result parse(struct worker *w, struct reading *reading, struct envel
 		.hash_key = w->hash_key,
 		.room = reading->wants_body ? &reading->room : NULL,
 	};
-	make_unique(reading->message->name, &reading->read.identity, context.unique);
+	message_unique(reading->message->name, &reading->read.identity, context.unique);
 	enum result r = message_file_parse(file, &context, &w->scratch, out_envelope, out_body, out_fail);
 	arena_reset(&w->scratch);
 	return r;

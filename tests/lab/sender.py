@@ -57,7 +57,8 @@ class Sender:
         self.event_file = os.path.join(self.directory, "events")
         self.flags = [
             "--spool", self.spool, "--store", self.store, "--helo", HELO,
-            "--trust-anchor", lab.trust_anchor, "--ca-file", lab.ca_file, "--allow-private"]
+            "--trust-anchor", lab.trust_anchor, "--ca-file", lab.ca_file, "--allow-private",
+            "--bounce=event"]  # test_notification.py asks for more: elsewhere it would be more mail
         if resolver:
             self.flags += ["--resolver", resolver]
         self.flags += flags
@@ -111,11 +112,11 @@ class Sender:
         return wrapper + [program(), "send", *self.flags, "--events", events or self.event_file,
                           *flags]
 
-    def start(self, *flags, events=None, **options):
-        """Starts longship; the lab ends it if the test does not."""
+    def start(self, *flags, events=None, under=(), **options):
+        """Starts longship; the lab ends it if the test does not. `under`: what stands before it."""
         self.runs += 1
-        process = self.lab.start(
-            f"longship-{self.runs}", self.command(*flags, events=events), self.directory, **options)
+        command = [*under, *self.command(*flags, events=events)]
+        process = self.lab.start(f"longship-{self.runs}", command, self.directory, **options)
         self.processes.append(process)
         return process
 

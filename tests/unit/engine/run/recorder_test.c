@@ -10,6 +10,7 @@ char rec_folder[64], rec_events_path[128];
 static char events[REC_EVENTS_MAX]; /* as read last */
 
 struct rec rec;
+const char *rec_bounce = "--bounce=event";
 
 /* ---- a spool, and runs of the recorder on it ---- */
 
@@ -40,7 +41,7 @@ enum result rec_create(const char *events_flag, const char *interval_flag)
 	struct fail fail = { 0 };
 	char path[128];
 	run_test_init(
-		&rec.base, rec_folder, (const char *const[]){ events_flag, interval_flag, NULL });
+		&rec.base, rec_folder, (const char *const[]){ rec_bounce, events_flag, interval_flag, NULL });
 	snprintf(path, sizeof path, "%s/new", rec_folder);
 	assert_int_equal(file_open_directory(AT_FDCWD, path, &rec.new_fd, &fail), RESULT_OK);
 	enum result r = recorder_create(

@@ -17,6 +17,7 @@ struct rec {
 	int new_fd;
 };
 extern struct rec rec;
+extern const char *rec_bounce; /* the flag of the next run */
 extern char rec_folder[64], rec_events_path[128];
 
 /* Before and after each test. */

@@ -207,6 +207,48 @@ static void when_events_cannot_be_written_outcomes_are_recorded_and_the_run_ends
 	rec_stop();
 }
 
+static void an_outcome_that_its_sender_is_told_of_waits_for_the_notification(void **state) /* DSN-07 */
+{
+	(void)state;
+	rec_bounce = "--bounce=dsn";
+	rec_start();
+	struct message *message = rec_make_message("m1", "1@a.example 2@a.example", false);
+	struct attempt *bounced = rec_settle(message, 0, 1, ATTEMPT_BOUNCED);
+	assert_ptr_equal(rec_hear(rec.base.hub.files, POST_NOTICE).object, bounced);
+	struct attempt *delivered = rec_settle(message, 1, 1, ATTEMPT_DELIVERED);
+	rec_assert_recorded(delivered);
+	assert_null(strstr(rec_read_events(rec_events_path), "bounced"));
+	hub_post(rec.base.hub.recorder, POST_NOTICED, bounced, RESULT_OK, 0);
+	/* It becomes mail when the outcome is durable, and that is told by the files thread. */
+	assert_ptr_equal(rec_hear(rec.base.hub.files, POST_PUBLISH).object, bounced);
+	assert_int_equal(rec_count_of(rec_read_events(rec_events_path), "\"event\":\"bounced\""), 1);
+	attempt_destroy(bounced);
+	attempt_destroy(delivered);
+	rec_finish(message, false);
+	rec_stop();
+	rec_bounce = "--bounce=event";
+}
+
+static void without_its_notification_a_failure_is_deferred(void **state)
+{
+	(void)state;
+	rec_bounce = "--bounce=dsn";
+	rec_start();
+	struct message *message = rec_make_message("m1", "1@a.example", false);
+	struct attempt *attempt = rec_settle(message, 0, 1, ATTEMPT_BOUNCED);
+	assert_ptr_equal(rec_hear(rec.base.hub.files, POST_NOTICE).object, attempt);
+	hub_post(rec.base.hub.recorder, POST_NOTICED, attempt, RESULT_NO_SPACE, 0);
+	rec_assert_recorded(attempt);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DEFERRED);
+	const char *events = rec_read_events(rec_events_path);
+	assert_int_equal(rec_count_of(events, "\"event\":\"deferred\""), 1);
+	assert_int_equal(rec_count_of(events, "bounced"), 0);
+	attempt_destroy(attempt);
+	rec_finish(message, false);
+	rec_stop();
+	rec_bounce = "--bounce=event";
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +259,8 @@ int main(void)
 		REC_TEST(rejections_and_reports_have_their_lines_and_credits_come_back),
 		REC_TEST(without_events_outcomes_are_recorded_all_the_same),
 		REC_TEST(after_sighup_lines_go_to_the_new_file),
+		REC_TEST(an_outcome_that_its_sender_is_told_of_waits_for_the_notification),
+		REC_TEST(without_its_notification_a_failure_is_deferred),
 		REC_TEST(one_sender_at_a_time_has_a_spool),
 		REC_TEST(events_that_cannot_be_opened_are_told_in_words),
 		REC_TEST(when_events_cannot_be_written_outcomes_are_recorded_and_the_run_ends),
