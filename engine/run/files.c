@@ -130,6 +130,8 @@ static void consider_new(struct files *f, const char *name, bool told)
 		f->rescan = f->begun;
 		return;
 	}
+	if (files_is_parked(f, name))
+		return;
 	int fd;
 	struct file_identity identity;
 	struct fail fail = { 0 };
@@ -149,8 +151,7 @@ static void consider_new(struct files *f, const char *name, bool told)
 	struct left_name *left = find_left(f, name);
 	bool stuck = left != NULL && left->kind == LEFT_STUCK &&
 		file_identity_equal(&left->identity, &identity);
-	bool complete = !stuck && is_complete(f, fd, name, &identity, told) &&
-		!files_is_parked(f, name, &identity);
+	bool complete = !stuck && is_complete(f, fd, name, &identity, told);
 	file_close(fd);
 	if (!complete)
 		return;

@@ -60,13 +60,16 @@ void files_gone_heard(struct files *f, uint32_t count)
 	f->parked_gone -= count;
 }
 
-bool files_is_parked(struct files *f, const char *name, const struct file_identity *identity)
+bool files_is_parked(struct files *f, const char *name)
 {
 	struct queue_file file;
+	struct file_identity identity;
+	enum file_type type;
 	if (!find(f, name, &file))
 		return false;
 	struct file_identity parked = identity_of_record(&file.file);
-	if (file_identity_equal(&parked, identity))
+	enum result r = file_look(f->new_fd, name, &type, &identity, NULL);
+	if (r == RESULT_OK && file_identity_equal(&parked, &identity))
 		return true;
 	tell_keeper(f, name);
 	return false;

@@ -105,8 +105,9 @@ MUST_USE enum result files_queue_open(struct files *f, struct fail *fail);
 void files_queue_close(struct files *f);
 /* After the threads: what nobody heard of is let go. */
 void files_queue_drop(struct files *f);
-/* Whether the file waits in the queue. If another one of that name does, the keeper hears of it. */
-bool files_is_parked(struct files *f, const char *name, const struct file_identity *identity);
+/* Whether the file of that name waits in the queue; it is looked at without being opened, since at a start
+ * there may be a million of them. If another one of that name does, the keeper hears of it. */
+bool files_is_parked(struct files *f, const char *name);
 /* A name went away that no message has. */
 void files_unknown_gone(struct files *f, const char *name);
 void files_gone_heard(struct files *f, uint32_t count);

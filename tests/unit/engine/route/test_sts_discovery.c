@@ -225,7 +225,7 @@ static void nothing_that_happens_to_the_record_takes_a_policy_away(void **state)
 	assert_asked(ASKED("1"));
 }
 
-/* STS-42: the new id is not stored, so that it is tried again. */
+/* STS-42: the new id is not stored, so that it is tried again. STS-54: what would be reported is told. */
 static void a_new_id_whose_policy_cannot_be_had_keeps_the_old_policy(void **state)
 {
 	(void)state;
@@ -243,7 +243,7 @@ static void a_new_id_whose_policy_cannot_be_had_keeps_the_old_policy(void **stat
 	assert_asked(ASKED("1") ", " ASKED("2") ", " ASKED("2"));
 }
 
-/* STS-14 */
+/* STS-14, STS-54 */
 static void without_a_policy_a_failed_fetch_is_as_if_there_were_none(void **state)
 {
 	(void)state;
