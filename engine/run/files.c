@@ -227,11 +227,24 @@ static void scan_slice(struct files *f)
 	}
 }
 
+static void look_at_open(struct hash_node *node, void *context)
+{
+	const struct left_name *left = CONTAINER_OF(node, struct left_name, node);
+	char name[FILE_NAME_BYTES_MAX + 1];
+	if (left->kind != LEFT_OPEN)
+		return;
+	snprintf(name, sizeof name, "%s", left->name); /* the note goes when the file is taken */
+	files_consider(context, name, false);
+}
+
+/* Only those: of what waits in the queue there may be a million names. */
 static void look_again_due(struct timer *timer)
 {
 	struct files *f = CONTAINER_OF(timer, struct files, look_again);
-	if (f->begun && !f->scanning && (f->files_open > 0 || !f->watching))
+	if (f->begun && !f->scanning && !f->watching)
 		start_scan(f);
+	else if (f->begun && f->files_open > 0)
+		hash_map_for_each(&f->left, look_at_open, f);
 	loop_timer_start(&f->loop, &f->look_again, LOOK_AGAIN_NS, look_again_due);
 }
 
