@@ -9,55 +9,15 @@
 /* How often names are looked at whose completeness inotify does not tell (file_writers() unknown). */
 #define LOOK_AGAIN_NS 1000000000ull
 
-/* ---- names that are left alone ---- */
-
-static struct text left_key(const struct hash_node *node)
-{
-	return text_of(CONTAINER_OF(node, struct left_name, node)->name);
-}
-
 static struct text known_key(const struct hash_node *node)
 {
 	return text_of(CONTAINER_OF(node, struct message, known)->name);
-}
-
-static struct left_name *find_left(struct files *f, const char *name)
-{
-	struct hash_node *node = hash_map_find(&f->left, text_of(name));
-	return node != NULL ? CONTAINER_OF(node, struct left_name, node) : NULL;
 }
 
 struct message *files_find_known(struct files *f, const char *name)
 {
 	struct hash_node *node = hash_map_find(&f->known, text_of(name));
 	return node != NULL ? CONTAINER_OF(node, struct message, known) : NULL;
-}
-
-static void forget_left(struct files *f, struct left_name *left)
-{
-	hash_map_remove(&f->left, &left->node);
-	f->files_open -= left->kind == LEFT_OPEN;
-	free(left);
-}
-
-/* Without memory for the note it is only found again by the next scan. */
-void files_leave_alone(struct files *f, const char *name, enum left_kind kind,
-	const struct file_identity *identity)
-{
-	if (find_left(f, name) != NULL)
-		return;
-	size_t size = strlen(name) + 1;
-	struct left_name *left = calloc(1, sizeof *left + size);
-	if (left == NULL) {
-		f->rescan = true;
-		return;
-	}
-	left->kind = kind;
-	if (identity != NULL)
-		left->identity = *identity;
-	memcpy(left->name, name, size);
-	hash_map_insert(&f->left, &left->node);
-	f->files_open += kind == LEFT_OPEN;
 }
 
 /* ---- names that are taken ---- */
@@ -90,7 +50,7 @@ static void consider_other(struct files *f, const char *name)
 		return;
 	switch (type) {
 	case FILE_TYPE_DIRECTORY:
-		if (find_left(f, name) == NULL)
+		if (files_find_left(f, name) == NULL)
 			log_write(&f->log, LOG_SPOOL_FILE_PARKED,
 				LOG_FIELDS(log_cstr("file", name),
 					log_cstr("why", "a job directory: not delivered by this version")));
@@ -148,7 +108,7 @@ static void consider_new(struct files *f, const char *name, bool told)
 			take(f, name, &identity, NULL);
 		return;
 	}
-	struct left_name *left = find_left(f, name);
+	struct left_name *left = files_find_left(f, name);
 	bool stuck = left != NULL && left->kind == LEFT_STUCK &&
 		file_identity_equal(&left->identity, &identity);
 	bool complete = !stuck && is_complete(f, fd, name, &identity, told);
@@ -156,7 +116,7 @@ static void consider_new(struct files *f, const char *name, bool told)
 	if (!complete)
 		return;
 	if (left != NULL)
-		forget_left(f, left);
+		files_forget_left(f, left);
 	take(f, name, &identity, NULL);
 }
 
@@ -227,16 +187,6 @@ static void scan_slice(struct files *f)
 	}
 }
 
-static void look_at_open(struct hash_node *node, void *context)
-{
-	const struct left_name *left = CONTAINER_OF(node, struct left_name, node);
-	char name[FILE_NAME_BYTES_MAX + 1];
-	if (left->kind != LEFT_OPEN)
-		return;
-	snprintf(name, sizeof name, "%s", left->name); /* the note goes when the file is taken */
-	files_consider(context, name, false);
-}
-
 /* Only those: of what waits in the queue there may be a million names. */
 static void look_again_due(struct timer *timer)
 {
@@ -244,7 +194,7 @@ static void look_again_due(struct timer *timer)
 	if (f->begun && !f->scanning && !f->watching)
 		start_scan(f);
 	else if (f->begun && f->files_open > 0)
-		hash_map_for_each(&f->left, look_at_open, f);
+		files_look_at_open(f);
 	loop_timer_start(&f->loop, &f->look_again, LOOK_AGAIN_NS, look_again_due);
 }
 
@@ -261,9 +211,9 @@ static void watch_told(struct watch *watch, enum watch_event event, int director
 		files_consider(f, name, true);
 		break;
 	case WATCH_GONE:
-		left = find_left(f, name);
+		left = files_find_left(f, name);
 		if (left != NULL)
-			forget_left(f, left);
+			files_forget_left(f, left);
 		message = files_find_known(f, name);
 		if (message != NULL)
 			check_known(f, message);
@@ -457,7 +407,7 @@ enum result files_create(struct hub *hub, struct files **out_files, struct fail 
 	struct siphash_key key = random_siphash_key();
 	enum result r = hash_map_init(&f->known, 4096, &key, known_key);
 	if (r == RESULT_OK)
-		r = hash_map_init(&f->left, 64, &key, left_key);
+		r = files_left_names_init(f, &key);
 	if (r != RESULT_OK)
 		fail_set(fail, r, "out of memory for the files thread");
 	else
@@ -479,11 +429,6 @@ static void let_go(struct hash_node *node, void *context)
 	hash_map_remove(&f->known, node);
 }
 
-static void end_left(struct hash_node *node, void *context)
-{
-	forget_left(context, CONTAINER_OF(node, struct left_name, node));
-}
-
 void files_destroy(struct files *f)
 {
 	if (f == NULL)
@@ -495,10 +440,7 @@ void files_destroy(struct files *f)
 		hash_map_for_each(&f->known, let_go, f);
 		hash_map_deinit(&f->known);
 	}
-	if (f->left.table.buckets != NULL) {
-		hash_map_for_each(&f->left, end_left, f);
-		hash_map_deinit(&f->left);
-	}
+	files_left_names_deinit(f);
 	const int fds[] = { f->spool_fd, f->tmp_fd, f->new_fd, f->bad_fd, f->aside_fd };
 	for (size_t i = 0; i < COUNT_OF(fds); i++)
 		if (fds[i] >= 0)

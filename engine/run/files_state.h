@@ -95,9 +95,17 @@ struct files {
  * kernel said that it came in just now. */
 void files_consider(struct files *f, const char *name, bool told);
 struct message *files_find_known(struct files *f, const char *name);
+
+/* ---- files_left_names.c ---- */
+MUST_USE enum result files_left_names_init(struct files *f, const struct siphash_key *key);
+void files_left_names_deinit(struct files *f);
 /* From now on the name is passed over; `identity` for LEFT_STUCK. */
 void files_leave_alone(struct files *f, const char *name, enum left_kind kind,
 	const struct file_identity *identity);
+struct left_name *files_find_left(struct files *f, const char *name);
+void files_forget_left(struct files *f, struct left_name *left);
+/* Considers those again that were open for writing. */
+void files_look_at_open(struct files *f);
 
 /* ---- files_queue.c ---- */
 /* Opens the queue for reading, if there is one. */
