@@ -292,11 +292,31 @@ static bool is_behind(const struct queue_key *key, const struct queue_key *other
 	return key->due_us != other->due_us ? key->due_us > other->due_us : key->id > other->id;
 }
 
+/* *key becomes the new one, if it is wanted. */
+static enum result hasten_one(struct queue *q, struct queue_key *key, uint64_t due_us,
+	queue_wants_fn *wants, void *context, struct fail *fail)
+{
+	struct text name;
+	struct queue_attempt attempt;
+	enum result r = read_attempt(q, key, &name, &attempt, fail);
+	if (r != RESULT_OK || (wants != NULL && !wants(&attempt, context)))
+		return r;
+	attempt.key.due_us = due_us;
+	int error = delete_key(q, key);
+	if (error == 0)
+		error = put_attempt(q, name, &attempt);
+	*key = attempt.key;
+	return error == 0 ? RESULT_OK : failed(q, error, fail);
+}
+
 enum result queue_hasten(struct queue *q, const struct queue_file *file,
-	const struct queue_key *taken, uint64_t due_us, struct fail *fail)
+	const struct queue_key *taken, uint64_t due_us, queue_wants_fn *wants, void *context,
+	struct fail *fail)
 {
 	CHECK_OBJ(q, QUEUE_MAGIC);
 	struct queue_file now;
+	if (due_us <= taken->due_us)
+		due_us = taken->due_us + 1;
 	enum result r = begin(q, fail);
 	if (r == RESULT_OK)
 		r = read_file(q, file->file.name, &now, fail);
@@ -306,21 +326,11 @@ enum result queue_hasten(struct queue *q, const struct queue_file *file,
 	if (keys == NULL)
 		return failed(q, ENOMEM, fail);
 	for (uint32_t i = 0; i < now.keys_count; i++) {
-		struct text name;
-		struct queue_attempt attempt;
 		keys[i] = now.keys[i];
-		if (!is_behind(&keys[i], taken))
-			continue;
-		r = read_attempt(q, &keys[i], &name, &attempt, fail);
+		if (is_behind(&keys[i], taken))
+			r = hasten_one(q, &keys[i], due_us, wants, context, fail);
 		if (r != RESULT_OK)
 			return r;
-		attempt.key.due_us = due_us > taken->due_us ? due_us : taken->due_us + 1;
-		int error = delete_key(q, &keys[i]);
-		if (error == 0)
-			error = put_attempt(q, name, &attempt);
-		if (error != 0)
-			return failed(q, error, fail);
-		keys[i] = attempt.key;
 	}
 	now.keys = keys;
 	int error = put_file(q, &now, true);

@@ -54,10 +54,13 @@ MUST_USE enum result queue_park(struct queue *queue, const struct queue_parking 
 /* Removes a file whatever it has; fine if it is not there. */
 MUST_USE enum result queue_remove(
 	struct queue *queue, const struct record_file *file, struct fail *fail);
+/* Whether that attempt is meant; its marks (is_held, is_dropped) may be changed, and nothing else. */
+typedef bool queue_wants_fn(struct queue_attempt *attempt, void *context);
 /* What waits of that file behind `taken` is due at `due_us`, or right behind `taken` if that is later: its
- * attempts get new keys. */
+ * attempts get new keys. `wants` chooses among them; NULL: all. */
 MUST_USE enum result queue_hasten(struct queue *queue, const struct queue_file *file,
-	const struct queue_key *taken, uint64_t due_us, struct fail *fail);
+	const struct queue_key *taken, uint64_t due_us, queue_wants_fn *wants, void *context,
+	struct fail *fail);
 /* Nothing to do is OK. */
 MUST_USE enum result queue_commit(struct queue *queue, struct fail *fail);
 

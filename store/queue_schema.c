@@ -125,6 +125,15 @@ static void put_key_text(uint8_t memory[static QUEUE_KEY_BYTES], const struct qu
 	queue_schema_put_key(&buf, key);
 }
 
+enum { FLAG_TRANSACTIONAL = 1, FLAG_HELD = 2, FLAG_DROPPED = 4, FLAGS = 7 };
+
+static uint8_t flags_of(const struct queue_attempt *attempt)
+{
+	return (uint8_t)((attempt->transactional ? FLAG_TRANSACTIONAL : 0) |
+			 (attempt->is_held ? FLAG_HELD : 0) |
+			 (attempt->is_dropped ? FLAG_DROPPED : 0));
+}
+
 bool queue_schema_put_attempt(
 	struct buf *buf, struct text name, const struct queue_attempt *attempt)
 {
@@ -136,7 +145,7 @@ bool queue_schema_put_attempt(
 	buf_put_u64(buf, attempt->expires_us);
 	buf_put_u32(buf, attempt->number);
 	buf_put_u32(buf, attempt->waits);
-	buf_put_u8(buf, attempt->transactional);
+	buf_put_u8(buf, flags_of(attempt));
 	buf_put_text16(buf, attempt->domain);
 	buf_put_text16(buf, attempt->source);
 	buf_put_text16(buf, text_cut_utf8(attempt->last, QUEUE_LAST_MAX));
@@ -178,9 +187,12 @@ bool queue_schema_get_attempt(struct text key, struct text value, struct arena *
 	out_attempt->expires_us = buf_reader_u64(&reader);
 	out_attempt->number = buf_reader_u32(&reader);
 	out_attempt->waits = buf_reader_u32(&reader);
-	out_attempt->transactional = buf_reader_u8(&reader) != 0;
+	uint8_t flags = buf_reader_u8(&reader);
+	out_attempt->transactional = flags & FLAG_TRANSACTIONAL;
+	out_attempt->is_held = flags & FLAG_HELD;
+	out_attempt->is_dropped = flags & FLAG_DROPPED;
 	out_attempt->domain = buf_reader_text16(&reader);
 	out_attempt->source = buf_reader_text16(&reader);
 	out_attempt->last = buf_reader_text16(&reader);
-	return get_rcpts(&reader, arena, out_attempt) && buf_reader_done(&reader);
+	return flags <= FLAGS && get_rcpts(&reader, arena, out_attempt) && buf_reader_done(&reader);
 }

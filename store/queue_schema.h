@@ -47,6 +47,8 @@ struct queue_attempt {
 	uint32_t number;     /* of the next attempt, from 1 */
 	uint32_t waits;      /* so far */
 	bool transactional;
+	bool is_held;        /* by the operator: its time is the end of its lifetime */
+	bool is_dropped;     /* by the operator: its time has come, and it is not sent */
 	struct text domain;
 	struct text source;  /* our address of the last attempt, as text; empty: any */
 	struct text last;    /* for people: how the last pass ended */

@@ -267,7 +267,7 @@ static void take_back(struct keeper *k, struct revival *revival)
 static void recall(struct keeper *k, const struct queue_file *file)
 {
 	struct fail fail = { 0 };
-	enum result r = queue_hasten(k->hub->queue, file, &k->taken, wall_us(), &fail);
+	enum result r = queue_hasten(k->hub->queue, file, &k->taken, wall_us(), NULL, NULL, &fail);
 	if (r != RESULT_OK)
 		answer_all(k, r, &fail);
 	k->changed = true;

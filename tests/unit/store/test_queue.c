@@ -373,6 +373,57 @@ static void what_has_no_room_is_not_put_in_part(void **state)
 	assert_int_equal(buf.len, 1);
 }
 
+static bool wants_first(struct queue_attempt *attempt, void *context)
+{
+	(void)context;
+	if (attempt->rcpts[0].rcpt != 0)
+		return false;
+	attempt->is_held = false;
+	attempt->is_dropped = true;
+	return true;
+}
+
+static void the_marks_of_an_attempt_come_back_and_some_of_a_file_may_be_hastened(void **state)
+{
+	(void)state;
+	struct record_file file = file_of("one", 1);
+	struct queue_file found;
+	struct queue_attempt attempts[] = { attempt_due(500, 1), attempt_due(600, 1) }, attempt;
+	attempts[0].is_held = true;
+	attempts[0].transactional = false;
+	attempts[1].rcpts = rcpts + 1;
+	const struct queue_key none = { 0 };
+	struct text name;
+	park(&file, NULL, 0, attempts, 2);
+	reopen();
+	assert_int_equal(queue_next(reader, &none, &arena, &name, &attempt, &why), RESULT_OK);
+	assert_true(attempt.is_held);
+	assert_false(attempt.is_dropped);
+	assert_false(attempt.transactional);
+	assert_int_equal(find("one", &found), RESULT_OK);
+	assert_int_equal(queue_hasten(queue, &found, &none, 7, wants_first, NULL, &why), RESULT_OK);
+	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
+	assert_string_equal(waiting(), "one@7 one@600 ");
+	assert_int_equal(queue_next(reader, &none, &arena, &name, &attempt, &why), RESULT_OK);
+	assert_false(attempt.is_held);
+	assert_true(attempt.is_dropped);
+	assert_int_equal(queue_rcpts_count(queue), 2);
+}
+
+static void what_is_hastened_comes_behind_what_has_had_its_time(void **state)
+{
+	(void)state;
+	struct record_file file = file_of("one", 1);
+	struct queue_file found;
+	struct queue_attempt attempts[] = { attempt_due(500, 1), attempt_due(600, 1) };
+	park(&file, NULL, 0, attempts, 2);
+	const struct queue_key taken = attempts[0].key;
+	assert_int_equal(find("one", &found), RESULT_OK);
+	assert_int_equal(queue_hasten(queue, &found, &taken, 7, NULL, NULL, &why), RESULT_OK);
+	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
+	assert_string_equal(waiting(), "one@500 one@501 ");
+}
+
 int main(void)
 {
 #define TEST_OF(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -382,6 +433,8 @@ int main(void)
 		TEST_OF(what_was_taken_is_replaced_by_what_waits_now),
 		TEST_OF(a_file_of_the_same_name_takes_the_place_of_the_old_one),
 		TEST_OF(files_come_in_the_order_of_their_names),
+		TEST_OF(the_marks_of_an_attempt_come_back_and_some_of_a_file_may_be_hastened),
+		TEST_OF(what_is_hastened_comes_behind_what_has_had_its_time),
 		TEST_OF(what_is_not_committed_is_not_there),
 		TEST_OF(ten_thousand_recipients_fit_into_one_entry),
 		TEST_OF(one_transaction_may_park_any_number_of_files),
