@@ -10,6 +10,8 @@
 #include "engine/run/cache_options.h"
 #include "engine/run/explain.h"
 #include "engine/run/explain_options.h"
+#include "engine/run/queue_command.h"
+#include "engine/run/queue_options.h"
 #include "engine/run/run.h"
 #include "engine/run/send_options.h"
 #include "engine/run/sts.h"
@@ -48,6 +50,10 @@ static const struct command commands[] = {
 	{ "cache", "list [--dane|--sts] | show DOMAIN | forget DOMAIN, --store DIR [--json]",
 		"what is kept of domains: TLSA records, MTA-STS policies, answers of the DNS",
 		&cache_option_table, run_cache },
+	{ "queue",
+		"list | show FILE | retry | drop | hold | release, --spool DIR [FILE ...] "
+		"[--domain NAME] [--job NAME] [--json]",
+		"what waits and why; due now, withdrawn, held or released", &queue_option_table, run_queue },
 	{ "submit", "--spool DIR FILE|DIR ... [--check] [--json]",
 		"put message files into the spool: whole and on the disk, or not at all",
 		&submit_option_table, run_submit },
@@ -103,8 +109,8 @@ static int print_man(int argc, char *const *argv)
 	     "proven there; verify checks a chain of certificates against TLSA records; sts checks a policy "
 	     "file of MTA-STS and which hosts it covers, or the TXT records of a domain; cache shows or "
 	     "forgets what is kept of domains. submit puts files into a spool; "
-	     "longship-sendmail does so by the interface of sendmail. suppress keeps the list of those who "
-	     "get no mail.");
+	     "longship-sendmail does so by the interface of sendmail. queue shows what waits and "
+	     "why, and changes it. suppress keeps the list of those who get no mail.");
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		if (commands[i].table != NULL)
 			options_print_man(commands[i].table, stdout);

@@ -118,9 +118,9 @@ struct attempt {
 	struct attempt_work *work;     /* from lease or fate to record */
 	char *last;                    /* for people: how the last pass ended; NULL: none yet */
 	uint64_t expires_ns, due_ns;   /* monotonic; due_ns: WAITING */
-	uint32_t number;               /* of this attempt, from 1 */
+	bool is_held, is_dropped;      /* by the operator: WAITING until it expires; withdrawn if not done */
 	bool given_back;               /* with its fates: what is deferred was only broken off by us */
-	uint32_t waits;                /* waits so far: the exponent of the next one */
+	uint32_t number, waits;        /* of this attempt, from 1; so far: the exponent of the next wait */
 	uint32_t rcpts_count;
 	struct attempt_rcpt rcpts[];
 };

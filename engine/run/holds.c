@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "engine/base/buf.h"
 #include "engine/base/limits.h"
 #include "engine/io/file.h"
@@ -23,7 +24,9 @@ const char *hold_kind_name(enum hold_kind kind)
 
 /* ---- the set ---- */
 
-enum { RULE_BYTES = 16 + FILE_NAME_BYTES_MAX + DOMAIN_NAME_BYTES_MAX };
+/* A kind, a blank and the longest name; domains and jobs have shorter ones. */
+enum { RULE_BYTES = 8 + FILE_NAME_BYTES_MAX };
+static_assert(HOLDS_MAX * (RULE_BYTES + 1) <= HOLDS_BYTES_MAX, "all rules fit into the file");
 
 static struct text rule_of(char memory[static RULE_BYTES], enum hold_kind kind, struct text name)
 {
@@ -103,7 +106,8 @@ static bool parse_line(struct text line, enum hold_kind *out_kind, struct text *
 {
 	for (int i = 0; i < HOLD_KINDS; i++) {
 		struct text kind = text_of(hold_kind_name((enum hold_kind)i));
-		if (!text_starts(line, kind) || line.len < kind.len + 2 || line.data[kind.len] != ' ')
+		if (!text_starts(line, kind) || line.len < kind.len + 2 ||
+			line.data[kind.len] != ' ')
 			continue;
 		*out_kind = (enum hold_kind)i;
 		*out_name = text_skip(line, kind.len + 1);
@@ -124,7 +128,8 @@ static enum result parse(struct holds *holds, struct text file, struct fail *fai
 			continue;
 		if (!parse_line(line, &kind, &name))
 			return fail_set(fail, RESULT_DAMAGED,
-				"line %u of %s/%s is no rule like 'domain a.example': correct or remove it",
+				"line %u of %s/%s is no rule like 'domain a.example': correct or "
+				"remove it",
 				number, holds->state, file_name);
 		enum result r = holds_add(holds, kind, name, fail);
 		if (r != RESULT_OK)
@@ -144,10 +149,12 @@ static enum result read_file(struct holds *holds, struct fail *fail)
 	if (r == RESULT_OK) {
 		r = file_read_small(dir_fd, file_name, memory, HOLDS_BYTES_MAX + 1, &len, fail);
 		file_close(dir_fd);
-		if (r == RESULT_OK)
+		if (r == RESULT_OK) {
 			r = parse(holds, text_of_bytes(memory, len), fail);
-		else if (r == RESULT_NOT_FOUND)
+		} else if (r == RESULT_NOT_FOUND) {
+			fail_clear(fail);
 			r = RESULT_OK;
+		}
 	}
 	free(memory);
 	return r;
@@ -179,7 +186,7 @@ static void put_rule(struct hash_node *node, void *context)
 static enum result write_file(int dir_fd, const struct buf *buf, struct fail *fail)
 {
 	int fd;
-	(void)file_unlink(dir_fd, new_name, NULL); /* of a write that was cut off */
+	(void)unlinkat(dir_fd, new_name, 0); /* of a write that was cut off */
 	enum result r = file_create(dir_fd, new_name, &fd, fail);
 	if (r != RESULT_OK)
 		return r;
@@ -201,8 +208,9 @@ enum result holds_save(struct holds *holds, struct fail *fail)
 		return fail_set(fail, RESULT_MEMORY, "no memory to write the holds");
 	buf_init(&buf, memory, HOLDS_BYTES_MAX);
 	hash_map_for_each(&holds->rules, put_rule, &buf);
-	enum result r = buf.overflow ? fail_set(fail, RESULT_LIMIT, "the holds do not fit into their file")
-				     : file_open_directory(AT_FDCWD, holds->state, &dir_fd, fail);
+	enum result r =
+		buf.overflow ? fail_set(fail, RESULT_LIMIT, "the holds do not fit into their file")
+			     : file_open_directory(AT_FDCWD, holds->state, &dir_fd, fail);
 	if (r == RESULT_OK) {
 		r = write_file(dir_fd, &buf, fail);
 		file_close(dir_fd);

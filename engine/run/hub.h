@@ -13,6 +13,7 @@
 
 struct run_config;
 struct queue;
+struct holds;
 struct suppress;
 struct tls_pool;
 
@@ -62,6 +63,7 @@ struct hub {
 	_Atomic bool bodies_wanted; /* BODIES_WANTED is under way: one is enough */
 	struct tls_pool *tls_pool;
 	struct queue *queue; /* the keeper writes, the files thread reads; NULL: nothing is parked */
+	struct holds *holds; /* the scheduler's alone; NULL: nothing is ever held */
 	struct suppress *suppress; /* the scheduler looks at it; NULL: nobody is on the list */
 	struct hub_counters counters;
 };

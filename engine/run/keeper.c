@@ -7,6 +7,8 @@
 #include "engine/io/loop.h"
 #include "engine/run/attempt.h"
 #include "engine/run/config.h"
+#include "engine/run/control_queue.h"
+#include "engine/run/control_task.h"
 #include "engine/run/domain.h"
 #include "engine/run/hub.h"
 #include "engine/run/keeper_state.h"
@@ -68,6 +70,8 @@ static bool fill_attempt(struct keeper *k, const struct attempt *attempt, struct
 		.number = attempt->number,
 		.waits = attempt->waits,
 		.transactional = attempt->transactional,
+		.is_held = attempt->is_held,
+		.is_dropped = attempt->is_dropped,
 		.domain = text_of_bytes(attempt->domain->name, attempt->domain->name_len),
 		.source = attempt->source != NULL ? text_of(attempt->source->text) : TEXT_EMPTY,
 		.last = attempt->last != NULL ? text_of(attempt->last) : TEXT_EMPTY,
@@ -157,14 +161,15 @@ static void forget(struct keeper *k, struct message *message)
 		answer_all(k, r, &fail);
 }
 
-static void commit(struct keeper *k)
+static enum result commit(struct keeper *k, struct fail *fail)
 {
-	struct fail fail = { 0 };
 	if (list_is_empty(&k->parked) && !k->changed)
-		return;
+		return RESULT_OK;
 	k->changed = false;
-	answer_all(k, queue_commit(k->hub->queue, &fail), &fail);
+	enum result r = queue_commit(k->hub->queue, fail);
+	answer_all(k, r, fail);
 	pump(k); /* one that was parked may be due before all others */
+	return r;
 }
 
 /* ---- what is due ---- */
@@ -322,6 +327,46 @@ static void look_for_files(struct keeper *k)
 		mailbox_wake(k->hub->keeper);
 }
 
+/* ---- requests of tools ---- */
+
+static void keep_rule(struct keeper *k, struct control_task *task)
+{
+	struct text name;
+	enum control_act act = task->request.act;
+	if (act != CONTROL_HOLD && act != CONTROL_RELEASE)
+		return;
+	enum hold_kind kind = control_request_rule(&task->request, &name);
+	if (act == CONTROL_HOLD && holds_add(&k->holds, kind, name, NULL) != RESULT_OK)
+		return; /* a list will lack the word */
+	if (act == CONTROL_RELEASE)
+		(void)holds_remove(&k->holds, kind, name);
+}
+
+/* A slice of it, durable when it is told. */
+static void control(struct keeper *k, struct control_task *task)
+{
+	struct control_queue on = {
+		.queue = k->hub->queue,
+		.reader = k->reader,
+		.arena = &k->arena,
+		.taken = k->taken,
+		.holds = &k->holds,
+		.now_us = wall_us(),
+	};
+	bool changed;
+	CHECK_OBJ(task, CONTROL_TASK_MAGIC);
+	keep_rule(k, task);
+	control_queue_step(&on, task, &changed);
+	k->changed |= changed;
+	if (task->fail.result != RESULT_OK && changed)
+		answer_all(k, task->fail.result, &task->fail);
+	else if (changed)
+		(void)commit(k, &task->fail);
+	task->is_phase_over |= task->fail.result != RESULT_OK;
+	task->handed_count = k->handed_count;
+	hub_post(k->hub->main, POST_CONTROL_SLICE, task, 0, 0);
+}
+
 /* ---- the thread ---- */
 
 static void hear(struct loop *loop, const struct mailbox_message *message)
@@ -347,6 +392,9 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_PARKED_GONE:
 		hear_gone(k, message->object);
 		break;
+	case POST_CONTROL:
+		control(k, message->object);
+		break;
 	case POST_STOP:
 		loop_stop(loop);
 		break;
@@ -358,10 +406,11 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 static void turn_end(struct loop *loop)
 {
 	struct keeper *k = loop->owner;
+	struct fail fail = { 0 };
 	bool looks = k->begun && !k->looked;
 	if (looks)
 		look_for_files(k);
-	commit(k);
+	(void)commit(k, &fail);
 	/* Only now is it known what of the queue is due. */
 	if (looks && k->looked)
 		pump(k);

@@ -122,6 +122,8 @@ static enum result open_queue(struct keeper *k, struct fail *fail)
 	if (snprintf(state, sizeof state, "%s/state", spool) >= (int)sizeof state)
 		return fail_set(fail, RESULT_TOO_LONG, "--spool: the path is too long");
 	enum result r = queue_open(state, true, &k->hub->queue, fail);
+	if (r == RESULT_OK)
+		r = holds_load(&k->holds, state, fail);
 	return r == RESULT_OK ? queue_reader_create(k->hub->queue, &k->reader, fail) : r;
 }
 
@@ -177,6 +179,7 @@ void keeper_destroy(struct keeper *k)
 	drop_unheard(k);
 	queue_reader_destroy(&k->reader);
 	queue_close(&k->hub->queue);
+	holds_deinit(&k->holds);
 	arena_deinit(&k->arena);
 	k->magic = 0;
 	free(k);

@@ -7,6 +7,7 @@
 #include "engine/base/log.h"
 #include "engine/io/file.h"
 #include "engine/io/loop.h"
+#include "engine/run/holds.h"
 #include "store/queue.h"
 
 struct hub;
@@ -24,6 +25,7 @@ struct keeper {
 
 	struct list parked;          /* messages that wait for the commit, by park_node */
 	struct list unlinked;        /* messages whose file is gone for good, by park_node */
+	struct holds holds;          /* for the words of lists */
 	bool changed;                /* there is more to commit than those */
 	bool failing, unreadable;    /* and it was said */
 

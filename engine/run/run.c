@@ -13,6 +13,7 @@
 #include "engine/io/signals.h"
 #include "engine/run/cache_writer.h"
 #include "engine/run/config.h"
+#include "engine/run/control.h"
 #include "engine/run/files.h"
 #include "engine/run/hub.h"
 #include "engine/run/keeper.h"
@@ -67,6 +68,8 @@ struct run {
 	size_t threads_count;
 	struct loop loop;
 	struct signals signals;
+	struct control control;
+	struct holds holds; /* the scheduler's */
 	struct status status;
 	struct logger log;
 	unsigned terms; /* how often we were asked to stop */
@@ -154,6 +157,17 @@ static enum result open_suppress(struct hub *hub, struct fail *fail)
 	return suppress_open(state, true, &hub->suppress, fail);
 }
 
+static enum result load_holds(struct run *run)
+{
+	char state[4096];
+	if (snprintf(state, sizeof state, "%s/state", run->options.spool) >= (int)sizeof state)
+		return fail_set(&run->fail, RESULT_TOO_LONG, "--spool: the path is too long");
+	enum result r = holds_load(&run->holds, state, &run->fail);
+	if (r == RESULT_OK)
+		run->hub.holds = &run->holds;
+	return r;
+}
+
 /* The order matters: the spool's owner first, so that a second sender changes nothing. */
 static enum result make_parts(struct run *run)
 {
@@ -179,6 +193,8 @@ static enum result make_parts(struct run *run)
 	if (r == RESULT_OK)
 		r = verifier_create(hub, &run->verifier, fail);
 	if (r == RESULT_OK)
+		r = load_holds(run);
+	if (r == RESULT_OK)
 		r = scheduler_create(hub, &run->recovery, &run->scheduler, fail);
 	run->workers = calloc(hub->workers_count, sizeof(struct worker *));
 	if (r == RESULT_OK && run->workers == NULL)
@@ -194,6 +210,7 @@ static void end_parts(struct run *run)
 	files_destroy(run->files);
 	scheduler_destroy(run->scheduler);
 	keeper_destroy(run->keeper);
+	holds_deinit(&run->holds);
 	suppress_close(&run->hub.suppress);
 	verifier_destroy(run->verifier);
 	for (uint32_t i = 0; run->workers != NULL && i < run->hub.workers_count; i++)
@@ -311,6 +328,11 @@ static void on_signal(struct signals *signals, int signal)
 
 static void hear(struct loop *loop, const struct mailbox_message *message)
 {
+	struct run *run = loop->owner;
+	if (message->kind == POST_CONTROL_SLICE) {
+		control_slice_done(&run->control, message->object);
+		return;
+	}
 	CHECK(message->kind == POST_STOP);
 	loop_stop(loop);
 }
@@ -318,7 +340,8 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 static enum result watch(struct run *run)
 {
 	static const struct loop_handlers handlers = { .message = hear };
-	const struct ring_options options = { .submissions = 16, .without_buffers = true };
+	/* Few buffers: tools ask in one line. */
+	const struct ring_options options = { .submissions = 64, .buffers = 8, .buffer_bytes = 4096 };
 	enum result r = loop_init(&run->loop, &options, run->hub.main, &handlers, run, &run->fail);
 	if (r != RESULT_OK)
 		return r;
@@ -327,7 +350,9 @@ static enum result watch(struct run *run)
 		loop_deinit(&run->loop);
 		return r;
 	}
-	r = start_threads(run);
+	r = control_open(&run->control, &run->hub, &run->loop, &run->fail);
+	if (r == RESULT_OK)
+		r = start_threads(run);
 	if (r == RESULT_OK) {
 		log_write(&run->log, LOG_STARTED,
 			LOG_FIELDS(log_cstr("spool", run->options.spool),
@@ -342,6 +367,7 @@ static enum result watch(struct run *run)
 		stop_threads(run);
 	}
 	join_threads(run);
+	control_close(&run->control);
 	signals_close(&run->signals);
 	while (run->signals.op.in_flight)
 		ring_run_once(run->loop.ring, RING_FOREVER);

@@ -140,6 +140,7 @@ static void turn_end(struct loop *loop)
 	leases_turn_end(s);
 	outcomes_turn_end(s);
 	park_turn_end(s);
+	control_turn_end(s);
 	check_sums(s);
 	move_on(s);
 }
@@ -226,6 +227,12 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_RESOLVER_READY:
 		s->resolver_ready = true;
 		break;
+	case POST_CONTROL:
+		control_step(s, message->object);
+		break;
+	case POST_CONTROL_CANCEL:
+		control_cancel(s, message->object);
+		break;
 	case POST_DRAIN:
 		drain(s, message->number != 0);
 		break;
@@ -254,6 +261,7 @@ enum result scheduler_create(struct hub *hub, struct recovery *recovery,
 	leases_init(s);
 	outcomes_init(s);
 	park_init(s);
+	list_init(&s->tasks);
 	if (s->reads == NULL || s->worker_slots == NULL || domains_init(s) != RESULT_OK) {
 		scheduler_destroy(s);
 		return fail_set(fail, RESULT_MEMORY, "out of memory for the scheduler");

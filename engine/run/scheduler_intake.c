@@ -222,8 +222,8 @@ static void start(struct scheduler *s, struct attempt *attempt)
 			/* A timer would come too late where the route is known and a session is free. */
 			outcome_settle(s, attempt, ATTEMPT_EXPIRED, BOUNCE_CLASS_OTHER, "4.4.7",
 				"its lifetime ended untried");
-		else if (suppress_pass(s, attempt))
-			domain_route(s, attempt);
+		else
+			(void)outcome_set_out(s, attempt);
 		return;
 	}
 	outcome_wait(s, attempt, (uint64_t)begins_ns);
@@ -259,6 +259,7 @@ static uint32_t split_one(struct scheduler *s, struct message *message, const ui
 static void read_later(struct scheduler *s, struct message *message)
 {
 	message->state = MESSAGE_FOUND;
+	control_message_leaves(s, message);
 	list_remove(&message->node);
 	list_push_back(&s->read_later, &message->node);
 	if (timer_is_running(&s->read_later_timer))
@@ -358,6 +359,7 @@ void intake_reject_recorded(struct scheduler *s, struct message *message)
 static void park(struct scheduler *s, struct message *message)
 {
 	message->state = MESSAGE_FOUND;
+	control_message_leaves(s, message);
 	list_remove(&message->node);
 	list_push_back(&s->parked, &message->node);
 	s->parked_count++;
@@ -444,6 +446,7 @@ void intake_message_over(struct scheduler *s, struct message *message)
 	mailbox_credits_give(&s->departures, 1);
 	s->leaving_count--;
 	s->messages_count--;
+	control_message_leaves(s, message);
 	list_remove(&message->node);
 	message_destroy(message);
 }

@@ -341,7 +341,8 @@ static void pump(struct scheduler *s, struct site *site)
 			return;
 		struct attempt *attempt = pop(s, site);
 		if (route_ran_out(s, attempt)) { /* MX-24: the names are looked up anew */
-			domain_route(s, attempt);
+			if (hold_pass(s, attempt))
+				domain_route(s, attempt);
 			continue;
 		}
 		if (!attempt_begin_work(attempt)) {
@@ -466,6 +467,8 @@ void lease_returned(struct scheduler *s, struct attempt *attempt, uint64_t packe
 	hear(s, lease->site, packed_heard);
 	if (attempt->message->withdrawn)
 		outcome_settle(s, attempt, ATTEMPT_WITHDRAWN, BOUNCE_CLASS_NONE, "", "the file was removed");
-	else
+	else if (hold_pass(s, attempt))
 		domain_route(s, attempt);
+	else
+		park_consider(s, attempt->message);
 }

@@ -60,8 +60,7 @@ void outcomes_turn_end(struct scheduler *s)
 	}
 }
 
-/* Takes the attempt out of whatever it waits in. False: a worker or the recorder has it. */
-static bool take_out(struct scheduler *s, struct attempt *attempt)
+bool outcome_take_out(struct scheduler *s, struct attempt *attempt)
 {
 	switch ((enum attempt_state)attempt->state) {
 	case ATTEMPT_ROUTING:
@@ -94,8 +93,17 @@ void outcome_expire(struct scheduler *s, struct attempt *attempt)
 /* Nothing waits past its lifetime, in no list (DESIGN 5). */
 static void expire(struct scheduler *s, struct attempt *attempt)
 {
-	CHECK(take_out(s, attempt));
+	CHECK(outcome_take_out(s, attempt));
 	outcome_expire(s, attempt);
+}
+
+bool outcome_set_out(struct scheduler *s, struct attempt *attempt)
+{
+	if (!hold_pass(s, attempt))
+		return !attempt->is_held;
+	if (suppress_pass(s, attempt))
+		domain_route(s, attempt);
+	return true;
 }
 
 static void come_due(struct scheduler *s, struct attempt *attempt)
@@ -104,9 +112,10 @@ static void come_due(struct scheduler *s, struct attempt *attempt)
 		expire(s, attempt);
 		return;
 	}
-	CHECK(take_out(s, attempt));
-	if (suppress_pass(s, attempt))
-		domain_route(s, attempt);
+	struct message *message = attempt->message;
+	CHECK(outcome_take_out(s, attempt));
+	if (!outcome_set_out(s, attempt))
+		park_consider(s, message);
 }
 
 static void times_due(struct timer *timer)
@@ -124,7 +133,7 @@ void outcome_withdraw(struct scheduler *s, struct message *message)
 {
 	LIST_FOR_EACH_SAFE (node, &message->attempts) {
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
-		if (take_out(s, attempt))
+		if (outcome_take_out(s, attempt))
 			outcome_settle(s, attempt, ATTEMPT_WITHDRAWN, BOUNCE_CLASS_NONE, "",
 				"the file was removed or replaced");
 	}
@@ -132,7 +141,7 @@ void outcome_withdraw(struct scheduler *s, struct message *message)
 
 void outcome_discard(struct scheduler *s, struct attempt *attempt)
 {
-	if (!take_out(s, attempt) && list_node_is_linked(&attempt->node))
+	if (!outcome_take_out(s, attempt) && list_node_is_linked(&attempt->node))
 		list_remove(&attempt->node);
 	domain_give(s, attempt->domain);
 	attempt_destroy(attempt);
@@ -140,8 +149,9 @@ void outcome_discard(struct scheduler *s, struct attempt *attempt)
 
 /* ---- what the recorder made durable ---- */
 
-static void count_final(struct scheduler *s, struct message *message, enum attempt_fate fate)
+static void count_final(struct scheduler *s, const struct attempt *attempt, enum attempt_fate fate)
 {
+	struct message *message = attempt->message;
 	struct hub_counters *counters = &s->hub->counters;
 	switch (fate) {
 	case ATTEMPT_DELIVERED:
@@ -155,7 +165,7 @@ static void count_final(struct scheduler *s, struct message *message, enum attem
 		break;
 	case ATTEMPT_WITHDRAWN:
 		/* What stands there now was not sent by us, and is not ours to unlink. */
-		message->withdrawn = true;
+		message->withdrawn |= !attempt->is_dropped;
 		hub_count(&counters->withdrawn, 1);
 		break;
 	case ATTEMPT_SUPPRESSED:
@@ -178,7 +188,7 @@ static uint32_t keep_deferred(struct scheduler *s, struct attempt *attempt, bool
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
 		const struct attempt_rcpt *rcpt = &attempt->rcpts[i];
 		if (rcpt->fate != ATTEMPT_DEFERRED) {
-			count_final(s, attempt->message, rcpt->fate);
+			count_final(s, attempt, rcpt->fate);
 			continue;
 		}
 		*out_counts |= rcpt->counts_as_attempt;
@@ -201,7 +211,7 @@ bool outcome_hold(struct scheduler *s, struct message *message)
 	LIST_FOR_EACH_SAFE (node, &message->attempts) {
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
 		uint64_t due_ns = attempt->state == ATTEMPT_WAITING ? attempt->due_ns : scheduler_now(s);
-		if (!take_out(s, attempt))
+		if (!outcome_take_out(s, attempt))
 			return false;
 		route_unref(attempt->route);
 		attempt->route = NULL;
@@ -259,9 +269,11 @@ void outcome_recorded(struct scheduler *s, struct attempt *attempt)
 	attempt_end_work(attempt);
 	if (keep_deferred(s, attempt, &counts) > 0) {
 		wait_for_retry(s, attempt, counts);
-		if (message->withdrawn && take_out(s, attempt))
+		if (message->withdrawn && outcome_take_out(s, attempt))
 			outcome_settle(s, attempt, ATTEMPT_WITHDRAWN, BOUNCE_CLASS_NONE, "",
 				"the file was removed or replaced");
+		else if (attempt->is_dropped && outcome_take_out(s, attempt))
+			control_settle_dropped(s, attempt);
 		else
 			park_consider(s, message);
 		return;

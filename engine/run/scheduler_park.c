@@ -236,6 +236,7 @@ static struct attempt *make_attempt(
 	attempt->expires_ns = monotonic_of(s, from->expires_us);
 	attempt->number = from->number;
 	attempt->waits = from->waits;
+	attempt->is_dropped = from->is_dropped;
 	attempt->source = source_named(s, from->source);
 	return attempt;
 }
@@ -296,8 +297,8 @@ static void attach(struct scheduler *s, struct message *message, struct revival 
 		withdraw(s, attempt);
 	} else if (scheduler_now(s) >= attempt->expires_ns) {
 		outcome_expire(s, attempt);
-	} else if (suppress_pass(s, attempt)) {
-		domain_route(s, attempt);
+	} else {
+		(void)outcome_set_out(s, attempt);
 	}
 }
 
@@ -307,10 +308,11 @@ static void attach_all(struct scheduler *s, struct message *message)
 	struct list_node *node;
 	while ((node = list_pop_front(&message->revivals)) != NULL)
 		attach(s, message, CONTAINER_OF(node, struct revival, node));
-	/* Nothing may be left to do; or nothing could be attached for want of memory, and comes again. */
-	if (list_is_empty(&message->attempts) && message->taken_count > 0)
+	/* All may be held. Nothing may be left to do; or nothing could be attached for want of memory, and
+	 * comes again. */
+	if (!list_is_empty(&message->attempts) || message->taken_count > 0)
 		park_consider(s, message);
-	else if (list_is_empty(&message->attempts))
+	else
 		intake_evict(s, message);
 }
 
@@ -397,6 +399,7 @@ void park_revived(struct scheduler *s, struct revival *revival)
 	CHECK_OBJ(message, MESSAGE_MAGIC);
 	s->files_idle = false; /* until it has been looked at */
 	s->revived_count++;
+	control_mark_revival(s, revival);
 	s->due_taken++;
 	if (revival->is_first) {
 		take_first(s, message, revival);

@@ -4,6 +4,7 @@
 
 #include "engine/run/scheduler_state.h"
 
+struct control_task;
 struct revival;
 
 /* ---- scheduler_intake.c ---- */
@@ -85,6 +86,24 @@ void park_discard(struct message *message);
 /* At the end of a run, when the workers are drained. */
 void park_all(struct scheduler *s);
 
+/* ---- scheduler_control.c ---- */
+/* Before an attempt sets out: false if the operator holds it, and it waits, or has dropped it, and it has
+ * been settled. Who has nothing else to do with the message calls park_consider() then. */
+bool hold_pass(struct scheduler *s, struct attempt *attempt);
+/* It is not sent any more: nobody has it. */
+void control_settle_dropped(struct scheduler *s, struct attempt *attempt);
+/* It may be one that is being dropped. */
+void control_mark_revival(struct scheduler *s, struct revival *revival);
+/* The message is about to be taken out of in_work. */
+void control_message_leaves(struct scheduler *s, struct message *message);
+/* POST_CONTROL, POST_CONTROL_CANCEL */
+void control_step(struct scheduler *s, struct control_task *task);
+void control_cancel(struct scheduler *s, struct control_task *task);
+void control_turn_end(struct scheduler *s);
+
+/* ---- scheduler_tell.c ---- */
+void tell_attempt(struct scheduler *s, struct control_task *task, const struct attempt *attempt);
+
 /* ---- scheduler_outcome.c ---- */
 void outcomes_init(struct scheduler *s);
 /* Every recipient that is open gets this fate, and the attempt goes to the recorder. `status` as "4.4.3". */
@@ -99,6 +118,10 @@ void outcome_expire(struct scheduler *s, struct attempt *attempt);
 void outcome_wait(struct scheduler *s, struct attempt *attempt, uint64_t due_ns);
 /* Every attempt of the message waits; false: a worker or the recorder has one. */
 bool outcome_hold(struct scheduler *s, struct message *message);
+/* Takes the attempt out of whatever it waits in. False: a worker or the recorder has it. */
+bool outcome_take_out(struct scheduler *s, struct attempt *attempt);
+/* Its time has come: on its way, unless it is dropped or suppressed. False: it is held, and waits. */
+bool outcome_set_out(struct scheduler *s, struct attempt *attempt);
 /* Sets the timer of the attempt for its state. */
 void outcome_set_time(struct scheduler *s, struct attempt *attempt, uint64_t due_ns);
 void outcome_clear_time(struct scheduler *s, struct attempt *attempt);

@@ -114,6 +114,9 @@ struct scheduler {
 	bool keeper_idle;
 	uint64_t revived_count, revivals_told; /* since the start: arrived, handed out */
 
+	/* requests of tools */
+	struct list tasks;               /* at work */
+
 	bool suppress_failed;            /* the list could not be read when it was last looked at */
 
 	/* the end */

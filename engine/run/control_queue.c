@@ -1,0 +1,135 @@
+#include "engine/run/control_queue.h"
+#include <stdio.h>
+#include "engine/run/control_entry.h"
+#include "engine/run/control_task.h"
+
+struct look {
+	struct control_queue *on;
+	struct control_task *task;
+	const struct queue_file *file;
+};
+
+static bool is_in_memory(const struct control_queue *on, const struct queue_key *key)
+{
+	return key->due_us != on->taken.due_us ? key->due_us < on->taken.due_us
+					       : key->id <= on->taken.id;
+}
+
+/* Is there something to be done to it, or to be told of it? What was never tried and is not held waits for
+ * the time that its submitter gave, which is not ours to change. */
+static bool is_meant(const struct look *look, const struct queue_attempt *attempt)
+{
+	const struct control_task *task = look->task;
+	if (!control_request_matches(
+		    &task->request, attempt->domain, look->file->job, look->file->file.name))
+		return false;
+	switch (task->request.act) {
+	case CONTROL_LIST:
+	case CONTROL_SHOW:
+	case CONTROL_HOLD: return true;
+	case CONTROL_RETRY:
+		return attempt->waits > 0 && !attempt->is_held &&
+		       attempt->key.due_us > look->on->now_us;
+	case CONTROL_DROP: return !attempt->is_dropped;
+	case CONTROL_RELEASE: return attempt->is_held;
+	case CONTROL_ACTS: break;
+	}
+	UNREACHABLE("every act is listed");
+}
+
+static bool changes(const struct control_task *task)
+{
+	enum control_act act = task->request.act;
+	return act == CONTROL_RETRY || act == CONTROL_DROP || act == CONTROL_RELEASE;
+}
+
+static bool mark(struct queue_attempt *attempt, void *context)
+{
+	const struct look *look = context;
+	if (!is_meant(look, attempt))
+		return false;
+	if (look->task->request.act == CONTROL_DROP)
+		attempt->is_dropped = true;
+	if (look->task->request.act == CONTROL_RELEASE)
+		attempt->is_held = false;
+	return true;
+}
+
+static void tell(struct look *look, const struct queue_attempt *attempt)
+{
+	char why[CONTROL_WHY_MAX];
+	struct control_entry entry;
+	struct holds *holds = look->on->holds;
+	const char *hold = holds != NULL ? holds_match(holds, attempt->domain, look->file->job,
+						   look->file->file.name)
+					 : NULL;
+	control_entry_of_queue(look->file, attempt, hold, why, &entry);
+	control_task_put(look->task, &entry);
+}
+
+/* Returns how many attempts it looked at. */
+static uint32_t look_at(struct look *look, bool *out_changed)
+{
+	struct control_queue *on = look->on;
+	struct control_task *task = look->task;
+	bool is_met = false;
+	for (uint32_t i = 0; i < look->file->keys_count && task->fail.result == RESULT_OK; i++) {
+		struct queue_attempt attempt;
+		if (is_in_memory(on, &look->file->keys[i]))
+			continue;
+		enum result r = queue_get(
+			on->reader, &look->file->keys[i], on->arena, &attempt, &task->fail);
+		if (r == RESULT_NOT_FOUND)
+			continue; /* parked anew since the file was read */
+		if (r != RESULT_OK)
+			return i;
+		if (!is_meant(look, &attempt))
+			continue;
+		is_met = true;
+		tell(look, &attempt);
+	}
+	if (!is_met || !changes(task) || task->fail.result != RESULT_OK)
+		return look->file->keys_count;
+	*out_changed = true;
+	if (queue_hasten(on->queue, look->file, &on->taken, on->now_us, mark, look, &task->fail) ==
+		RESULT_NOT_FOUND)
+		(void)fail_set(&task->fail, RESULT_DAMAGED, "the queue has lost an attempt of %.*s",
+			TEXT_ARG(look->file->file.name));
+	return look->file->keys_count;
+}
+
+static enum result next_file(
+	struct control_queue *on, struct control_task *task, struct queue_file *out_file)
+{
+	const char *name = task->request.file;
+	if (*name == '\0')
+		return queue_next_file(
+			on->reader, text_of(task->at), on->arena, out_file, &task->fail);
+	return queue_find(on->reader, text_of(name), on->arena, out_file, &task->fail);
+}
+
+void control_queue_step(struct control_queue *on, struct control_task *task, bool *out_changed)
+{
+	uint32_t looked = 0;
+	*out_changed = false;
+	while (looked < CONTROL_SLICE_ATTEMPTS && !control_task_has_enough(task)) {
+		struct queue_file file;
+		struct look look = { on, task, &file };
+		arena_reset(on->arena);
+		enum result r = next_file(on, task, &file);
+		if (r == RESULT_NOT_FOUND) {
+			fail_clear(&task->fail);
+			task->is_phase_over = true;
+			return;
+		}
+		if (r != RESULT_OK)
+			break;
+		looked += 1 + look_at(&look, out_changed);
+		(void)snprintf(task->at, sizeof task->at, "%.*s", TEXT_ARG(file.file.name));
+		if (task->request.file[0] != '\0')
+			task->is_phase_over = true;
+		if (task->is_phase_over)
+			return;
+	}
+	task->is_phase_over = task->fail.result != RESULT_OK;
+}

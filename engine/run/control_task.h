@@ -1,0 +1,70 @@
+/* A request of a tool at work. The main thread makes it (control.h), and sends it to the threads in turn that
+ * have the mail: first the scheduler, for what is in memory, then the keeper, for what is on disk alone; a
+ * drop once more to the scheduler. Each does a slice and sends it back, with what the slice has written:
+ * nobody who has much to tell stands still, and a tool that reads slowly waits alone.
+ *
+ * What is parked while the scheduler walks is in the queue before the keeper looks there. What comes back
+ * from the queue meanwhile meets the rule (holds), or the drop that is still under way; a list may miss
+ * it. */
+#ifndef ENGINE_RUN_CONTROL_TASK_H
+#define ENGINE_RUN_CONTROL_TASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine/base/buf.h"
+#include "engine/base/list.h"
+#include "engine/run/control_request.h"
+#include "store/queue_schema.h"
+
+struct control_entry;
+
+enum {
+	/* Attempts that a thread looks at before it does anything else: some 100 us. */
+	CONTROL_SLICE_ATTEMPTS = 64,
+	/* Bytes of a slice after which it is sent. */
+	CONTROL_SLICE_BYTES = 64 * 1024,
+};
+
+enum control_phase { CONTROL_IN_MEMORY, CONTROL_ON_DISK, CONTROL_TO_END, CONTROL_OVER };
+
+#define CONTROL_TASK_MAGIC 0xc0274a5cu
+
+struct control_task {
+	uint32_t magic;
+	struct control_request request;
+	enum control_phase phase; /* main */
+	void *owner;              /* main: the client */
+
+	/* whoever has it */
+	bool is_phase_over;
+	struct fail fail;         /* the request has failed */
+	struct buf out;           /* entries that were not sent yet */
+	uint64_t attempts, rcpts; /* that were meant: listed, or changed */
+	bool has_rule;            /* HOLD: there is one now; RELEASE: there was one */
+	uint64_t busy; /* recipients that a worker or the recorder has: not changed any more */
+
+	/* scheduler; also while others have it */
+	struct list_node node;  /* linked: at work, its cursor is kept and a drop is in force */
+	struct list_node *next; /* the message to be looked at next; NULL: the end */
+	uint64_t left;          /* messages still to be looked at */
+	bool is_waiting;        /* until something has left or arrived; the scheduler has it */
+
+	/* keeper */
+	char at[FILE_NAME_BYTES_MAX + 1]; /* the file that was looked at last */
+	uint64_t handed_count; /* revivals handed out since the start, when it was done */
+};
+
+/* NULL: no memory. */
+MUST_USE struct control_task *control_task_create(const struct control_request *request);
+void control_task_destroy(struct control_task *task);
+
+/* Counts an entry, and writes it if the request asks for that. Without memory the task fails. */
+void control_task_put(struct control_task *task, const struct control_entry *entry);
+/* {"hold":"domain a.example"} */
+void control_task_put_hold(struct control_task *task, const char *rule);
+static inline bool control_task_has_enough(const struct control_task *task)
+{
+	return task->out.len >= CONTROL_SLICE_BYTES || task->fail.result != RESULT_OK;
+}
+
+#endif

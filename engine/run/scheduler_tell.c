@@ -1,0 +1,113 @@
+#include <stdio.h>
+#include "engine/io/clock.h"
+#include "engine/run/control_entry.h"
+#include "engine/run/control_task.h"
+#include "engine/run/scheduler_parts.h"
+
+/* An attempt in memory as a tool is told of it: where it is, and what it waits for. */
+
+static int64_t wall_of(const struct scheduler *s, uint64_t monotonic_ns)
+{
+	return clock_wall_us() + ((int64_t)monotonic_ns - (int64_t)scheduler_now(s)) / 1000;
+}
+
+static struct text rcpt_of(const void *context, uint32_t index)
+{
+	const struct attempt *attempt = context;
+	return attempt->message->envelope->rcpts[attempt->rcpts[index].rcpt].address.text;
+}
+
+/* Returns when it ends, 0 if nobody knows. */
+static uint64_t tell_queued(struct scheduler *s, const struct attempt *attempt, char *why)
+{
+	const struct site *site = attempt->site;
+	const struct throttle *throttle = &site->throttle;
+	const char *provider = site->provider->key;
+	switch (throttle_state_at(throttle, scheduler_now(s))) {
+	case THROTTLE_OPEN:
+		(void)snprintf(why, CONTROL_WHY_MAX,
+			"waits for its turn: %u of %u sessions to %s are in use", site->slots,
+			throttle->sessions_now, provider);
+		return 0;
+	case THROTTLE_PAUSED:
+		(void)snprintf(why, CONTROL_WHY_MAX, "%s wants less mail: a short pause", provider);
+		break;
+	case THROTTLE_BACK_OFF:
+		(void)snprintf(why, CONTROL_WHY_MAX, "no host of %s could be reached", provider);
+		break;
+	case THROTTLE_SUSPENDED:
+		(void)snprintf(why, CONTROL_WHY_MAX, "%s refuses us: suspended", provider);
+		break;
+	}
+	return throttle->blocked_until_ns;
+}
+
+static uint64_t tell_waiting(const struct attempt *attempt, const char *hold, char *why)
+{
+	if (hold != NULL)
+		(void)snprintf(why, CONTROL_WHY_MAX, "held by the operator: %s", hold);
+	else if (attempt->waits == 0)
+		(void)snprintf(why, CONTROL_WHY_MAX, "not to be sent before its time");
+	else
+		(void)snprintf(why, CONTROL_WHY_MAX, "deferred: tried again in its time");
+	return hold == NULL ? attempt->due_ns : 0;
+}
+
+/* Fills state, why and next_us. */
+static void tell_state(struct scheduler *s, const struct attempt *attempt, const char *hold,
+	char *why, struct control_entry *entry)
+{
+	uint64_t next_ns = 0;
+	switch ((enum attempt_state)attempt->state) {
+	case ATTEMPT_ROUTING:
+		entry->state = "routing";
+		(void)snprintf(why, CONTROL_WHY_MAX, "the hosts of the domain are being looked up");
+		break;
+	case ATTEMPT_QUEUED:
+		entry->state = "queued";
+		next_ns = tell_queued(s, attempt, why);
+		break;
+	case ATTEMPT_LEASED:
+		entry->state = "sending";
+		(void)snprintf(
+			why, CONTROL_WHY_MAX, "it is being sent, or is the next of a session");
+		break;
+	case ATTEMPT_RECORDING:
+		entry->state = "recording";
+		(void)snprintf(why, CONTROL_WHY_MAX, "its outcome is being written");
+		break;
+	case ATTEMPT_WAITING:
+		entry->state = hold != NULL ? "held" : "waiting";
+		next_ns = tell_waiting(attempt, hold, why);
+		break;
+	}
+	entry->next_us = next_ns != 0 ? wall_of(s, next_ns) : 0;
+	entry->why = text_of(why);
+}
+
+void tell_attempt(struct scheduler *s, struct control_task *task, const struct attempt *attempt)
+{
+	char why[CONTROL_WHY_MAX];
+	const struct message *message = attempt->message;
+	const struct envelope *envelope = message->envelope;
+	struct text domain = text_of_bytes(attempt->domain->name, attempt->domain->name_len);
+	struct control_entry entry = {
+		.file = text_of(message->name),
+		.id = envelope->id,
+		.job = envelope->job,
+		.from = envelope->sender.text,
+		.domain = domain,
+		.transactional = attempt->transactional,
+		.rcpts_count = attempt->rcpts_count,
+		.attempt = attempt->number,
+		.expires_us = wall_of(s, attempt->expires_ns),
+		.last = text_of(attempt->last),
+		.rcpt = rcpt_of,
+		.context = attempt,
+	};
+	const char *hold = s->hub->holds != NULL ? holds_match(s->hub->holds, domain, envelope->job,
+							   text_of(message->name))
+						 : NULL;
+	tell_state(s, attempt, hold, why, &entry);
+	control_task_put(task, &entry);
+}
