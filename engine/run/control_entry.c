@@ -84,7 +84,7 @@ void control_entry_of_queue(const struct queue_file *file, const struct queue_at
 	else if (is_held)
 		(void)snprintf(why, CONTROL_WHY_MAX, "held by the operator, about to be released");
 	else if (attempt->waits == 0)
-		(void)snprintf(why, CONTROL_WHY_MAX, "not to be sent before its time");
+		(void)snprintf(why, CONTROL_WHY_MAX, "not tried yet: waits for its time, or for its turn");
 	else
 		(void)snprintf(why, CONTROL_WHY_MAX, "deferred: tried again in its time");
 	*out_entry = (struct control_entry){

@@ -47,7 +47,7 @@ static uint64_t tell_waiting(const struct attempt *attempt, const char *hold, ch
 	if (hold != NULL)
 		(void)snprintf(why, CONTROL_WHY_MAX, "held by the operator: %s", hold);
 	else if (attempt->waits == 0)
-		(void)snprintf(why, CONTROL_WHY_MAX, "not to be sent before its time");
+		(void)snprintf(why, CONTROL_WHY_MAX, "not tried yet: waits for its time, or for its turn");
 	else
 		(void)snprintf(why, CONTROL_WHY_MAX, "deferred: tried again in its time");
 	return hold == NULL ? attempt->due_ns : 0;

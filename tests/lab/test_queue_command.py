@@ -13,7 +13,7 @@ from sender import ARGUMENTS, DONE, MAIL_WAITS, SPOOL_OWNED, check, equal, progr
 
 NOTHING_MEANT = 1
 PARKED = ("--park-after=0s",)
-IN_MEMORY = ("--park-after=1h",)
+IN_MEMORY = ("--park-after=7d",)
 
 
 class Refuses(Dialogue):
@@ -214,7 +214,7 @@ def mail_that_waits_for_its_time_is_not_retried_before_it(t):
         process = _start(sender)
         process.until(lambda: len(_waiting(sender)) == 1, "it waits")
         _ask(sender, "retry", name, expect=NOTHING_MEANT)
-        check("before its time" in _waiting(sender)[0]["why"], "why not said")
+        check("waits for its time" in _waiting(sender)[0]["why"], "why not said")
         _ask(sender, "drop", "--all")
         sender.wait_event(process, count=1, event="withdrawn")
         process.until(lambda: not sender.waiting(), "the file goes")

@@ -234,6 +234,11 @@ bool sched_play(struct sched *s)
 		for (; mailbox_take(hub->workers[i], &message); any = true)
 			sched_hear_as_worker(s, i, &message);
 	for (; mailbox_take(hub->main, &message); any = true) {
+		if (message.kind == POST_CONTROL_SLICE) {
+			s->slice = message.object;
+			s->slices_count++;
+			continue;
+		}
 		assert_int_equal(message.kind, POST_STOP);
 		s->stops++;
 		s->running = false;

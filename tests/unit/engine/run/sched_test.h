@@ -87,6 +87,8 @@ struct sched {
 	bool has_drained[TEST_WORKERS_MAX];
 	uint32_t drains, drains_at_once, flushes, stops, site_reports;
 	uint32_t outcomes;
+	struct control_task *slice; /* that came to main last */
+	uint32_t slices_count;
 	char site_words[256]; /* reason of the last site report */
 	struct scheduler_end end;
 };
