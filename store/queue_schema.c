@@ -194,5 +194,6 @@ bool queue_schema_get_attempt(struct text key, struct text value, struct arena *
 	out_attempt->domain = buf_reader_text16(&reader);
 	out_attempt->source = buf_reader_text16(&reader);
 	out_attempt->last = buf_reader_text16(&reader);
-	return flags <= FLAGS && get_rcpts(&reader, arena, out_attempt) && buf_reader_done(&reader);
+	return flags <= FLAGS && out_attempt->last.len <= QUEUE_LAST_MAX &&
+		get_rcpts(&reader, arena, out_attempt) && buf_reader_done(&reader);
 }
