@@ -112,7 +112,7 @@ void control_queue_step(struct control_queue *on, struct control_task *task, boo
 {
 	uint32_t looked = 0;
 	*out_changed = false;
-	while (looked < CONTROL_SLICE_ATTEMPTS && !control_task_has_enough(task)) {
+	while (looked < CONTROL_SLICE_ON_DISK && !control_task_has_enough(task)) {
 		struct queue_file file;
 		struct look look = { on, task, &file };
 		arena_reset(on->arena);

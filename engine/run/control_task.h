@@ -19,8 +19,10 @@
 struct control_entry;
 
 enum {
-	/* Attempts that a thread looks at before it does anything else: some 100 us. */
+	/* Attempts that the scheduler looks at before it does anything else: some 100 us. */
 	CONTROL_SLICE_ATTEMPTS = 64,
+	/* On disk; each slice that changes something is a commit. */
+	CONTROL_SLICE_ON_DISK = 1024,
 	/* Bytes of a slice after which it is sent. */
 	CONTROL_SLICE_BYTES = 64 * 1024,
 };
@@ -47,6 +49,7 @@ struct control_task {
 	struct list_node node;  /* linked: at work, its cursor is kept and a drop is in force */
 	struct list_node *next; /* the message to be looked at next; NULL: the end */
 	uint64_t left;          /* messages still to be looked at */
+	uint64_t parks_wanted;         /* by the scheduler, when the walk ended */
 	bool is_waiting;        /* until something has left or arrived; the scheduler has it */
 
 	/* keeper */

@@ -191,19 +191,10 @@ static bool is_queued(struct local *l, const char *name, const struct file_ident
 	return file_identity_equal(&parked, identity);
 }
 
-/* What is no mail is the sender's to judge, and what goes away while we look is nobody's any more. */
-static void look_at_file(struct local *l, const char *name)
+static void look_at_mail(struct local *l, const char *name, int fd)
 {
-	int fd;
 	struct text file;
-	struct file_identity identity;
 	struct fail fail = { 0 };
-	const char *wanted = l->task->request.file;
-	if (*name == '.' || (*wanted != '\0' && strcmp(name, wanted) != 0) ||
-		file_open_regular(l->new_fd, name, &fd, &identity, &fail) != RESULT_OK)
-		return;
-	arena_reset(&l->arena);
-	arena_reset(&l->scratch);
 	const struct message_file_context context = {
 		.date = TEXT("x"),
 		.host = TEXT("host.invalid"),
@@ -211,16 +202,34 @@ static void look_at_file(struct local *l, const char *name)
 	};
 	struct envelope *envelope = NULL;
 	struct body *body = NULL;
-	if (!is_queued(l, name, &identity) &&
-		spool_put_read(fd, &l->arena, &file, &fail) == RESULT_OK &&
+	arena_reset(&l->scratch);
+	if (spool_put_read(fd, &l->arena, &file, &fail) == RESULT_OK &&
 		spool_format_of(text_cut(file, SPOOL_FORMAT_HEAD_BYTES), false) !=
 			SPOOL_FORMAT_BATCH &&
 		message_file_parse(file, &context, &l->scratch, &envelope, &body, &fail) ==
 			RESULT_OK)
 		look_at_envelope(l, name, envelope);
-	file_close(fd);
 	envelope_unref(envelope);
 	body_unref(body);
+}
+
+/* What is no mail is the sender's to judge, and what goes away while we look is nobody's any more. */
+static void look_at_file(struct local *l, const char *name)
+{
+	int fd;
+	struct file_identity identity;
+	enum file_type type;
+	const char *wanted = l->task->request.file;
+	if (*name == '.' || (*wanted != '\0' && strcmp(name, wanted) != 0) ||
+		file_look(l->new_fd, name, &type, &identity, NULL) != RESULT_OK ||
+		type != FILE_TYPE_REGULAR)
+		return;
+	arena_reset(&l->arena);
+	if (is_queued(l, name, &identity) ||
+		file_open_regular(l->new_fd, name, &fd, NULL, NULL) != RESULT_OK)
+		return;
+	look_at_mail(l, name, fd);
+	file_close(fd);
 	give_lines(l);
 }
 

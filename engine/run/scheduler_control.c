@@ -237,7 +237,7 @@ static bool may_end(const struct scheduler *s, const struct control_task *task)
 {
 	if (task->phase == CONTROL_TO_END)
 		return s->revived_count >= task->handed_count;
-	return list_is_empty(&s->to_park);
+	return s->parks_posted >= task->parks_wanted;
 }
 
 void control_step(struct scheduler *s, struct control_task *task)
@@ -250,10 +250,12 @@ void control_step(struct scheduler *s, struct control_task *task)
 	}
 	if (task->phase == CONTROL_IN_MEMORY && !list_node_is_linked(&task->node))
 		begin(s, task);
-	if (task->phase == CONTROL_IN_MEMORY && walk(s, task))
+	if (task->phase == CONTROL_IN_MEMORY && walk(s, task)) {
 		answer(s, task, task->fail.result != RESULT_OK);
-	else
-		task->is_waiting = true; /* mostly until the end of this turn */
+		return;
+	}
+	task->parks_wanted = s->parks_wanted;
+	task->is_waiting = true; /* mostly until the end of this turn */
 }
 
 void control_turn_end(struct scheduler *s)

@@ -35,6 +35,12 @@ static bool may_park(struct scheduler *s, const struct message *message, uint64_
 	return true;
 }
 
+static void post_park(struct scheduler *s, struct message *message)
+{
+	s->parks_posted++;
+	hub_post(s->hub->keeper, POST_PARK, message, 0, 0);
+}
+
 static void park(struct scheduler *s, struct message *message)
 {
 	LIST_FOR_EACH (node, &message->attempts)
@@ -42,8 +48,9 @@ static void park(struct scheduler *s, struct message *message)
 	message->state = MESSAGE_PARKING;
 	intake_release_body(s, message);
 	s->parking_count++;
-	if (mailbox_credits_take(&s->parks, 1))
-		hub_post(s->hub->keeper, POST_PARK, message, 0, 0);
+	s->parks_wanted++;
+	if (list_is_empty(&s->to_park) && mailbox_credits_take(&s->parks, 1))
+		post_park(s, message);
 	else
 		list_push_back(&s->to_park, &message->park_node);
 }
@@ -426,7 +433,7 @@ void park_turn_end(struct scheduler *s)
 	make_room(s);
 	while (!list_is_empty(&s->to_park) && mailbox_credits_take(&s->parks, 1)) {
 		struct list_node *node = list_pop_front(&s->to_park);
-		hub_post(s->hub->keeper, POST_PARK, CONTAINER_OF(node, struct message, park_node), 0, 0);
+		post_park(s, CONTAINER_OF(node, struct message, park_node));
 	}
 	if (s->due_taken > 0)
 		hub_post(s->hub->keeper, POST_DUE_TAKEN, NULL, s->due_taken, 0);

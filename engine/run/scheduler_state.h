@@ -106,6 +106,7 @@ struct scheduler {
 	/* parking */
 	uint64_t parking_count;          /* messages that the keeper has, or is to get */
 	struct list to_park;             /* by park_node: wait for a credit */
+	uint64_t parks_wanted, parks_posted; /* since the start; in this order */
 	struct mailbox_credits parks;
 	struct list park_again;          /* could not be written */
 	struct timer park_again_timer;
