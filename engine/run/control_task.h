@@ -49,7 +49,7 @@ struct control_task {
 	struct list_node node;  /* linked: at work, its cursor is kept and a drop is in force */
 	struct list_node *next; /* the message to be looked at next; NULL: the end */
 	uint64_t left;          /* messages still to be looked at */
-	uint64_t parks_wanted;         /* by the scheduler, when the walk ended */
+	uint64_t parks_wanted, drops_wanted; /* by the scheduler, when it had walked */
 	bool is_waiting;        /* until something has left or arrived; the scheduler has it */
 
 	/* keeper */

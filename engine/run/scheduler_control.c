@@ -34,6 +34,7 @@ static bool is_dropped(
 void control_settle_dropped(struct scheduler *s, struct attempt *attempt)
 {
 	attempt->is_dropped = true;
+	s->drops_wanted += attempt->rcpts_count;
 	outcome_settle(
 		s, attempt, ATTEMPT_WITHDRAWN, BOUNCE_CLASS_NONE, "", "dropped by the operator");
 }
@@ -232,11 +233,12 @@ static void begin(struct scheduler *s, struct control_task *task)
 	mark_revivals(s, &s->read_later);
 }
 
-/* What was parked on the way is in the keeper's mailbox; what it had handed out has arrived. */
+/* What was parked on the way is in the keeper's mailbox; what it had handed out has arrived; what was dropped
+ * here stays so, whatever happens: on disk it is marked. */
 static bool may_end(const struct scheduler *s, const struct control_task *task)
 {
 	if (task->phase == CONTROL_TO_END)
-		return s->revived_count >= task->handed_count;
+		return s->revived_count >= task->handed_count && s->drops_recorded >= task->drops_wanted;
 	return s->parks_posted >= task->parks_wanted;
 }
 
@@ -255,6 +257,7 @@ void control_step(struct scheduler *s, struct control_task *task)
 		return;
 	}
 	task->parks_wanted = s->parks_wanted;
+	task->drops_wanted = s->drops_wanted;
 	task->is_waiting = true; /* mostly until the end of this turn */
 }
 

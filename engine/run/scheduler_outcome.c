@@ -166,6 +166,7 @@ static void count_final(struct scheduler *s, const struct attempt *attempt, enum
 	case ATTEMPT_WITHDRAWN:
 		/* What stands there now was not sent by us, and is not ours to unlink. */
 		message->withdrawn |= !attempt->is_dropped;
+		s->drops_recorded += attempt->is_dropped;
 		hub_count(&counters->withdrawn, 1);
 		break;
 	case ATTEMPT_SUPPRESSED:

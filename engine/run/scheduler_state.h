@@ -117,6 +117,7 @@ struct scheduler {
 
 	/* requests of tools */
 	struct list tasks;               /* at work */
+	uint64_t drops_wanted, drops_recorded; /* recipients, since the start */
 
 	bool suppress_failed;            /* the list could not be read when it was last looked at */
 

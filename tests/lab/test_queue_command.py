@@ -206,6 +206,28 @@ def without_a_sender_what_is_dropped_is_withdrawn_by_the_next_one(t):
 
 
 @case()
+def what_was_told_as_dropped_is_never_sent_though_the_sender_is_killed(t):
+    for flags in (PARKED, IN_MEMORY):
+        dialogue = _refusing()
+        domain = t.domain(t.receiver(dialogue=dialogue))
+        sender = t.sender("--retry-first=1h", *flags)
+        for n in range(300):
+            sender.put(f"r{n}@{domain}")
+        process = _start(sender)
+        sender.wait_event(process, count=300, event="deferred")
+        check("300 recipients dropped" in _ask(sender, "drop", "--all"), "not all are dropped")
+        process.signal(signal.SIGKILL)
+        process.wait(30)
+        dialogue.takes = True
+        sender.run()
+        events = sender.outcomes(event="withdrawn")
+        equal(collections.Counter(event["rcpt"] for event in events),
+              collections.Counter(f"r{n}@{domain}" for n in range(300)))
+        equal(_finals(sender), collections.Counter({"withdrawn": 300}))
+        equal(sender.waiting(), [])
+
+
+@case()
 def mail_that_waits_for_its_time_is_not_retried_before_it(t):
     domain = t.domain_with_receiver()[0]
     for flags in (PARKED, IN_MEMORY):

@@ -229,6 +229,32 @@ static void what_is_deferred_is_due_when_the_operator_says_so(void **state)
 	end();
 }
 
+static void a_drop_is_told_when_it_is_durable(void **state)
+{
+	(void)state;
+	init(NULL);
+	struct fake_file *file = sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example" });
+	sched_settle(&s);
+	sched_answer_all(&s, ATTEMPT_DEFERRED);
+	sched_settle(&s);
+	s.hold_records = true;
+	struct control_task *task = task_of("{\"do\":\"drop\"}");
+	walk(task);
+	task->phase = CONTROL_TO_END;
+	task->is_phase_over = false;
+	s.slices_count = 0;
+	hub_post(s.base.hub.scheduler, POST_CONTROL, task, 0, 0);
+	sched_pass(&s, 20);
+	assert_int_equal(s.slices_count, 0);
+	s.hold_records = false;
+	sched_release(&s);
+	SCHED_WAIT(&s, s.slices_count == 1);
+	assert_true(task->is_phase_over);
+	control_task_destroy(task);
+	assert_int_equal(file->by_fate[ATTEMPT_WITHDRAWN], 1);
+	end();
+}
+
 /* A worker has it: it is not taken away from it, but not tried again either. */
 static void what_is_being_sent_when_it_is_dropped_is_not_tried_again(void **state)
 {
@@ -295,6 +321,7 @@ int main(void)
 		TEST_OF(what_is_held_is_taken_out_of_the_line_and_comes_back_when_released),
 		TEST_OF(what_is_held_expires_in_its_time),
 		TEST_OF(what_is_deferred_is_due_when_the_operator_says_so),
+		TEST_OF(a_drop_is_told_when_it_is_durable),
 		TEST_OF(what_is_being_sent_when_it_is_dropped_is_not_tried_again),
 		TEST_OF(a_tool_that_goes_away_leaves_nothing_behind),
 		TEST_OF(a_sender_that_is_about_to_stop_says_so),
