@@ -1,0 +1,191 @@
+/* longship queue without a sender: what is on disk is told and changed there. */
+#include "engine/run/queue_command.h"
+#include <fcntl.h>
+#include <string.h>
+#include "engine/io/file.h"
+#include "engine/run/revival.h"
+#include "store/queue.h"
+#include "store/state_lock.h"
+#include "tests/unit/engine/run/command_test.h"
+#include "tests/unit/store/temp_folder.h"
+
+static char spool[96];
+static struct command_result result;
+static struct fail why;
+
+#define QUEUE(...) COMMAND(run_queue, &result, __VA_ARGS__, spool)
+#define ASSERT_SAYS(words)                                                                         \
+	do {                                                                                       \
+		if (strstr(result.out, words) == NULL)                                             \
+			fail_msg("'%s' is not in '%s' (%s)", words, result.out, result.err);       \
+	} while (0)
+
+static int set_up(void **state)
+{
+	if (temp_folder_make(state) != 0)
+		return -1;
+	(void)snprintf(spool, sizeof spool, "--spool=%s", temp_folder);
+	return mkdir(temp_path("state"), 0700) != 0 || mkdir(temp_path("new"), 0700) != 0;
+}
+
+static void put(const char *name, const char *rcpts)
+{
+	char path[64], text[512];
+	(void)snprintf(path, sizeof path, "new/%s", name);
+	int len = snprintf(text, sizeof text,
+		"X-Sender: <me@b.example>\nX-Longship-Job: spring\n%sSubject: x\n\nHello.\n",
+		rcpts);
+	temp_write(path, "w", text, (size_t)len);
+}
+
+static bool is_there(const char *name)
+{
+	char path[64];
+	(void)snprintf(path, sizeof path, "new/%s", name);
+	return access(temp_path(path), F_OK) == 0;
+}
+
+/* The file that put() made waits with these words of its last pass. */
+static void park(const char *name, const char *last)
+{
+	struct queue *queue;
+	struct file_identity identity;
+	enum file_type type;
+	uint32_t left;
+	int fd;
+	const struct queue_rcpt rcpt = { 0, TEXT("ann@a.example") };
+	struct queue_attempt attempt = {
+		.key.due_us = 4000000000000000,
+		.expires_us = 4100000000000000,
+		.number = 2,
+		.waits = 1,
+		.domain = TEXT("a.example"),
+		.last = text_of(last),
+		.rcpts = &rcpt,
+		.rcpts_count = 1,
+	};
+	assert_int_equal(file_open_directory(AT_FDCWD, temp_path("new"), &fd, &why), RESULT_OK);
+	assert_int_equal(file_look(fd, name, &type, &identity, &why), RESULT_OK);
+	file_close(fd);
+	const struct queue_parking parking = {
+		.file = { .file = record_file_of(name, &identity), .job = TEXT("spring") },
+		.attempts = &attempt,
+		.attempts_count = 1,
+	};
+	assert_int_equal(queue_open(temp_path("state"), true, &queue, &why), RESULT_OK);
+	assert_int_equal(queue_park(queue, &parking, &left, &why), RESULT_OK);
+	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
+	queue_close(&queue);
+}
+
+static void what_waits_is_told_with_its_reason_and_nothing_drives_the_terminal(void **state)
+{
+	(void)state;
+	put("m.eml", "X-Receiver: ann@a.example\n");
+	park("m.eml", "mx.a.example: 451 \x1b]0;gotcha\x07 \xc2\x9b"
+		      "2J later");
+	put("n.eml", "X-Receiver: bob@b.example\n");
+	QUEUE("list");
+	assert_int_equal(result.status, 0);
+	ASSERT_SAYS("2 recipients: 1 waiting, 1 new\n");
+	ASSERT_SAYS(
+		"deferred: tried again in its time; last: mx.a.example: 451 ?]0;gotcha? ?2J later");
+	ASSERT_SAYS("no sender runs");
+	QUEUE("show", "m.eml");
+	ASSERT_SAYS("ann@a.example");
+	ASSERT_SAYS("next 2096-10-02T07:06:40.000000Z");
+	QUEUE("list", "--json");
+	ASSERT_SAYS("\"state\":\"new\",\"parked\":false,\"recipients\":1");
+	ASSERT_SAYS("\\u001b");
+	QUEUE("list", "--by=job");
+	ASSERT_SAYS("         2  spring\n");
+}
+
+static void without_a_queue_and_without_mail_there_is_nothing(void **state)
+{
+	(void)state;
+	QUEUE("list");
+	assert_int_equal(result.status, 0);
+	assert_string_equal(result.out, "0 recipients\n");
+	assert_int_equal(access(temp_path("state/queue"), F_OK), -1); /* nor was one made */
+	QUEUE("retry", "--all");
+	assert_int_equal(result.status, 1);
+	assert_int_equal(access(temp_path("state/queue"), F_OK), -1);
+}
+
+static void a_file_goes_only_if_all_of_it_is_dropped(void **state)
+{
+	(void)state;
+	put("one.eml", "X-Receiver: ann@a.example\nX-Receiver: bob@a.example\n");
+	put("two.eml", "X-Receiver: ann@a.example\nX-Receiver: bob@b.example\n");
+	put("other.eml", "X-Receiver: bob@b.example\n");
+	QUEUE("drop", "--domain=A.example");
+	assert_int_equal(result.status, 75);
+	ASSERT_SAYS("2 recipients dropped\n1 more");
+	assert_false(is_there("one.eml"));
+	assert_true(is_there("two.eml"));
+	assert_true(is_there("other.eml"));
+	QUEUE("drop", "two.eml", "gone.eml");
+	assert_int_equal(result.status, 1);
+	assert_false(is_there("two.eml"));
+	QUEUE("drop", "--job=spring");
+	assert_int_equal(result.status, 0);
+	assert_false(is_there("other.eml"));
+}
+
+static void what_is_held_is_told_as_held_until_it_is_released(void **state)
+{
+	(void)state;
+	put("m.eml", "X-Receiver: ann@a.example\n");
+	park("m.eml", "");
+	QUEUE("hold", "--job=spring");
+	assert_int_equal(result.status, 0);
+	ASSERT_SAYS("1 recipient held");
+	QUEUE("list");
+	ASSERT_SAYS("held: job spring\n1 recipient: 1 held\n");
+	QUEUE("release", "--job=spring");
+	assert_int_equal(result.status, 0);
+	QUEUE("release", "--job=spring");
+	assert_int_equal(result.status, 1);
+	QUEUE("list");
+	ASSERT_SAYS("1 recipient: 1 waiting\n");
+}
+
+static void what_another_has_is_shown_but_not_changed(void **state)
+{
+	(void)state;
+	struct state_lock *lock;
+	put("m.eml", "X-Receiver: ann@a.example\n");
+	assert_int_equal(state_lock_acquire(temp_path("state"), &lock, &why), RESULT_OK);
+	QUEUE("drop", "m.eml");
+	assert_int_equal(result.status, 73);
+	assert_true(is_there("m.eml"));
+	QUEUE("show", "m.eml");
+	assert_int_equal(result.status, 0);
+	state_lock_release(&lock);
+}
+
+static void holds_that_cannot_be_read_stop_everything(void **state)
+{
+	(void)state;
+	put("m.eml", "X-Receiver: ann@a.example\n");
+	temp_write("state/holds", "w", "nonsense\n", 9);
+	QUEUE("drop", "m.eml");
+	assert_int_equal(result.status, 74);
+	assert_non_null(strstr(result.err, "line 1 of "));
+	assert_true(is_there("m.eml"));
+}
+
+int main(void)
+{
+#define TEST_OF(name) cmocka_unit_test_setup_teardown(name, set_up, temp_folder_remove)
+	const struct CMUnitTest tests[] = {
+		TEST_OF(what_waits_is_told_with_its_reason_and_nothing_drives_the_terminal),
+		TEST_OF(without_a_queue_and_without_mail_there_is_nothing),
+		TEST_OF(a_file_goes_only_if_all_of_it_is_dropped),
+		TEST_OF(what_is_held_is_told_as_held_until_it_is_released),
+		TEST_OF(what_another_has_is_shown_but_not_changed),
+		TEST_OF(holds_that_cannot_be_read_stop_everything),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
