@@ -1,0 +1,88 @@
+#include "engine/run/job_index.h"
+#include <string.h>
+#include "engine/base/buf.h"
+#include "engine/base/limits.h"
+#include "engine/io/file_at.h"
+#include "engine/run/job_index_format.h"
+
+enum result job_index_read(const struct job_index *index, uint32_t ordinal,
+	struct job_index_entry *out_entry, struct fail *fail)
+{
+	uint8_t bytes[JOB_INDEX_ENTRY_BYTES];
+	size_t len;
+	CHECK(ordinal < index->header.rcpts_count);
+	enum result r = file_read_at(index->fd,
+		JOB_INDEX_HEADER_BYTES + (uint64_t)ordinal * JOB_INDEX_ENTRY_BYTES, bytes, sizeof bytes,
+		&len, fail);
+	if (r != RESULT_OK)
+		return r;
+	if (len < sizeof bytes || !job_index_get_entry(bytes, &index->header, out_entry))
+		return fail_set(fail, RESULT_DAMAGED, "the index of the job is damaged");
+	return RESULT_OK;
+}
+
+static enum result read_domains(struct job_index *index, struct text bytes, struct arena *arena)
+{
+	struct buf_reader reader;
+	index->domains = arena_alloc_array(arena, index->header.domains_count, sizeof *index->domains);
+	if (index->domains == NULL)
+		return RESULT_MEMORY;
+	buf_reader_init(&reader, bytes.data, bytes.len);
+	for (uint32_t i = 0; i < index->header.domains_count; i++) {
+		struct job_index_domain *domain = &index->domains[i];
+		domain->first = buf_reader_u32(&reader);
+		domain->count = buf_reader_u32(&reader);
+		domain->name = buf_reader_text16(&reader);
+		bool is_empty = domain->count == 0 && domain->first == JOB_NONE;
+		if (!is_empty && (domain->count == 0 || domain->first >= index->header.rcpts_count))
+			return RESULT_DAMAGED;
+	}
+	return buf_reader_done(&reader) ? RESULT_OK : RESULT_DAMAGED;
+}
+
+static enum result read_all(struct job_index *index, const struct file_identity *identity,
+	struct arena *arena, struct fail *fail)
+{
+	uint8_t head[JOB_INDEX_HEADER_BYTES];
+	size_t len;
+	enum result r = file_read_at(index->fd, 0, head, sizeof head, &len, fail);
+	if (r != RESULT_OK)
+		return r;
+	if (len < sizeof head || !job_index_get_header(head, &index->header))
+		return RESULT_DAMAGED;
+	uint64_t at = sizeof head + (uint64_t)index->header.rcpts_count * JOB_INDEX_ENTRY_BYTES;
+	if (identity->bytes < at || identity->bytes - at > JOB_INDEX_ARENA_BYTES_MAX / 2)
+		return RESULT_DAMAGED;
+	size_t size = (size_t)(identity->bytes - at);
+	char *names = arena_alloc(arena, size);
+	if (names == NULL)
+		return RESULT_MEMORY;
+	r = file_read_at(index->fd, at, names, size, &len, fail);
+	if (r == RESULT_OK)
+		r = read_domains(index, text_of_bytes(names, len), arena);
+	return r;
+}
+
+enum result job_index_open(
+	int state_fd, struct arena *arena, struct job_index *out_index, struct fail *fail)
+{
+	struct file_identity identity;
+	*out_index = (struct job_index){ .fd = -1 };
+	enum result r = file_open_regular(state_fd, JOB_INDEX_NAME, &out_index->fd, &identity, fail);
+	if (r != RESULT_OK)
+		return r;
+	r = read_all(out_index, &identity, arena, fail);
+	if (r == RESULT_DAMAGED)
+		fail_set(fail, r, "the index of the job is damaged");
+	if (r == RESULT_MEMORY)
+		fail_set(fail, r, "no memory for the index of the job");
+	if (r != RESULT_OK)
+		job_index_close(out_index);
+	return r;
+}
+
+void job_index_close(struct job_index *index)
+{
+	file_close(index->fd);
+	index->fd = -1;
+}

@@ -1,0 +1,177 @@
+/* What a job keeps in state/jobs: the index over its recipients, and who is done. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "engine/io/file.h"
+#include "engine/run/job_index.h"
+#include "engine/run/job_progress.h"
+#include "tests/unit/unit.h"
+
+static char directory[64];
+static int state_fd;
+static struct arena arena;
+static struct fail fail;
+static const uint64_t identity[2] = { 7, 9 }, other[2] = { 7, 10 };
+
+static int set_up(void **state)
+{
+	(void)state;
+	(void)snprintf(directory, sizeof directory, "/tmp/test_job_state.XXXXXX");
+	assert_non_null(mkdtemp(directory));
+	assert_int_equal(file_open_directory(AT_FDCWD, directory, &state_fd, &fail), RESULT_OK);
+	arena_init(&arena, 4096, 1 << 24);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "index", "index.tmp", "done", "recipients.jsonl" };
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		(void)unlinkat(state_fd, names[i], 0);
+	file_close(state_fd);
+	(void)rmdir(directory);
+	arena_deinit(&arena);
+	return 0;
+}
+
+static void write_recipients(const char *text)
+{
+	int fd;
+	assert_int_equal(file_create(state_fd, "recipients.jsonl", &fd, &fail), RESULT_OK);
+	assert_int_equal(file_write_all(fd, text, strlen(text), &fail), RESULT_OK);
+	file_close(fd);
+}
+
+static void make_index(uint64_t rcpts)
+{
+	int fd;
+	struct job_indexing *indexing;
+	enum result r;
+	assert_int_equal(file_open_regular(state_fd, "recipients.jsonl", &fd, NULL, &fail), RESULT_OK);
+	assert_int_equal(job_indexing_begin(state_fd, fd, identity, 42, &indexing, &fail), RESULT_OK);
+	while ((r = job_indexing_step(indexing, &fail)) == RESULT_AGAIN)
+		;
+	assert_int_equal(r, RESULT_OK);
+	assert_int_equal(job_indexing_rcpts(indexing), rcpts);
+	assert_int_equal(job_indexing_finish(indexing, &fail), RESULT_OK);
+	job_indexing_end(&indexing);
+	file_close(fd);
+}
+
+/* Goes through a domain and puts the ordinals down. */
+static void walk(const struct job_index *index, uint32_t number, char *out, size_t size)
+{
+	struct job_index_entry entry;
+	out[0] = '\0';
+	for (uint32_t i = index->domains[number].first; i != JOB_NONE; i = entry.next) {
+		size_t len = strlen(out);
+		assert_int_equal(job_index_read(index, i, &entry, &fail), RESULT_OK);
+		assert_int_equal(entry.domain, number);
+		(void)snprintf(out + len, size - len, "%u@%u ", i, (unsigned)entry.line_at);
+	}
+}
+
+static void each_domain_is_gone_through_in_the_order_of_the_file(void **state)
+{
+	(void)state;
+	struct job_index index;
+	char seen[256];
+	write_recipients("{\"to\":\"a@x.example\"}\n"
+			 "{\"to\":\"b@y.example\"}\n"
+			 "no json\n"
+			 "\n"
+			 "{\"to\":\"c@X.example\"}\n"
+			 "{\"to\":\"d@x.example\"}");
+	make_index(5);
+	assert_int_equal(job_index_open(state_fd, &arena, &index, &fail), RESULT_OK);
+	assert_int_equal(index.header.rcpts_count, 5);
+	assert_int_equal(index.header.made_unix_s, 42);
+	assert_memory_equal(index.header.identity, identity, sizeof identity);
+	assert_int_equal(index.header.domains_count, 3);
+	assert_int_equal(index.domains[0].name.len, 0);
+	assert_text_equal(index.domains[1].name, "x.example");
+	assert_text_equal(index.domains[2].name, "y.example");
+	walk(&index, 0, seen, sizeof seen);
+	assert_string_equal(seen, "2@42 ");
+	walk(&index, 1, seen, sizeof seen);
+	assert_string_equal(seen, "0@0 3@51 4@72 ");
+	walk(&index, 2, seen, sizeof seen);
+	assert_string_equal(seen, "1@21 ");
+	job_index_close(&index);
+}
+
+static void many_recipients_cross_the_blocks(void **state)
+{
+	(void)state;
+	enum { COUNT = 40000 };
+	struct job_index index;
+	struct job_index_entry entry;
+	char *text = malloc(COUNT * 40), *end = text;
+	for (int i = 0; i < COUNT; i++)
+		end += snprintf(end, 40, "{\"to\":\"r%d@d%d.example\"}\n", i, i % 3);
+	write_recipients(text);
+	free(text);
+	make_index(COUNT);
+	assert_int_equal(job_index_open(state_fd, &arena, &index, &fail), RESULT_OK);
+	for (uint32_t domain = 1; domain <= 3; domain++) {
+		uint32_t count = 0;
+		for (uint32_t i = index.domains[domain].first; i != JOB_NONE; i = entry.next) {
+			assert_int_equal(i, count * 3 + domain - 1);
+			assert_int_equal(job_index_read(&index, i, &entry, &fail), RESULT_OK);
+			count++;
+		}
+		assert_int_equal(count, index.domains[domain].count);
+	}
+	job_index_close(&index);
+}
+
+static void an_index_that_is_cut_short_is_damaged(void **state)
+{
+	(void)state;
+	struct job_index index;
+	write_recipients("{\"to\":\"a@x.example\"}\n");
+	make_index(1);
+	char path[96];
+	(void)snprintf(path, sizeof path, "%s/index", directory);
+	for (long size = 0; size < JOB_INDEX_HEADER_BYTES + JOB_INDEX_ENTRY_BYTES + 20; size += 7) {
+		make_index(1);
+		assert_int_equal(truncate(path, size), 0);
+		assert_int_equal(job_index_open(state_fd, &arena, &index, &fail), RESULT_DAMAGED);
+	}
+}
+
+static void what_is_done_is_known_after_it_was_saved(void **state)
+{
+	(void)state;
+	enum { COUNT = 100001 };
+	struct job_progress progress;
+	assert_int_equal(job_progress_open(state_fd, identity, COUNT, &progress, &fail), RESULT_OK);
+	for (uint32_t i = 0; i < COUNT; i += 1000)
+		job_progress_set(&progress, i);
+	job_progress_set(&progress, 0);
+	assert_int_equal(progress.done_count, 101);
+	assert_int_equal(job_progress_save(&progress, &fail), RESULT_OK);
+	job_progress_set(&progress, 1); /* and not saved */
+	job_progress_close(&progress);
+	assert_int_equal(job_progress_open(state_fd, identity, COUNT, &progress, &fail), RESULT_OK);
+	assert_int_equal(progress.done_count, 101);
+	for (uint32_t i = 0; i < COUNT; i++)
+		assert_int_equal(job_progress_is_done(&progress, i), i % 1000 == 0);
+	job_progress_close(&progress);
+	assert_int_equal(job_progress_open(state_fd, other, COUNT, &progress, &fail), RESULT_CHANGED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			each_domain_is_gone_through_in_the_order_of_the_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(many_recipients_cross_the_blocks, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_index_that_is_cut_short_is_damaged, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_done_is_known_after_it_was_saved, set_up, tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
