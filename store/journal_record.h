@@ -22,6 +22,11 @@ enum journal_record_type {
 #undef JOURNAL_RECORD
 };
 
+enum {
+	/* Of one job directory: as engine/spool allows them. */
+	JOURNAL_JOB_RCPTS_MAX = 1000 * 1000 * 1000,
+};
+
 /* Which file of the spool: DESIGN 1, "Identity is name + inode + birth time (else mtime + size)".
  * What does not count is 0. */
 struct record_file {
@@ -37,8 +42,8 @@ struct record_file {
 struct outcome_record {
 	enum journal_record_type type;
 	struct record_file file; /* EVENT: may be none; EVENTS_WRITTEN: none */
-	uint32_t rcpt;           /* OUTCOME: its index in the envelope */
-	enum event_kind kind;    /* OUTCOME: a final kind. EVENT: of the line */
+	uint32_t rcpt;           /* OUTCOME: its index in the envelope; JOB_OUTCOME: its place in the job */
+	enum event_kind kind;    /* OUTCOME, JOB_OUTCOME: a final kind. EVENT: of the line */
 	uint32_t attempt;        /* OUTCOME, EVENT: which one it was, from 1; 0: none was made */
 	uint64_t events_seq;     /* EVENTS_WRITTEN: the last line that is durable */
 	struct text line; /* with its newline. Always of an EVENT; never of the last two types */

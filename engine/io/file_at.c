@@ -18,7 +18,8 @@ enum result file_read_at(
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return fail_set_errno(fail, errno, "reading at %llu", (unsigned long long)at);
+			return fail_set_errno(
+				fail, errno, "reading at %llu", (unsigned long long)at);
 		if (got == 0)
 			break;
 		len += (size_t)got;
@@ -27,22 +28,21 @@ enum result file_read_at(
 	return RESULT_OK;
 }
 
-enum result file_write_at(
-	int fd, uint64_t at, const void *data, size_t len, struct fail *fail)
+enum result file_write_at(int fd, uint64_t at, const void *data, size_t len, struct fail *fail)
 {
 	for (size_t done = 0; done < len;) {
 		ssize_t put = pwrite(fd, (const char *)data + done, len - done, (off_t)(at + done));
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put < 0)
-			return fail_set_errno(fail, errno, "writing at %llu", (unsigned long long)at);
+			return fail_set_errno(
+				fail, errno, "writing at %llu", (unsigned long long)at);
 		done += (size_t)put;
 	}
 	return RESULT_OK;
 }
 
-enum result file_link(
-	int from_fd, const char *from, int to_fd, const char *to, struct fail *fail)
+enum result file_link(int from_fd, const char *from, int to_fd, const char *to, struct fail *fail)
 {
 	if (linkat(from_fd, from, to_fd, to, 0) == 0)
 		return RESULT_OK;

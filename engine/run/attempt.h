@@ -45,9 +45,9 @@ enum attempt_fate {
 	ATTEMPT_OPEN,      /* nothing yet */
 	ATTEMPT_DELIVERED,
 	ATTEMPT_DEFERRED,
-	ATTEMPT_BOUNCED,
-	ATTEMPT_EXPIRED,
+	ATTEMPT_BOUNCED, ATTEMPT_EXPIRED,
 	ATTEMPT_WITHDRAWN, ATTEMPT_SUPPRESSED,
+	ATTEMPT_REJECTED,  /* of a job: what was given for him is no mail */
 };
 
 struct attempt_facts { /* on which channel something was heard; for the event */

@@ -4,10 +4,13 @@
 #include <string.h>
 #include "engine/io/clock.h"
 #include "engine/io/random.h"
+#include "engine/run/files_jobs.h"
 #include "engine/run/files_state.h"
 
 /* How often names are looked at whose completeness inotify does not tell (file_writers() unknown). */
 #define LOOK_AGAIN_NS 1000000000ull
+
+/* ---- names ---- */
 
 static struct text known_key(const struct hash_node *node)
 {
@@ -20,23 +23,32 @@ struct message *files_find_known(struct files *f, const char *name)
 	return node != NULL ? CONTAINER_OF(node, struct message, known) : NULL;
 }
 
-/* ---- names that are taken ---- */
-
-static void take(struct files *f, const char *name, const struct file_identity *identity,
-	const char *refusal)
+struct message *files_take(struct files *f, const char *name, const struct file_identity *identity)
 {
 	struct message *message = message_create(name, identity);
 	if (message == NULL) {
 		f->rescan = true;
-		return;
+		return NULL;
 	}
+	struct left_name *left = files_find_left(f, name);
+	if (left != NULL)
+		files_forget_left(f, left);
+	f->credits--;
+	f->told_idle = false;
+	hash_map_insert(&f->known, &message->known);
+	return message;
+}
+
+static void take(struct files *f, const char *name, const struct file_identity *identity,
+	const char *refusal)
+{
+	struct message *message = files_take(f, name, identity);
+	if (message == NULL)
+		return;
 	if (refusal != NULL) {
 		message->read_result = RESULT_INVALID;
 		snprintf(message->reason, sizeof message->reason, "%s", refusal);
 	}
-	f->credits--;
-	f->told_idle = false;
-	hash_map_insert(&f->known, &message->known);
 	hub_post(f->hub->scheduler, POST_FILE_FOUND, message, 0, 0);
 }
 
@@ -50,11 +62,7 @@ static void consider_other(struct files *f, const char *name)
 		return;
 	switch (type) {
 	case FILE_TYPE_DIRECTORY:
-		if (files_find_left(f, name) == NULL)
-			log_write(&f->log, LOG_SPOOL_FILE_PARKED,
-				LOG_FIELDS(log_cstr("file", name),
-					log_cstr("why", "a job directory: not delivered by this version")));
-		files_leave_alone(f, name, LEFT_DIRECTORY, NULL);
+		files_consider_job(f, name, &identity);
 		break;
 	case FILE_TYPE_OTHER:
 		take(f, name, &identity, "not a regular file: links and devices are not followed");
@@ -66,7 +74,7 @@ static void consider_other(struct files *f, const char *name)
 
 /* `told`: the kernel said that it was moved in, or closed after writing: by the contract of the spool it is
  * complete, unless somebody is known to write on. Other accounts' files cannot be asked for that. */
-static bool is_complete(struct files *f, int fd, const char *name, const struct file_identity *identity,
+bool files_is_complete(struct files *f, int fd, const char *name, const struct file_identity *identity,
 	bool told)
 {
 	switch (file_writers(fd)) {
@@ -108,16 +116,11 @@ static void consider_new(struct files *f, const char *name, bool told)
 			take(f, name, &identity, NULL);
 		return;
 	}
-	struct left_name *left = files_find_left(f, name);
-	bool stuck = left != NULL && left->kind == LEFT_STUCK &&
-		file_identity_equal(&left->identity, &identity);
-	bool complete = !stuck && is_complete(f, fd, name, &identity, told);
+	bool complete = !files_is_stuck(f, name, &identity) &&
+		files_is_complete(f, fd, name, &identity, told);
 	file_close(fd);
-	if (!complete)
-		return;
-	if (left != NULL)
-		files_forget_left(f, left);
-	take(f, name, &identity, NULL);
+	if (complete)
+		take(f, name, &identity, NULL);
 }
 
 /* The file of a known message went away, or another took its name: what is pending is withdrawn. The new

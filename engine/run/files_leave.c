@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <string.h>
+#include "engine/run/files_jobs.h"
 #include "engine/run/files_state.h"
 #include "engine/run/recovery.h"
 
@@ -128,6 +129,12 @@ static enum result move_to_bad(struct files *f, const struct message *message, s
 	return RESULT_OK;
 }
 
+static enum result remove_at(int dir_fd, const struct message *message, struct fail *fail)
+{
+	return message->is_job ? files_remove_job(dir_fd, message->name, fail)
+			       : file_unlink(dir_fd, message->name, fail);
+}
+
 static enum result remove_file(struct files *f, const struct message *message, struct fail *fail)
 {
 	const char *name = message->name;
@@ -137,14 +144,14 @@ static enum result remove_file(struct files *f, const struct message *message, s
 	if (r != RESULT_OK) { /* state/ is on another file system: as well as it can be done there */
 		if (!is_file(f->new_fd, name, &message->identity))
 			return RESULT_NOT_FOUND;
-		return file_unlink(f->new_fd, name, fail);
+		return remove_at(f->new_fd, message, fail);
 	}
 	f->aside_touched = true;
 	if (!is_file(f->aside_fd, name, &message->identity)) {
 		put_back(f, f->aside_fd, name);
 		return RESULT_NOT_FOUND;
 	}
-	return file_unlink(f->aside_fd, name, fail);
+	return remove_at(f->aside_fd, message, fail);
 }
 
 /* It cannot be removed: it is not sent again in this run, and its tombstones see to that in the next. */
@@ -212,8 +219,9 @@ static enum result restore_one(int aside_fd, const char *name, int new_fd, struc
 		return r;
 	/* It was here because it was done, if the journal knows it: for the one that took its name it has
 	 * nothing. */
-	if (recovery_find(recovery, name, &identity) != NULL)
+	if (type != FILE_TYPE_DIRECTORY && recovery_find(recovery, name, &identity) != NULL)
 		return file_unlink(aside_fd, name, fail);
+	/* Of a job that was done its state says so, until the directory is gone for good. */
 	char free_name[FREE_NAME_BYTES];
 	return move_to_free_name(aside_fd, name, new_fd, free_name, fail);
 }

@@ -40,6 +40,12 @@ void files_forget_left(struct files *f, struct left_name *left)
 	free(left);
 }
 
+bool files_is_stuck(struct files *f, const char *name, const struct file_identity *identity)
+{
+	const struct left_name *left = files_find_left(f, name);
+	return left != NULL && left->kind == LEFT_STUCK && file_identity_equal(&left->identity, identity);
+}
+
 /* Without memory for the note it is only found again by the next scan. */
 void files_leave_alone(struct files *f, const char *name, enum left_kind kind,
 	const struct file_identity *identity)

@@ -1,6 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
+#include "engine/run/files_jobs.h"
 #include "engine/run/files_state.h"
+#include "engine/run/job_run.h"
 
 /* What is parked (keeper.h) and what comes back. A file that waits in the queue is none of ours until it is
  * due; that it went away is seen here all the same. */
@@ -99,9 +101,25 @@ static void pass_on(struct files *f, struct revival *revival)
 	hub_post(f->hub->scheduler, POST_REVIVED, revival, 0, 0);
 }
 
+/* Of a job: the scheduler knows which, and whether it is that one still. */
+static bool revive_rcpt(struct files *f, struct revival *revival)
+{
+	revival->message = message_create(revival->name, &revival->identity);
+	if (revival->message == NULL)
+		return false;
+	revival->is_first = true;
+	revival->is_withdrawn = !files_job_is_there(f->new_fd, revival->name);
+	f->credits--;
+	f->told_idle = false;
+	pass_on(f, revival);
+	return true;
+}
+
 /* False: no memory for a message now. */
 static bool revive(struct files *f, struct revival *revival)
 {
+	if (job_name_is_rcpt(revival->name))
+		return revive_rcpt(f, revival);
 	struct message *known = files_find_known(f, revival->name);
 	bool is_same = known != NULL && file_identity_equal(&known->identity, &revival->identity);
 	bool is_here = is_there(f, revival);

@@ -33,7 +33,6 @@ enum {
 /* A name that is left alone, and why. */
 enum left_kind {
 	LEFT_OPEN,      /* open for writing, or not quiet for long enough */
-	LEFT_DIRECTORY, /* a job: not delivered by this version; told once */
 	LEFT_STUCK,     /* done, but it could not be unlinked: not sent again */
 };
 
@@ -104,6 +103,7 @@ void files_leave_alone(struct files *f, const char *name, enum left_kind kind,
 	const struct file_identity *identity);
 struct left_name *files_find_left(struct files *f, const char *name);
 void files_forget_left(struct files *f, struct left_name *left);
+bool files_is_stuck(struct files *f, const char *name, const struct file_identity *identity);
 /* Considers those again that were open for writing. */
 void files_look_at_open(struct files *f);
 

@@ -37,6 +37,7 @@ enum {
 	HUB_PARKS_MAX = 1024,      /* messages that the keeper is to park */
 	HUB_PARKED_GONE_MAX = 256, /* names that went away, told to the keeper */
 	HUB_DUE_MAX = 1024,        /* revivals on their way from the keeper to the scheduler */
+	HUB_JOB_FETCHES_MAX = 1024, /* recipients from the queue whose line the jobs thread reads */
 	HUB_POLICIES_MAX = 256,    /* policy reports: a hoster that loses its records is many hosts */
 };
 
@@ -56,7 +57,7 @@ struct hub_counters {
 
 struct hub {
 	const struct run_config *config;
-	struct mailbox *scheduler, *resolver, *verifier, *recorder, *files, *cache, *main, *keeper;
+	struct mailbox *scheduler, *resolver, *verifier, *recorder, *files, *cache, *main, *keeper, *jobs;
 	struct mailbox **workers;
 	uint32_t workers_count;
 	struct body_budget bodies; /* --memory */

@@ -12,8 +12,8 @@ enum result job_index_read(const struct job_index *index, uint32_t ordinal,
 	size_t len;
 	CHECK(ordinal < index->header.rcpts_count);
 	enum result r = file_read_at(index->fd,
-		JOB_INDEX_HEADER_BYTES + (uint64_t)ordinal * JOB_INDEX_ENTRY_BYTES, bytes, sizeof bytes,
-		&len, fail);
+		JOB_INDEX_HEADER_BYTES + (uint64_t)ordinal * JOB_INDEX_ENTRY_BYTES, bytes,
+		sizeof bytes, &len, fail);
 	if (r != RESULT_OK)
 		return r;
 	if (len < sizeof bytes || !job_index_get_entry(bytes, &index->header, out_entry))
@@ -24,7 +24,8 @@ enum result job_index_read(const struct job_index *index, uint32_t ordinal,
 static enum result read_domains(struct job_index *index, struct text bytes, struct arena *arena)
 {
 	struct buf_reader reader;
-	index->domains = arena_alloc_array(arena, index->header.domains_count, sizeof *index->domains);
+	index->domains =
+		arena_alloc_array(arena, index->header.domains_count, sizeof *index->domains);
 	if (index->domains == NULL)
 		return RESULT_MEMORY;
 	buf_reader_init(&reader, bytes.data, bytes.len);
@@ -68,7 +69,8 @@ enum result job_index_open(
 {
 	struct file_identity identity;
 	*out_index = (struct job_index){ .fd = -1 };
-	enum result r = file_open_regular(state_fd, JOB_INDEX_NAME, &out_index->fd, &identity, fail);
+	enum result r =
+		file_open_regular(state_fd, JOB_INDEX_NAME, &out_index->fd, &identity, fail);
 	if (r != RESULT_OK)
 		return r;
 	r = read_all(out_index, &identity, arena, fail);

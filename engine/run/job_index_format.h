@@ -7,7 +7,7 @@
 #include "engine/base/buf.h"
 #include "engine/run/job_index.h"
 
-#define JOB_INDEX_NAME "index"
+#define JOB_INDEX_NAME  "index"
 #define JOB_INDEX_MAGIC "LSJOBIX\n"
 enum { JOB_INDEX_FORMAT = 1 };
 
@@ -59,7 +59,7 @@ static inline bool job_index_get_entry(const uint8_t bytes[static JOB_INDEX_ENTR
 	out_entry->domain = buf_reader_u32(&reader);
 	out_entry->next = buf_reader_u32(&reader);
 	return out_entry->domain < header->domains_count &&
-		(out_entry->next == JOB_NONE || out_entry->next < header->rcpts_count);
+	       (out_entry->next == JOB_NONE || out_entry->next < header->rcpts_count);
 }
 
 #endif

@@ -36,7 +36,7 @@ struct job_indexing {
 	bool has_map;
 	struct named **domains; /* by number */
 	uint32_t domains_size;
-	uint64_t left;          /* PHASE_LINK: entries that are still to be linked */
+	uint64_t left; /* PHASE_LINK: entries that are still to be linked */
 	struct job_lines lines;
 	struct buf block;
 	uint8_t block_memory[BLOCK_BYTES];
@@ -133,8 +133,8 @@ static enum result take_line(struct job_indexing *j, enum job_lines_event event,
 static enum result read_step(struct job_indexing *j, struct fail *fail)
 {
 	size_t len;
-	enum result r = file_read_at(
-		j->recipients_fd, j->header.recipients_bytes, j->input, sizeof j->input, &len, fail);
+	enum result r = file_read_at(j->recipients_fd, j->header.recipients_bytes, j->input,
+		sizeof j->input, &len, fail);
 	struct text input = { j->input, len };
 	j->header.recipients_bytes += len;
 	while (r == RESULT_OK && input.len > 0)
@@ -166,7 +166,8 @@ static enum result link_step(struct job_indexing *j, struct fail *fail)
 		uint8_t *bytes = j->block_memory + i * JOB_INDEX_ENTRY_BYTES;
 		struct buf buf;
 		if (!job_index_get_entry(bytes, &j->header, &entry))
-			return fail_set(fail, RESULT_IO, "the index of a job was changed while it was made");
+			return fail_set(fail, RESULT_IO,
+				"the index of a job was changed while it was made");
 		entry.next = j->domains[entry.domain]->first;
 		j->domains[entry.domain]->first = (uint32_t)(first + i);
 		buf_init(&buf, bytes, JOB_INDEX_ENTRY_BYTES);
@@ -208,17 +209,10 @@ enum result job_indexing_step(struct job_indexing *j, struct fail *fail)
 {
 	enum result r = RESULT_OK;
 	switch (j->phase) {
-	case PHASE_READ:
-		r = read_step(j, fail);
-		break;
-	case PHASE_LINK:
-		r = link_step(j, fail);
-		break;
-	case PHASE_DOMAINS:
-		r = domains_step(j, fail);
-		break;
-	case PHASE_DONE:
-		return RESULT_OK;
+	case PHASE_READ: r = read_step(j, fail); break;
+	case PHASE_LINK: r = link_step(j, fail); break;
+	case PHASE_DOMAINS: r = domains_step(j, fail); break;
+	case PHASE_DONE: return RESULT_OK;
 	}
 	return r == RESULT_OK && j->phase != PHASE_DONE ? RESULT_AGAIN : r;
 }
@@ -268,7 +262,8 @@ enum result job_indexing_finish(struct job_indexing *j, struct fail *fail)
 	CHECK(j->phase == PHASE_DONE);
 	enum result r = file_sync(j->fd, false, fail);
 	if (r == RESULT_OK)
-		r = file_rename_replacing(j->state_fd, NAME_UNFINISHED, j->state_fd, JOB_INDEX_NAME, fail);
+		r = file_rename_replacing(
+			j->state_fd, NAME_UNFINISHED, j->state_fd, JOB_INDEX_NAME, fail);
 	return r == RESULT_OK ? file_sync(j->state_fd, false, fail) : r;
 }
 

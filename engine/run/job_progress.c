@@ -5,10 +5,13 @@
 #include "engine/io/file_at.h"
 
 enum { PAGE_BYTES = 4096 };
-#define NAME "done"
+#define NAME  "done"
 #define MAGIC "LSJOBDN\n"
 
-static size_t bits_bytes(const struct job_progress *p) { return (size_t)p->pages_count * PAGE_BYTES; }
+static size_t bits_bytes(const struct job_progress *p)
+{
+	return (size_t)p->pages_count * PAGE_BYTES;
+}
 
 static enum result write_head(struct job_progress *p, const uint64_t identity[2], struct fail *fail)
 {
@@ -35,7 +38,8 @@ static bool is_head(const uint8_t *head, const uint64_t identity[2])
 static void count_done(struct job_progress *p)
 {
 	/* What stands behind the last recipient is not ours. */
-	for (uint32_t i = p->rcpts_count; i < p->pages_count * (uint64_t)PAGE_BYTES * 8 && i % 8 != 0; i++)
+	for (uint32_t i = p->rcpts_count;
+		i < p->pages_count * (uint64_t)PAGE_BYTES * 8 && i % 8 != 0; i++)
 		p->bits[i / 8] = (uint8_t)(p->bits[i / 8] & ~(1u << i % 8));
 	for (size_t i = 0; i < ((size_t)p->rcpts_count + 7) / 8; i++)
 		p->done_count += (uint32_t)__builtin_popcount(p->bits[i]);
@@ -66,9 +70,10 @@ enum result job_progress_open(int state_fd, const uint64_t identity[2], uint32_t
 	p->pages_count = rcpts_count / (PAGE_BYTES * 8) + 1;
 	p->bits = calloc(p->pages_count, PAGE_BYTES);
 	p->dirty = calloc(p->pages_count, 1);
-	enum result r = p->bits == NULL || p->dirty == NULL
-		? fail_set(fail, RESULT_MEMORY, "no memory for the progress of a job")
-		: file_open_own(state_fd, NAME, &p->fd, fail);
+	enum result r =
+		p->bits == NULL || p->dirty == NULL
+			? fail_set(fail, RESULT_MEMORY, "no memory for the progress of a job")
+			: file_open_own(state_fd, NAME, &p->fd, fail);
 	if (r == RESULT_OK)
 		r = read_file(p, identity, fail);
 	if (r != RESULT_OK)

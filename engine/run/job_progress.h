@@ -21,8 +21,8 @@ struct job_progress {
 };
 
 /* Makes the file if it is not there. RESULT_CHANGED: it is another job's. RESULT_MEMORY, those of file.h. */
-MUST_USE enum result job_progress_open(int state_fd, const uint64_t identity[2], uint32_t rcpts_count,
-	struct job_progress *out_progress, struct fail *fail);
+MUST_USE enum result job_progress_open(int state_fd, const uint64_t identity[2],
+	uint32_t rcpts_count, struct job_progress *out_progress, struct fail *fail);
 void job_progress_close(struct job_progress *progress);
 void job_progress_set(struct job_progress *progress, uint32_t ordinal);
 static inline bool job_progress_is_done(const struct job_progress *progress, uint32_t ordinal)

@@ -10,7 +10,9 @@
 #include "engine/run/control_queue.h"
 #include "engine/run/control_task.h"
 #include "engine/run/domain.h"
+#include "engine/run/files_jobs.h"
 #include "engine/run/hub.h"
+#include "engine/run/job_run.h"
 #include "engine/run/keeper_state.h"
 #include "engine/run/revival.h"
 #include "store/queue.h"
@@ -284,10 +286,18 @@ static bool is_there(struct keeper *k, const struct queue_file *file)
 	enum file_type type;
 	char name[FILE_NAME_BYTES_MAX + 1];
 	snprintf(name, sizeof name, "%.*s", TEXT_ARG(file->file.name));
+	if (job_name_is_rcpt(name))
+		return files_job_is_there(k->new_fd, name);
 	enum result r = file_look(k->new_fd, name, &type, &identity, NULL);
 	if (r == RESULT_OK)
 		return file_identity_equal(&identity, &wanted);
 	return r != RESULT_NOT_FOUND; /* what cannot be looked at may be there */
+}
+
+static void look_anew(struct keeper *k)
+{
+	k->looked = false;
+	k->looked_at[0] = '\0';
 }
 
 /* The files thread has seen a name go that it does not know. */
@@ -297,8 +307,7 @@ static void hear_gone(struct keeper *k, char *name)
 	struct fail fail = { 0 };
 	hub_post(k->hub->files, POST_GONE_HEARD, NULL, 1, 0);
 	if (name == NULL) {
-		k->looked = false;
-		k->looked_at[0] = '\0';
+		look_anew(k);
 		return;
 	}
 	arena_reset(&k->arena);
@@ -372,6 +381,7 @@ static void control(struct keeper *k, struct control_task *task)
 static void hear(struct loop *loop, const struct mailbox_message *message)
 {
 	struct keeper *k = loop->owner;
+	struct fail fail = { 0 };
 	switch (message->kind) {
 	case POST_BEGIN:
 		k->begun = true;
@@ -394,6 +404,10 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 		break;
 	case POST_CONTROL:
 		control(k, message->object);
+		break;
+	case POST_LOOK:
+		(void)commit(k, &fail); /* what was parked before is looked for as well */
+		look_anew(k);
 		break;
 	case POST_STOP:
 		loop_stop(loop);

@@ -5,6 +5,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/nanoseconds.h"
 #include "engine/base/siphash.h"
+#include "engine/run/job_run.h"
 
 struct message *message_create(const char *name, const struct file_identity *identity)
 {
@@ -48,6 +49,12 @@ int64_t message_born_unix_s(const struct file_identity *identity)
 	return born_ns / (int64_t)SECOND_NS;
 }
 
+struct text message_file(const struct message *message)
+{
+	struct text name = text_of(message->name);
+	return message->rcpt != NULL ? text_cut(name, message->rcpt->name_len) : name;
+}
+
 void message_destroy(struct message *message)
 {
 	CHECK_OBJ(message, MESSAGE_MAGIC);
@@ -58,6 +65,12 @@ void message_destroy(struct message *message)
 	CHECK(!hash_node_is_inside(&message->known));
 	CHECK(list_is_empty(&message->revivals));
 	CHECK(!list_node_is_linked(&message->again_node));
+	if (message->rcpt != NULL) {
+		if (list_node_is_linked(&message->rcpt->node))
+			list_remove(&message->rcpt->node);
+		free(message->rcpt->line);
+		free(message->rcpt);
+	}
 	free(message->taken);
 	body_unref(message->body);
 	envelope_unref(message->envelope);

@@ -20,6 +20,9 @@
 #include "engine/run/hub.h"
 #include "store/queue_schema.h"
 
+struct job_rcpt;
+struct job_run;
+
 #define MESSAGE_MAGIC 0x3e55a6e1u
 
 enum message_state { /* scheduler */
@@ -33,6 +36,9 @@ enum message_state { /* scheduler */
 struct message {
 	uint32_t magic;
 	struct file_identity identity;
+	bool is_job;                 /* a directory, not a file (job_run.h) */
+	struct job_run *job;         /* of the jobs thread, once it is open */
+	struct job_rcpt *rcpt;       /* one recipient of a job, without a file; else NULL */
 	int64_t found_wall_us;
 	int64_t accepted_ns;         /* monotonic instant at which its lifetime began; a file that is
 	                              * older than the boot has a negative one */
@@ -63,7 +69,8 @@ struct message {
 	struct list_node depart_node; /* waits for a credit; then the recorder's, while REJECTED */
 
 	/* recorder */
-	uint64_t first_seq;          /* of its first record; 0: none */
+	uint64_t first_seq;          /* of its first record; 0: none. Of a job: that is not saved */
+	uint64_t last_seq;           /* of a job: of its last record */
 	struct list_node journal_node;
 
 	/* keeper, while PARKING */
@@ -88,7 +95,8 @@ void message_unique(const char *name, const struct file_identity *identity,
 	uint8_t out[static MESSAGE_UNIQUE_BYTES]);
 /* When the file came into being, since 1970. */
 int64_t message_born_unix_s(const struct file_identity *identity);
-
+/* As events and records call it: a recipient's is that of the job. */
+struct text message_file(const struct message *message);
 /* No attempt is left. */
 void message_destroy(struct message *message);
 

@@ -36,6 +36,8 @@ bool notice_is_due(const struct run_config *config, const struct attempt *attemp
 {
 	const struct envelope *envelope = attempt->message->envelope;
 	const struct envelope_rcpt *address = &envelope->rcpts[rcpt->rcpt];
+	if (attempt->message->rcpt != NULL) /* a job directory tells by events alone */
+		return false;
 	if (rcpt->fate == ATTEMPT_BOUNCED || rcpt->fate == ATTEMPT_EXPIRED)
 		*out_action = NOTIFICATION_FAILED;
 	else if (rcpt->fate == ATTEMPT_DELIVERED && host_lacks_dsn(attempt, rcpt))

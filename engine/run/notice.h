@@ -19,7 +19,7 @@
 enum { NOTICE_NAME_SIZE = 4 + 2 * MESSAGE_UNIQUE_BYTES + 1 + 10 + 1 };
 
 /* Whether the sender is to hear of this fate by a notification (--bounce, DSN-02, DSN-07, EXT-DSN-03), and
- * of which kind. */
+ * of which kind. Of recipients of a job directory never: whoever writes one reads events. */
 bool notice_is_due(const struct run_config *config, const struct attempt *attempt,
 	const struct attempt_rcpt *rcpt, enum notification_action *out_action);
 /* Marks those of the attempt (has_notice); how many. */

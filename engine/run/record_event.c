@@ -22,6 +22,8 @@ enum event_kind record_event_kind(enum attempt_fate fate)
 		return EVENT_WITHDRAWN;
 	case ATTEMPT_SUPPRESSED:
 		return EVENT_SUPPRESSED;
+	case ATTEMPT_REJECTED:
+		return EVENT_REJECTED_INPUT;
 	case ATTEMPT_OPEN:
 		break;
 	}
@@ -77,7 +79,7 @@ void record_event_rcpt(const struct attempt *attempt, const struct attempt_rcpt 
 		.event = record_event_kind(rcpt->fate),
 		.seq = seq,
 		.time = wall_us,
-		.file = text_of(message->name),
+		.file = message_file(message),
 		.id = envelope->id,
 		.job = envelope->job,
 		.class = class_text(envelope),
@@ -112,7 +114,7 @@ void record_event_rejected(const struct message *message, uint64_t seq, int64_t 
 		.event = EVENT_REJECTED_INPUT,
 		.seq = seq,
 		.time = wall_us,
-		.file = text_of(message->name),
+		.file = message_file(message),
 		.status = TEXT("5.6.0"),
 		.bounce_class = bounce_class_text(BOUNCE_CLASS_INPUT),
 		.size = message->identity.bytes,

@@ -3,6 +3,7 @@
 #include "engine/base/event.h"
 #include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
+#include "engine/run/job_run.h"
 #include "engine/run/notice.h"
 #include "engine/run/record_event.h"
 #include "engine/run/recorder_state.h"
@@ -163,15 +164,9 @@ static bool make_room(struct recorder *r)
 
 static struct record_file file_of(const struct message *message)
 {
-	return record_file_of(message->name, &message->identity);
-}
-
-static void note_live(struct recorder *r, struct message *message, uint64_t seq)
-{
-	if (message->first_seq != 0)
-		return;
-	message->first_seq = seq;
-	list_push_back(&r->live, &message->journal_node);
+	struct record_file file = record_file_of(message->name, &message->identity);
+	file.name = message_file(message);
+	return file;
 }
 
 static void record_rcpt(struct recorder *r, const struct attempt *attempt, const struct attempt_rcpt *rcpt,
@@ -191,8 +186,12 @@ static void record_rcpt(struct recorder *r, const struct attempt *attempt, const
 		.kind = kind,
 		.attempt = attempt->number,
 	};
+	if (is_final && attempt->message->rcpt != NULL) {
+		record.type = JOURNAL_RECORD_JOB_OUTCOME;
+		record.rcpt = attempt->message->rcpt->ordinal;
+	}
 	if (is_final)
-		note_live(r, attempt->message, seq);
+		recorder_note_live(r, attempt->message, seq);
 	append(r, &record, line_at);
 }
 
@@ -239,7 +238,7 @@ static void record_rejected(struct recorder *r, struct message *message)
 		size_t line_at = r->lines.len;
 		record_event_rejected(message, seq, clock_wall_us(), &r->lines);
 		struct outcome_record record = { .type = JOURNAL_RECORD_REJECTED, .file = file_of(message) };
-		note_live(r, message, seq);
+		recorder_note_live(r, message, seq);
 		append(r, &record, line_at);
 	}
 	list_push_back(&r->uncommitted_rejects, &message->depart_node);
@@ -284,44 +283,6 @@ static void record_policy(struct recorder *r, struct policy_report *report)
 	r->policy_credits++;
 	free(report);
 	commit_soon(r);
-}
-
-/* ---- retiring ---- */
-
-/* Segments go when every file with an outcome in them is unlinked for good and their lines are durable. */
-static void retire(struct recorder *r)
-{
-	if (r->failed || r->events_failed || r->recovered_left > 0 || journal_segments_count(r->journal) < 2)
-		return;
-	uint64_t keep_seq = journal_committed_seq(r->journal) + 1;
-	struct list_node *oldest = list_first(&r->live);
-	if (oldest != NULL)
-		keep_seq = CONTAINER_OF(oldest, struct message, journal_node)->first_seq;
-	if (journal_oldest_end_seq(r->journal) > keep_seq)
-		return;
-	struct fail fail = { 0 };
-	enum result result = RESULT_OK;
-	if (r->events != NULL)
-		result = event_file_sync(r->events, &fail);
-	if (result == RESULT_OK)
-		result = journal_retire(r->journal, keep_seq, &fail);
-	if (result != RESULT_OK)
-		log_write(&r->log, LOG_FAILED,
-			LOG_FIELDS(log_cstr("what", "retiring a journal segment"), log_fail("why", &fail)));
-}
-
-static void unlinked(struct recorder *r, struct message *message, bool stuck)
-{
-	CHECK_OBJ(message, MESSAGE_MAGIC);
-	/* A file that could not be removed keeps its tombstones: its place in the list stays taken by
-	 * never retiring again in this run. */
-	if (stuck)
-		r->recovered_left++;
-	if (message->recovered && !stuck)
-		r->recovered_left -= r->recovered_left > 0;
-	if (list_node_is_linked(&message->journal_node))
-		list_remove(&message->journal_node);
-	hub_post(r->hub->scheduler, POST_MESSAGE_OVER, message, 0, 0);
 }
 
 /* ---- the thread ---- */
@@ -383,8 +344,11 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_POLICY_CHANGED:
 		record_policy(r, message->object);
 		break;
+	case POST_JOB_SAVED:
+		recorder_job_saved(r, message->object, message->number != 0, message->a);
+		break;
 	case POST_UNLINKED:
-		unlinked(r, message->object, message->number != 0);
+		recorder_unlinked(r, message->object, message->number != 0);
 		break;
 	case POST_REOPEN:
 		reopen(r);
@@ -403,7 +367,7 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 
 static void turn_end(struct loop *loop)
 {
-	retire(loop->owner);
+	recorder_retire(loop->owner);
 }
 
 void *recorder_run(void *recorder)

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <stdio.h>
+#include "engine/base/limits.h"
 #include "engine/io/file.h"
 #include "engine/run/files.h"
 #include "engine/run/notice.h"
@@ -25,6 +26,9 @@ static enum result on_record(const struct journal_record *journal_record, void *
 	enum result result = RESULT_OK;
 	if (record.type == JOURNAL_RECORD_OUTCOME)
 		result = recovery_add_done(r->recovery, record.file.name, &identity, record.rcpt, seq);
+	else if (record.type == JOURNAL_RECORD_JOB_OUTCOME)
+		result = recovery_add_job_done(
+			r->recovery, record.file.name, &identity, record.rcpt, seq);
 	else if (record.type == JOURNAL_RECORD_REJECTED)
 		result = recovery_add_rejected(r->recovery, record.file.name, &identity, seq);
 	/* A line that a crash kept from the event file is written now, the same byte for byte. */
@@ -60,6 +64,15 @@ static void check_file(struct hash_node *node, void *context)
 	struct recovered_file *file = CONTAINER_OF(node, struct recovered_file, node);
 	struct file_identity identity;
 	enum file_type type;
+	if (file->is_job) { /* as long as it has a state, wherever its directory is */
+		char path[sizeof there->recorder->state_path + FILE_NAME_BYTES_MAX + 8];
+		snprintf(path, sizeof path, "%s/jobs/%s", there->recorder->state_path, file->name);
+		if (file_look(AT_FDCWD, path, &type, &identity, NULL) == RESULT_NOT_FOUND)
+			recovery_forget(there->recorder->recovery, text_of(file->name), &file->identity);
+		else
+			there->recorder->recovered_left++;
+		return;
+	}
 	enum result result = file_look(there->new_fd, file->name, &type, &identity, NULL);
 	if (result == RESULT_NOT_FOUND ||
 		(result == RESULT_OK && !file_identity_equal(&identity, &file->identity)))

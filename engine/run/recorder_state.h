@@ -54,4 +54,12 @@ struct recorder {
 /* Takes the lock, opens events and journal, reads what earlier runs left. Results of recorder_create(). */
 MUST_USE enum result recorder_open_state(struct recorder *r, int new_fd, struct fail *fail);
 
+/* ---- recorder_retire.c ---- */
+/* A record with an outcome of the message has this seq. */
+void recorder_note_live(struct recorder *r, struct message *message, uint64_t seq);
+void recorder_retire(struct recorder *r);
+/* POST_JOB_SAVED, POST_UNLINKED */
+void recorder_job_saved(struct recorder *r, struct message *message, bool was_recovered, uint64_t seq);
+void recorder_unlinked(struct recorder *r, struct message *message, bool stuck);
+
 #endif

@@ -4,6 +4,7 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/io/random.h"
+#include "store/journal_record.h"
 
 static struct text key_of(const struct hash_node *node)
 {
@@ -60,16 +61,14 @@ static struct recovered_file *find_or_add(struct recovery *recovery, struct text
 	return file;
 }
 
-enum result recovery_add_done(struct recovery *recovery, struct text name,
-	const struct file_identity *identity, uint32_t rcpt, uint64_t seq)
+static enum result add_done(struct recovery *recovery, struct recovered_file *file, uint32_t rcpt)
 {
-	if (rcpt >= MESSAGE_RCPTS_MAX)
-		return RESULT_DAMAGED;
-	struct recovered_file *file = find_or_add(recovery, name, identity, seq);
 	if (file == NULL)
 		return RESULT_MEMORY;
 	if (rcpt >= file->done_max) {
-		uint32_t bits_max = (rcpt / 64 + 1) * 64;
+		/* A job's come one by one, up to a million of them. */
+		uint32_t more = file->is_job ? rcpt / 2 : 0;
+		uint32_t bits_max = ((rcpt + more) / 64 + 1) * 64;
 		uint8_t *bits = realloc(file->done_bits, bits_max / 8);
 		if (bits == NULL)
 			return RESULT_MEMORY;
@@ -80,6 +79,25 @@ enum result recovery_add_done(struct recovery *recovery, struct text name,
 	file->done_bits[rcpt / 8] = (uint8_t)(file->done_bits[rcpt / 8] | 1u << rcpt % 8);
 	recovery->outcomes_count++;
 	return RESULT_OK;
+}
+
+enum result recovery_add_done(struct recovery *recovery, struct text name,
+	const struct file_identity *identity, uint32_t rcpt, uint64_t seq)
+{
+	if (rcpt >= MESSAGE_RCPTS_MAX)
+		return RESULT_DAMAGED;
+	return add_done(recovery, find_or_add(recovery, name, identity, seq), rcpt);
+}
+
+enum result recovery_add_job_done(struct recovery *recovery, struct text name,
+	const struct file_identity *identity, uint32_t ordinal, uint64_t seq)
+{
+	if (ordinal >= JOURNAL_JOB_RCPTS_MAX)
+		return RESULT_DAMAGED;
+	struct recovered_file *file = find_or_add(recovery, name, identity, seq);
+	if (file != NULL)
+		file->is_job = true;
+	return add_done(recovery, file, ordinal);
 }
 
 enum result recovery_add_rejected(struct recovery *recovery, struct text name,

@@ -16,6 +16,7 @@ struct recovered_file {
 	struct hash_node node;   /* by name */
 	struct file_identity identity;
 	bool rejected;           /* it was told to be no mail */
+	bool is_job;             /* its recipients are counted by a manifest (job_run.h) */
 	uint32_t done_max;       /* bits there are */
 	uint8_t *done_bits;
 	uint64_t first_seq;
@@ -33,6 +34,9 @@ void recovery_deinit(struct recovery *recovery);
 /* A recipient of the file has a final outcome; or the whole file was rejected. */
 MUST_USE enum result recovery_add_done(struct recovery *recovery, struct text name,
 	const struct file_identity *identity, uint32_t rcpt, uint64_t seq);
+/* The same of a job, which has more recipients than a file may have. */
+MUST_USE enum result recovery_add_job_done(struct recovery *recovery, struct text name,
+	const struct file_identity *identity, uint32_t ordinal, uint64_t seq);
 MUST_USE enum result recovery_add_rejected(struct recovery *recovery, struct text name,
 	const struct file_identity *identity, uint64_t seq);
 /* The file was unlinked: nothing of it matters any more. */

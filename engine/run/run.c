@@ -16,6 +16,7 @@
 #include "engine/run/control.h"
 #include "engine/run/files.h"
 #include "engine/run/hub.h"
+#include "engine/run/jobs.h"
 #include "engine/run/keeper.h"
 #include "engine/run/recorder.h"
 #include "engine/run/recovery.h"
@@ -60,6 +61,7 @@ struct run {
 	struct scheduler *scheduler;
 	struct cache_writer *cache_writer;
 	struct keeper *keeper;
+	struct jobs *jobs;
 	struct resolver *resolver;
 	struct verifier *verifier;
 	struct files *files;
@@ -99,7 +101,10 @@ static enum result make_mailboxes(struct run *run)
 		HUB_VERDICTS_MAX + MAIL_RARE;
 	/* From the workers: what they read, sessions, what they heard and returned, slots. */
 	uint32_t from_workers = workers * (HUB_READS_MAX + MAIL_RARE) + 3 * HUB_UNRECORDED_MAX + 4 * sessions;
-	uint32_t scheduler_messages = from_workers + 4 * HUB_FILES_MAX + HUB_ROUTES_MAX +
+	/* Recipients of jobs that are in memory, each asked for, told of, done and maybe given back. */
+	uint32_t rcpts = 2048 + 4 * sessions + HUB_JOB_FETCHES_MAX;
+	uint32_t jobs_messages = 4 * rcpts + HUB_FILES_MAX + HUB_UNRECORDED_MAX + MAIL_RARE;
+	uint32_t scheduler_messages = from_workers + 2 * rcpts + 4 * HUB_FILES_MAX + HUB_ROUTES_MAX +
 		HUB_UNRECORDED_MAX + HUB_SITES_MAX + HUB_PARKS_MAX + HUB_DUE_MAX + MAIL_RARE;
 	uint32_t recorder_messages = 2 * HUB_UNRECORDED_MAX + workers * HUB_REPORTS_MAX +
 		2 * HUB_FILES_MAX + HUB_SITES_MAX + HUB_POLICIES_MAX + MAIL_RARE;
@@ -120,6 +125,8 @@ static enum result make_mailboxes(struct run *run)
 		r = mailbox_create(workers * HUB_VERDICTS_MAX + MAIL_RARE, &hub->verifier, fail);
 	if (r == RESULT_OK)
 		r = mailbox_create(files_messages, &hub->files, fail);
+	if (r == RESULT_OK)
+		r = mailbox_create(jobs_messages, &hub->jobs, fail);
 	if (r == RESULT_OK)
 		r = mailbox_create(keeper_messages, &hub->keeper, fail);
 	if (r == RESULT_OK)
@@ -143,6 +150,7 @@ static void end_mailboxes(struct hub *hub)
 	mailbox_destroy(hub->files);
 	mailbox_destroy(hub->cache);
 	mailbox_destroy(hub->keeper);
+	mailbox_destroy(hub->jobs);
 	mailbox_destroy(hub->main);
 }
 
@@ -183,6 +191,8 @@ static enum result make_parts(struct run *run)
 	if (r == RESULT_OK)
 		r = keeper_create(hub, &run->recovery, files_new_fd(run->files), &run->keeper, fail);
 	if (r == RESULT_OK)
+		r = jobs_create(hub, &run->recovery, files_new_fd(run->files), &run->jobs, fail);
+	if (r == RESULT_OK)
 		recorder_forget_gone(run->recorder, files_new_fd(run->files));
 	if (r == RESULT_OK)
 		r = open_suppress(hub, fail);
@@ -209,6 +219,7 @@ static void end_parts(struct run *run)
 	recorder_destroy(run->recorder);
 	files_destroy(run->files);
 	scheduler_destroy(run->scheduler);
+	jobs_destroy(run->jobs);
 	keeper_destroy(run->keeper);
 	holds_deinit(&run->holds);
 	suppress_close(&run->hub.suppress);
@@ -238,11 +249,12 @@ static void add_thread(struct run *run, const char *name, void *(*function)(void
 static enum result start_threads(struct run *run)
 {
 	struct hub *hub = &run->hub;
-	run->threads = calloc(hub->workers_count + 7, sizeof *run->threads);
+	run->threads = calloc(hub->workers_count + 8, sizeof *run->threads);
 	if (run->threads == NULL)
 		return fail_set(&run->fail, RESULT_MEMORY, "out of memory");
 	add_thread(run, "recorder", recorder_run, run->recorder, hub->recorder);
 	add_thread(run, "keeper", keeper_run, run->keeper, hub->keeper);
+	add_thread(run, "jobs", jobs_run, run->jobs, hub->jobs);
 	add_thread(run, "cache", cache_writer_run, run->cache_writer, hub->cache);
 	run->threads[run->threads_count - 1].may_hang = true;
 	add_thread(run, "resolver", resolver_run, run->resolver, hub->resolver);
@@ -270,8 +282,9 @@ static enum result start_threads(struct run *run)
 static enum result fail_of_threads(const struct run *run, struct fail *out_fail)
 {
 	const struct fail *fails[] = { recorder_fail(run->recorder), keeper_fail(run->keeper),
-		cache_writer_fail(run->cache_writer), resolver_fail(run->resolver),
-		verifier_fail(run->verifier), scheduler_fail(run->scheduler), files_fail(run->files) };
+		jobs_fail(run->jobs), cache_writer_fail(run->cache_writer),
+		resolver_fail(run->resolver), verifier_fail(run->verifier),
+		scheduler_fail(run->scheduler), files_fail(run->files) };
 	for (size_t i = 0; i < COUNT_OF(fails); i++)
 		if (fails[i]->result != RESULT_OK) {
 			*out_fail = *fails[i];
@@ -361,6 +374,7 @@ static enum result watch(struct run *run)
 		status_start(&run->status, &run->hub, &run->loop);
 		hub_post(run->hub.files, POST_BEGIN, NULL, 0, 0);
 		hub_post(run->hub.keeper, POST_BEGIN, NULL, 0, 0);
+		hub_post(run->hub.jobs, POST_BEGIN, NULL, 0, 0);
 		loop_run(&run->loop);
 		status_stop(&run->status);
 	} else {

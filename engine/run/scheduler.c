@@ -34,6 +34,8 @@ static void stop_everybody(struct scheduler *s)
 	hub_post(s->hub->files, POST_STOP, NULL, 0, 0);
 	if (s->hub->keeper != NULL)
 		hub_post(s->hub->keeper, POST_STOP, NULL, 0, 0);
+	if (s->hub->jobs != NULL)
+		hub_post(s->hub->jobs, POST_STOP, NULL, 0, 0);
 	hub_post(s->hub->recorder, POST_STOP, NULL, 0, 0);
 	hub_post(s->hub->main, POST_STOP, NULL, 0, 0);
 	loop_stop(&s->loop);
@@ -79,7 +81,7 @@ static bool nothing_to_do_now(struct scheduler *s)
 	for (uint32_t i = 0; i < s->hub->workers_count; i++)
 		if (s->reads[i] > 0)
 			return false;
-	return !leases_have_work_now(s);
+	return !jobs_have_work_now(s) && !leases_have_work_now(s);
 }
 
 static void move_to_flushing(struct scheduler *s)
@@ -136,6 +138,7 @@ static void turn_end(struct loop *loop)
 {
 	struct scheduler *s = loop->owner;
 	intake_turn_end(s);
+	jobs_turn_end(s);
 	domains_turn_end(s);
 	leases_turn_end(s);
 	outcomes_turn_end(s);
@@ -221,6 +224,18 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 		s->files_idle = true;
 		s->files_open = message->number;
 		break;
+	case POST_JOB_OPENED:
+		jobs_opened(s, message->object, message->number != 0);
+		break;
+	case POST_JOB_RCPT:
+		jobs_rcpt(s, message->object);
+		break;
+	case POST_JOB_END:
+		jobs_ended(s, message->object, message->number, message->a != 0);
+		break;
+	case POST_JOB_OVER:
+		jobs_over(s, message->object);
+		break;
 	case POST_ROUTE_FOUND:
 		domain_route_found(s, message->object);
 		break;
@@ -262,6 +277,7 @@ enum result scheduler_create(struct hub *hub, struct recovery *recovery,
 	outcomes_init(s);
 	park_init(s);
 	list_init(&s->tasks);
+	jobs_init(s);
 	if (s->reads == NULL || s->worker_slots == NULL || domains_init(s) != RESULT_OK) {
 		scheduler_destroy(s);
 		return fail_set(fail, RESULT_MEMORY, "out of memory for the scheduler");
@@ -303,6 +319,8 @@ static void take_late_files(struct scheduler *s)
 			intake_found(s, message.object);
 		else if (message.kind == POST_REVIVED)
 			drop_revival(message.object);
+		else if (message.kind == POST_JOB_RCPT || message.kind == POST_JOB_OPENED)
+			jobs_drop(s, message.object);
 }
 
 void scheduler_destroy(struct scheduler *s)
@@ -311,6 +329,7 @@ void scheduler_destroy(struct scheduler *s)
 		return;
 	CHECK_OBJ(s, SCHEDULER_MAGIC);
 	take_late_files(s);
+	jobs_deinit(s);
 	intake_deinit(s);
 	domains_deinit(s);
 	leases_deinit(s);

@@ -50,7 +50,7 @@ static void hold(struct scheduler *s, struct attempt *attempt)
 bool hold_pass(struct scheduler *s, struct attempt *attempt)
 {
 	const struct message *message = attempt->message;
-	struct text domain = domain_of(attempt), file = text_of(message->name);
+	struct text domain = domain_of(attempt), file = message_file(message);
 	if (attempt->is_dropped || is_dropped(s, domain, job_of(message), file)) {
 		control_settle_dropped(s, attempt);
 		return false;
@@ -152,7 +152,7 @@ static uint32_t look_at(struct scheduler *s, struct control_task *task, struct m
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
 		looked++;
 		if (!control_request_matches(
-			    request, domain_of(attempt), job_of(message), text_of(message->name)))
+			    request, domain_of(attempt), job_of(message), message_file(message)))
 			continue;
 		uint32_t rcpts_count = attempt->rcpts_count;
 		if (only_tells) {

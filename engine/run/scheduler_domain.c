@@ -286,6 +286,8 @@ static void use_route(struct scheduler *s, struct attempt *attempt)
 	}
 	attempt->source = source;
 	struct site *site = domain->provider != NULL ? site_of(s, domain->provider, source) : NULL;
+	if (site != NULL && jobs_hold_back(s, site, attempt))
+		return;
 	if (site == NULL) {
 		outcome_settle(s, attempt, ATTEMPT_DEFERRED, BOUNCE_CLASS_OTHER, "4.3.0",
 			"out of memory here");

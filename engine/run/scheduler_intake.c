@@ -28,7 +28,7 @@ void intake_init(struct scheduler *s)
 
 /* ---- leaving, rejected ---- */
 
-static void leave(struct scheduler *s, struct message *message, enum post_kind kind)
+void intake_leave(struct scheduler *s, struct message *message, enum post_kind kind)
 {
 	message->state = MESSAGE_LEAVING;
 	s->leaving_count++;
@@ -43,7 +43,7 @@ static void leave(struct scheduler *s, struct message *message, enum post_kind k
 	list_push_back(&s->to_depart, &message->depart_node);
 }
 
-static void reject(struct scheduler *s, struct message *message)
+void intake_reject(struct scheduler *s, struct message *message)
 {
 	hub_count(&s->hub->counters.files_bad, 1);
 	message->state = MESSAGE_LEAVING; /* whatever happens to its file meanwhile */
@@ -51,7 +51,7 @@ static void reject(struct scheduler *s, struct message *message)
 		recovery_find(s->recovery, message->name, &message->identity);
 	message->recovered = recovered != NULL;
 	if (recovered != NULL && recovered->rejected) {
-		leave(s, message, POST_MOVE_BAD); /* it was told in an earlier run */
+		intake_leave(s, message, POST_MOVE_BAD); /* it was told in an earlier run */
 		return;
 	}
 	s->rejecting_count++;
@@ -85,14 +85,15 @@ void intake_found(struct scheduler *s, struct message *message)
 	message->accepted_ns = accepted_at(s, message);
 	message->state = MESSAGE_FOUND;
 	if (message->read_result == RESULT_OK) {
+		s->jobs_unopened += message->is_job;
 		list_push_back(&s->to_read, &message->node);
 		return;
 	}
 	list_push_back(&s->in_work, &message->node);
-	reject(s, message); /* the files thread has seen that it is no mail */
+	intake_reject(s, message); /* the files thread has seen that it is no mail */
 }
 
-static uint32_t worker_with_fewest_reads(const struct scheduler *s)
+uint32_t intake_worker_with_fewest_reads(const struct scheduler *s)
 {
 	uint32_t best = 0;
 	for (uint32_t i = 1; i < s->hub->workers_count; i++)
@@ -115,7 +116,9 @@ static void give_credits(struct scheduler *s)
 void intake_turn_end(struct scheduler *s)
 {
 	while (s->phase == PHASE_RUNNING && !list_is_empty(&s->to_read)) {
-		uint32_t worker = worker_with_fewest_reads(s);
+		if (jobs_open_first(s))
+			continue;
+		uint32_t worker = intake_worker_with_fewest_reads(s);
 		if (s->reads[worker] >= HUB_READS_MAX)
 			break;
 		struct list_node *node = list_pop_front(&s->to_read);
@@ -183,40 +186,15 @@ static int compare_domains(const void *a, const void *b, void *context)
 	return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
 }
 
-/* The monotonic instant of a time that a submitter gave; negative if that was before the boot. What is
- * further away than anybody waits is that far away. */
-static int64_t instant_of(const struct scheduler *s, int64_t unix_s)
-{
-	const int64_t far_us = 100ll * 365 * 24 * 3600 * 1000000;
-	int64_t left_us = unix_s * 1000000 - clock_wall_us();
-	if (left_us > far_us)
-		left_us = far_us;
-	if (left_us < -far_us)
-		left_us = -far_us;
-	return (int64_t)scheduler_now(s) + left_us * 1000;
-}
-
-/* Mail that is not to be sent yet lives from the time on when it is: else it would expire untried. */
-static uint64_t expires_at(const struct scheduler *s, const struct message *message)
-{
-	const struct envelope *envelope = message->envelope;
-	bool transactional = envelope->class == ENVELOPE_CLASS_TRANSACTIONAL;
-	const struct retry_schedule *retry =
-		&s->config->retry[transactional ? RETRY_TRANSACTIONAL : RETRY_BULK];
-	int64_t from_ns = message->accepted_ns;
-	if (envelope->not_before_unix_s != 0 && instant_of(s, envelope->not_before_unix_s) > from_ns)
-		from_ns = instant_of(s, envelope->not_before_unix_s);
-	int64_t ends_ns = from_ns + (int64_t)(retry->lifetime_ms * 1000000);
-	if (envelope->expiry_unix_s != 0 && instant_of(s, envelope->expiry_unix_s) < ends_ns)
-		ends_ns = instant_of(s, envelope->expiry_unix_s);
-	return ends_ns > 0 ? (uint64_t)ends_ns : 1;
-}
-
 /* Starts one attempt: at once, or at its not-before time. */
 static void start(struct scheduler *s, struct attempt *attempt)
 {
 	int64_t not_before_s = attempt->message->envelope->not_before_unix_s;
-	int64_t begins_ns = not_before_s != 0 ? instant_of(s, not_before_s) : 0;
+	int64_t begins_ns = not_before_s != 0 ? outcome_instant_of(s, not_before_s) : 0;
+	if (message_is_judged(attempt->message)) { /* with its job */
+		jobs_settle(s, attempt);
+		return;
+	}
 	if (begins_ns <= (int64_t)scheduler_now(s)) {
 		if (scheduler_now(s) >= attempt->expires_ns)
 			/* A timer would come too late where the route is known and a session is free. */
@@ -249,14 +227,15 @@ static uint32_t split_one(struct scheduler *s, struct message *message, const ui
 	}
 	attempt->domain = of;
 	attempt->transactional = envelope->class == ENVELOPE_CLASS_TRANSACTIONAL;
-	attempt->expires_ns = expires_at(s, message);
+	attempt->expires_ns = outcome_expires_at(s, envelope->class, message->accepted_ns,
+		envelope->not_before_unix_s, envelope->expiry_unix_s);
 	for (uint32_t i = 0; i < n; i++)
 		attempt->rcpts[i].rcpt = indices[i];
 	return n;
 }
 
 /* For reasons of the system, not of the file: it stays where it is. */
-static void read_later(struct scheduler *s, struct message *message)
+void intake_read_later(struct scheduler *s, struct message *message)
 {
 	message->state = MESSAGE_FOUND;
 	control_message_leaves(s, message);
@@ -282,7 +261,7 @@ static void out_of_memory(struct scheduler *s, struct message *message)
 	message->envelope = NULL;
 	message->read_result = RESULT_MEMORY;
 	snprintf(message->reason, sizeof message->reason, "out of memory here");
-	read_later(s, message);
+	intake_read_later(s, message);
 }
 
 static uint32_t open_indices(const struct message *message, const struct recovered_file *recovered,
@@ -295,7 +274,7 @@ static uint32_t open_indices(const struct message *message, const struct recover
 	return count;
 }
 
-static void split(struct scheduler *s, struct message *message)
+void intake_split(struct scheduler *s, struct message *message)
 {
 	const struct envelope *envelope = message->envelope;
 	const struct recovered_file *recovered =
@@ -321,8 +300,10 @@ static void split(struct scheduler *s, struct message *message)
 		return;
 	}
 	message->rcpts_open = count;
-	hub_count(&s->hub->counters.rcpts_accepted, count);
-	hub_count(&s->hub->counters.rcpts_pending, count);
+	if (message->rcpt == NULL) { /* else they were counted with their job */
+		hub_count(&s->hub->counters.rcpts_accepted, count);
+		hub_count(&s->hub->counters.rcpts_pending, count);
+	}
 	if (count == 0) { /* an earlier run did it all and fell before the unlink */
 		intake_message_done(s, message);
 		return;
@@ -339,20 +320,26 @@ void intake_message_done(struct scheduler *s, struct message *message)
 {
 	CHECK(message->rcpts_open == 0);
 	CHECK(list_is_empty(&message->attempts));
-	leave(s, message, POST_UNLINK);
+	if (message->rcpt != NULL)
+		jobs_rcpt_over(s, message);
+	else
+		intake_leave(s, message, message->was_gone ? POST_EVICT : POST_UNLINK);
 }
 
 void intake_evict(struct scheduler *s, struct message *message)
 {
 	CHECK(list_is_empty(&message->attempts));
-	leave(s, message, POST_EVICT);
+	if (message->rcpt != NULL)
+		jobs_rcpt_over(s, message);
+	else
+		intake_leave(s, message, POST_EVICT);
 }
 
 void intake_reject_recorded(struct scheduler *s, struct message *message)
 {
 	mailbox_credits_give(&s->rejections, 1);
 	s->rejecting_count--;
-	leave(s, message, POST_MOVE_BAD);
+	intake_leave(s, message, POST_MOVE_BAD);
 }
 
 /* A batch file: left alone until it is taken away or another version of us comes. */
@@ -371,13 +358,14 @@ static void park(struct scheduler *s, struct message *message)
 static void read_of_queue_done(struct scheduler *s, struct message *message)
 {
 	if (message->withdrawn || message->read_result == RESULT_NOT_FOUND ||
-		message->read_result == RESULT_CHANGED || message->read_result == RESULT_INVALID) {
+		message->read_result == RESULT_CHANGED || message->read_result == RESULT_INVALID ||
+		message->read_result == RESULT_TOO_LONG) {
 		park_unreadable(s, message);
 	} else if (message->read_result == RESULT_OK) {
 		message->state = MESSAGE_DELIVERING;
 		park_read_done(s, message);
 	} else {
-		read_later(s, message);
+		intake_read_later(s, message);
 	}
 }
 
@@ -390,22 +378,26 @@ void intake_read_done(struct scheduler *s, struct message *message, uint32_t wor
 		read_of_queue_done(s, message);
 		return;
 	}
+	if (message->rcpt != NULL) {
+		jobs_rcpt_read(s, message);
+		return;
+	}
 	if (message->withdrawn || message->read_result == RESULT_NOT_FOUND ||
 		message->read_result == RESULT_CHANGED) {
 		/* Nobody has been told of it, and the name may be new mail by now. */
 		message->withdrawn = true;
-		leave(s, message, POST_UNLINK);
+		intake_leave(s, message, POST_UNLINK);
 		return;
 	}
 	if (message->read_result == RESULT_OK) {
 		message->state = MESSAGE_DELIVERING;
-		split(s, message);
+		intake_split(s, message);
 	} else if (message->read_result == RESULT_INVALID || message->read_result == RESULT_TOO_LONG) {
-		reject(s, message);
+		intake_reject(s, message);
 	} else if (message->read_result == RESULT_UNAVAILABLE) {
 		park(s, message);
 	} else {
-		read_later(s, message);
+		intake_read_later(s, message);
 	}
 }
 
@@ -424,16 +416,20 @@ void intake_gone(struct scheduler *s, struct message *message)
 			s->parked_count--;
 		list_remove(&message->node);
 		list_push_back(&s->in_work, &message->node);
+		s->jobs_unopened -= message->is_job;
 		if (message->in_queue)
 			park_unreadable(s, message);
 		else
-			leave(s, message, POST_UNLINK);
+			intake_leave(s, message, POST_UNLINK);
 		break;
 	case MESSAGE_READING: /* seen when the read is done */
 	case MESSAGE_PARKING: /* seen by the files thread when it is to forget it */
 		break;
 	case MESSAGE_DELIVERING:
-		outcome_withdraw(s, message);
+		if (message->is_job)
+			jobs_withdraw(s, message->job);
+		else
+			outcome_withdraw(s, message);
 		break;
 	case MESSAGE_LEAVING:
 		UNREACHABLE("handled above");
@@ -448,6 +444,8 @@ void intake_message_over(struct scheduler *s, struct message *message)
 	s->messages_count--;
 	control_message_leaves(s, message);
 	list_remove(&message->node);
+	if (message->job != NULL)
+		hub_post(s->hub->jobs, POST_JOB_CLOSE, message->job, 0, 0);
 	message_destroy(message);
 }
 

@@ -11,7 +11,7 @@
 #define HOLD_NS (2000 * MS_NS)
 #define HUNGRY_LOOK_NS (250 * MS_NS)
 
-static void dirty(struct scheduler *s, struct site *site)
+void lease_look_at(struct scheduler *s, struct site *site)
 {
 	if (!list_node_is_linked(&site->pump_node))
 		list_push_back(&s->dirty_sites, &site->pump_node);
@@ -69,6 +69,7 @@ void lease_queue(struct scheduler *s, struct site *site, struct attempt *attempt
 			"out of memory here");
 		return;
 	}
+	jobs_arrived(s, attempt->message);
 	attempt->state = ATTEMPT_QUEUED;
 	attempt->site = site;
 	s->queued_count++;
@@ -83,7 +84,7 @@ void lease_queue(struct scheduler *s, struct site *site, struct attempt *attempt
 		if (atomic_load_explicit(&budget->used_bytes, memory_order_relaxed) > budget->max_bytes / 2)
 			intake_release_body(s, attempt->message);
 	}
-	dirty(s, site);
+	lease_look_at(s, site);
 }
 
 void lease_unqueue(struct scheduler *s, struct attempt *attempt)
@@ -211,7 +212,7 @@ void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t cou
 	CHECK(lease->slots >= count);
 	CHECK(lease->unanswered >= answers);
 	lease->unanswered -= (uint32_t)answers;
-	dirty(s, lease->site);
+	lease_look_at(s, lease->site);
 	if (count == 0)
 		return;
 	lease->slots -= count;
@@ -333,7 +334,7 @@ static void pump(struct scheduler *s, struct site *site)
 	while (site->queue.count > 0) {
 		uint32_t slots;
 		if (mailbox_credits_left(&s->unrecorded) == 0) {
-			dirty(s, site);
+			lease_look_at(s, site);
 			return;
 		}
 		struct lease *lease = choose_lease(s, site, &slots);
@@ -358,7 +359,7 @@ static void pump(struct scheduler *s, struct site *site)
 static void site_woke(struct timer *timer)
 {
 	struct site *site = CONTAINER_OF(timer, struct site, wake);
-	dirty(site->scheduler, site);
+	lease_look_at(site->scheduler, site);
 }
 
 /* Slots that are free are for those who wait for their first one, the longest first. */
@@ -372,7 +373,7 @@ static void offer_free_slots(struct scheduler *s)
 		if (!wants)
 			list_remove(node);
 		else if (free_count-- > 0)
-			dirty(s, site);
+			lease_look_at(s, site);
 		else
 			break;
 	}
@@ -390,6 +391,7 @@ void leases_turn_end(struct scheduler *s)
 	while ((node = list_pop_front(&now)) != NULL) {
 		struct site *site = CONTAINER_OF(node, struct site, pump_node);
 		pump(s, site);
+		jobs_feed(s, site);
 		provider_collect(s, site->provider);
 	}
 	feed_hungry(s);
@@ -425,7 +427,7 @@ void lease_session_up(struct scheduler *s, struct lease *lease)
 {
 	CHECK_OBJ(lease, LEASE_MAGIC);
 	throttle_on_session_up(&lease->site->throttle);
-	dirty(s, lease->site);
+	lease_look_at(s, lease->site);
 }
 
 static void hear(struct scheduler *s, struct site *site, uint64_t packed_heard)
@@ -442,7 +444,7 @@ static void hear(struct scheduler *s, struct site *site, uint64_t packed_heard)
 		throttle_on_back_off(&site->throttle, now_ns, random_u64(&s->random));
 	else if (heard.slow_down)
 		throttle_on_slow_down(&site->throttle, now_ns, random_u64(&s->random));
-	dirty(s, site);
+	lease_look_at(s, site);
 }
 
 void lease_heard(struct scheduler *s, struct lease *lease, uint64_t packed_heard)

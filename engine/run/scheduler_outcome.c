@@ -1,3 +1,4 @@
+#include "engine/io/clock.h"
 #include "engine/run/scheduler_parts.h"
 
 /* ---- times ---- */
@@ -16,6 +17,32 @@ static void restart_timer(struct scheduler *s)
 void outcomes_init(struct scheduler *s)
 {
 	timer_queue_init(&s->times);
+}
+
+int64_t outcome_instant_of(const struct scheduler *s, int64_t unix_s)
+{
+	const int64_t far_us = 100ll * 365 * 24 * 3600 * 1000000;
+	int64_t left_us = unix_s * 1000000 - clock_wall_us();
+	if (left_us > far_us)
+		left_us = far_us;
+	if (left_us < -far_us)
+		left_us = -far_us;
+	return (int64_t)scheduler_now(s) + left_us * 1000;
+}
+
+uint64_t outcome_expires_at(const struct scheduler *s, enum envelope_class class, int64_t accepted_ns,
+	int64_t not_before_unix_s, int64_t expiry_unix_s)
+{
+	bool transactional = class == ENVELOPE_CLASS_TRANSACTIONAL;
+	const struct retry_schedule *retry =
+		&s->config->retry[transactional ? RETRY_TRANSACTIONAL : RETRY_BULK];
+	int64_t from_ns = accepted_ns;
+	if (not_before_unix_s != 0 && outcome_instant_of(s, not_before_unix_s) > from_ns)
+		from_ns = outcome_instant_of(s, not_before_unix_s);
+	int64_t ends_ns = from_ns + (int64_t)(retry->lifetime_ms * 1000000);
+	if (expiry_unix_s != 0 && outcome_instant_of(s, expiry_unix_s) < ends_ns)
+		ends_ns = outcome_instant_of(s, expiry_unix_s);
+	return ends_ns > 0 ? (uint64_t)ends_ns : 1;
 }
 
 void outcome_set_time(struct scheduler *s, struct attempt *attempt, uint64_t due_ns)
@@ -49,6 +76,7 @@ void outcome_settle(struct scheduler *s, struct attempt *attempt, enum attempt_f
 	if (attempt_begin_work(attempt))
 		attempt_add_reason(attempt, "", NULL, reason);
 	attempt_settle(attempt, fate, bounce_class, status);
+	jobs_arrived(s, attempt->message);
 	send_to_recorder(s, attempt);
 }
 
@@ -172,6 +200,9 @@ static void count_final(struct scheduler *s, const struct attempt *attempt, enum
 	case ATTEMPT_SUPPRESSED:
 		hub_count(&counters->suppressed, 1);
 		break;
+	case ATTEMPT_REJECTED: /* as a file that is no mail: never accepted */
+		hub_uncount(&counters->rcpts_accepted, 1);
+		break;
 	case ATTEMPT_OPEN:
 	case ATTEMPT_DEFERRED:
 		UNREACHABLE("not a final fate");
@@ -179,6 +210,7 @@ static void count_final(struct scheduler *s, const struct attempt *attempt, enum
 	hub_uncount(&counters->rcpts_pending, 1);
 	CHECK(message->rcpts_open > 0);
 	message->rcpts_open--;
+	jobs_rcpt_final(s, message);
 }
 
 /* Takes the recipients with a final fate out; returns how many are left. */
@@ -201,6 +233,7 @@ static uint32_t keep_deferred(struct scheduler *s, struct attempt *attempt, bool
 
 void outcome_wait(struct scheduler *s, struct attempt *attempt, uint64_t due_ns)
 {
+	jobs_arrived(s, attempt->message);
 	attempt->state = ATTEMPT_WAITING;
 	attempt->due_ns = due_ns;
 	hub_count(&s->hub->counters.waiting, 1);

@@ -58,7 +58,9 @@ static void park(struct scheduler *s, struct message *message)
 void park_consider(struct scheduler *s, struct message *message)
 {
 	bool is_over = list_is_empty(&message->attempts) && message->rcpts_parked == 0;
-	if (is_over && !message->was_gone) {
+	/* Who has no file leaves the queue by being parked with nothing. */
+	bool is_in_queue_alone = message->was_gone || (message->rcpt != NULL && message->in_queue);
+	if (is_over && !is_in_queue_alone) {
 		if (message->state == MESSAGE_DELIVERING)
 			intake_message_done(s, message);
 		return;
@@ -127,7 +129,6 @@ static void again_due(struct timer *timer)
 }
 
 static void attach(struct scheduler *s, struct message *message, struct revival *revival);
-static void attach_all(struct scheduler *s, struct message *message);
 
 /* The disk may be full: all goes on in memory. */
 static void parking_failed(struct scheduler *s, struct message *message)
@@ -173,7 +174,7 @@ void park_done(struct scheduler *s, struct message *message, enum result result)
 	message->in_queue = true;
 	message->state = MESSAGE_DELIVERING;
 	if (!list_is_empty(&message->revivals))
-		attach_all(s, message);
+		park_attach(s, message);
 	else if (message->park_left > 0 || message->was_gone)
 		intake_evict(s, message);
 	else
@@ -212,7 +213,7 @@ static bool note_taken(struct message *message, const struct queue_key *key)
 }
 
 /* Without memory it comes again a moment later. */
-static void give_back(struct scheduler *s, struct revival *revival)
+void park_give_back(struct scheduler *s, struct revival *revival)
 {
 	hub_post(s->hub->keeper, POST_DUE_BACK, revival, 0, 0);
 }
@@ -258,6 +259,8 @@ static void fill_rcpts(struct scheduler *s, struct attempt *attempt, const struc
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < revival->attempt.rcpts_count; i++) {
 		uint32_t rcpt = revival->attempt.rcpts[i].rcpt;
+		if (message->rcpt != NULL && message->rcpt->is_done)
+			continue;
 		if (recovered != NULL && recovered_is_done(recovered, rcpt))
 			continue;
 		rcpt = message->was_gone ? i : rcpt; /* the envelope has these alone */
@@ -288,7 +291,7 @@ static void attach(struct scheduler *s, struct message *message, struct revival 
 {
 	struct attempt *attempt = make_attempt(s, message, revival);
 	if (attempt == NULL) {
-		give_back(s, revival);
+		park_give_back(s, revival);
 		return;
 	}
 	uint32_t rcpts_count = attempt->rcpts_count;
@@ -310,7 +313,7 @@ static void attach(struct scheduler *s, struct message *message, struct revival 
 }
 
 /* What came while the message could not be used. */
-static void attach_all(struct scheduler *s, struct message *message)
+void park_attach(struct scheduler *s, struct message *message)
 {
 	struct list_node *node;
 	while ((node = list_pop_front(&message->revivals)) != NULL)
@@ -326,58 +329,7 @@ static void attach_all(struct scheduler *s, struct message *message)
 void park_read_done(struct scheduler *s, struct message *message)
 {
 	intake_keep_body(s, message);
-	attach_all(s, message);
-}
-
-/* ---- the file is gone ---- */
-
-/* An envelope with those recipients alone that are told of; their mail cannot be read any more. */
-static struct envelope *make_stub(const struct revival *revival)
-{
-	const struct queue_attempt *attempt = &revival->attempt;
-	struct envelope_rcpt *rcpts = calloc(attempt->rcpts_count, sizeof *rcpts);
-	if (rcpts == NULL)
-		return NULL;
-	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
-		struct text address = attempt->rcpts[i].address;
-		rcpts[i].address.text = address;
-		rcpts[i].address.domain_at = (uint16_t)(address.len - attempt->domain.len);
-	}
-	const struct envelope draft = {
-		.sender.text = revival->file.from,
-		.rcpts_count = attempt->rcpts_count,
-		.rcpts = rcpts,
-		.class = (enum envelope_class)revival->file.class,
-		.job = revival->file.job,
-		.id = revival->file.id,
-	};
-	struct envelope *envelope = envelope_create(&draft);
-	free(rcpts);
-	return envelope;
-}
-
-static void take_withdrawn(struct scheduler *s, struct message *message, struct revival *revival)
-{
-	message->envelope = make_stub(revival);
-	message->withdrawn = true;
-	message->state = MESSAGE_DELIVERING;
-	list_push_back(&s->in_work, &message->node);
-	if (message->envelope != NULL) {
-		list_push_back(&message->revivals, &revival->node);
-		attach_all(s, message);
-		return;
-	}
-	give_back(s, revival);
-	intake_evict(s, message);
-}
-
-void park_unreadable(struct scheduler *s, struct message *message)
-{
-	struct list_node *node;
-	/* The files thread sees that they are gone when they come again. */
-	while ((node = list_pop_front(&message->revivals)) != NULL)
-		give_back(s, CONTAINER_OF(node, struct revival, node));
-	intake_evict(s, message);
+	park_attach(s, message);
 }
 
 /* ---- a revival arrives ---- */
@@ -389,10 +341,14 @@ static void take_first(struct scheduler *s, struct message *message, struct revi
 	message->found_wall_us = clock_wall_us();
 	message->accepted_ns = (int64_t)monotonic_of(s, revival->file.accepted_us);
 	message->in_queue = true;
-	message->recovered = recovery_find(s->recovery, message->name, &message->identity) != NULL;
 	message->rcpts_parked = revival->file.rcpts_left;
+	if (job_name_is_rcpt(message->name)) {
+		jobs_revived(s, revival);
+		return;
+	}
+	message->recovered = recovery_find(s->recovery, message->name, &message->identity) != NULL;
 	if (revival->is_withdrawn) {
-		take_withdrawn(s, message, revival);
+		park_withdrawn(s, message, revival);
 		return;
 	}
 	message->state = MESSAGE_FOUND;
@@ -420,10 +376,10 @@ void park_revived(struct scheduler *s, struct revival *revival)
 		break;
 	case MESSAGE_DELIVERING:
 		list_push_back(&message->revivals, &revival->node);
-		attach_all(s, message);
+		park_attach(s, message);
 		break;
 	case MESSAGE_LEAVING:
-		give_back(s, revival);
+		park_give_back(s, revival);
 		break;
 	}
 }

@@ -2,11 +2,11 @@
 #ifndef ENGINE_RUN_SCHEDULER_PARTS_H
 #define ENGINE_RUN_SCHEDULER_PARTS_H
 
+#include "engine/run/scheduler_jobs.h"
 #include "engine/run/scheduler_state.h"
 
 struct control_task;
 struct revival;
-
 /* ---- scheduler_intake.c ---- */
 void intake_init(struct scheduler *s);
 void intake_deinit(struct scheduler *s);
@@ -16,6 +16,12 @@ void intake_read_done(struct scheduler *s, struct message *message, uint32_t wor
 void intake_reject_recorded(struct scheduler *s, struct message *message);
 void intake_message_over(struct scheduler *s, struct message *message);
 void intake_turn_end(struct scheduler *s);
+/* For scheduler_jobs.c. `kind`: what the files thread is to do. */
+void intake_leave(struct scheduler *s, struct message *message, enum post_kind kind);
+void intake_reject(struct scheduler *s, struct message *message);
+void intake_read_later(struct scheduler *s, struct message *message);
+void intake_split(struct scheduler *s, struct message *message);
+uint32_t intake_worker_with_fewest_reads(const struct scheduler *s);
 /* The message is parked: everybody forgets it. */
 void intake_evict(struct scheduler *s, struct message *message);
 /* The file may go: nothing of the message is open any more. */
@@ -42,6 +48,8 @@ void provider_collect(struct scheduler *s, struct provider *provider);
 const struct job *domain_job(struct scheduler *s, struct text name);
 
 /* ---- scheduler_lease.c ---- */
+/* Something of the site has changed: it is looked at at the end of this turn. */
+void lease_look_at(struct scheduler *s, struct site *site);
 void leases_init(struct scheduler *s);
 void leases_deinit(struct scheduler *s);
 /* The attempt has a fresh route: it waits for its turn. */
@@ -72,6 +80,10 @@ bool suppress_pass(struct scheduler *s, struct attempt *attempt);
 void park_init(struct scheduler *s);
 /* Something of the message has changed: it is done, or may wait on disk alone. */
 void park_consider(struct scheduler *s, struct message *message);
+/* Its mail is gone: an envelope with what the queue knows, and the outcome. */
+void park_withdrawn(struct scheduler *s, struct message *message, struct revival *revival);
+void park_attach(struct scheduler *s, struct message *message);
+void park_give_back(struct scheduler *s, struct revival *revival);
 /* POST_PARKED, POST_REVIVED */
 void park_done(struct scheduler *s, struct message *message, enum result result);
 void park_revived(struct scheduler *s, struct revival *revival);
@@ -106,6 +118,12 @@ void tell_attempt(struct scheduler *s, struct control_task *task, const struct a
 
 /* ---- scheduler_outcome.c ---- */
 void outcomes_init(struct scheduler *s);
+/* The monotonic instant of a time that a submitter gave; negative if that was before the boot. What is
+ * further away than anybody waits is that far away. */
+int64_t outcome_instant_of(const struct scheduler *s, int64_t unix_s);
+/* Mail that is not to be sent yet lives from the time on when it is: else it would expire untried. */
+uint64_t outcome_expires_at(const struct scheduler *s, enum envelope_class class, int64_t accepted_ns,
+	int64_t not_before_unix_s, int64_t expiry_unix_s);
 /* Every recipient that is open gets this fate, and the attempt goes to the recorder. `status` as "4.4.3". */
 void outcome_settle(struct scheduler *s, struct attempt *attempt, enum attempt_fate fate,
 	enum bounce_class bounce_class, const char *status, const char *reason);

@@ -16,6 +16,7 @@ struct site *site_create(struct scheduler *s, struct provider *provider, const s
 	throttle_init(&site->throttle, (uint32_t)s->config->options->site_sessions,
 		run_config_first_wait_ns(s->config));
 	fair_queue_init(&site->queue);
+	list_init(&site->job_domains);
 	for (uint32_t i = 0; i < s->hub->workers_count; i++) {
 		struct lease *lease = &site->leases[i];
 		lease->magic = LEASE_MAGIC;
@@ -35,7 +36,8 @@ bool site_is_idle(const struct site *site)
 	for (uint32_t i = 0; i < s->hub->workers_count; i++)
 		if (site->leases[i].outstanding > 0 || site->leases[i].unanswered > 0)
 			return false;
-	return site->slots == 0 && site->queue.count == 0 && !list_node_is_linked(&site->pump_node);
+	return site->slots == 0 && site->queue.count == 0 && site->jobs_coming == 0 &&
+		!list_node_is_linked(&site->pump_node);
 }
 
 void site_destroy(struct scheduler *s, struct site *site)
@@ -45,6 +47,7 @@ void site_destroy(struct scheduler *s, struct site *site)
 		CHECK(site->leases[i].outstanding == 0);
 	if (list_node_is_linked(&site->hungry_node))
 		list_remove(&site->hungry_node);
+	jobs_site_ends(site);
 	loop_timer_stop(&s->loop, &site->wake);
 	site->magic = 0;
 	free(site);

@@ -2,9 +2,12 @@
  *   scheduler.c          the thread: messages in, the end of a turn, the end of a run
  *   scheduler_intake.c   files: found, read, split into attempts; rejected, withdrawn, gone
  *   scheduler_domain.c   domains and their routes, providers and sites
+ *   scheduler_jobs.c     job directories: which domain of which job comes next, and how much of it
+ *   scheduler_jobs_rcpt.c  their recipients, each a message of its own
  *   scheduler_lease.c    what is leased to which worker: slots, fairness, call-backs
  *   scheduler_site.c     the life of a site
  *   scheduler_park.c     what waits for long: into the queue on disk, and back
+ *   scheduler_park_gone.c  what comes back and has no file any more
  *   scheduler_suppress.c who of an attempt is on the suppression list
  *   scheduler_outcome.c  fates: recorded, deferred until when, expired; a message's end */
 #ifndef ENGINE_RUN_SCHEDULER_STATE_H
@@ -17,6 +20,7 @@
 #include "engine/run/config.h"
 #include "engine/run/domain.h"
 #include "engine/run/hub.h"
+#include "engine/run/job_run.h"
 #include "engine/run/recovery.h"
 #include "engine/run/scheduler.h"
 #include "engine/run/site.h"
@@ -118,6 +122,19 @@ struct scheduler {
 	/* requests of tools */
 	struct list tasks;               /* at work */
 	uint64_t drops_wanted, drops_recorded; /* recipients, since the start */
+
+	/* jobs */
+	bool wants_look;                 /* recipients of a job that is gone are in the queue */
+	struct list job_runs;            /* that are open, by run_node */
+	struct list job_reads;           /* recipients whose line is there: to be merged */
+	struct list job_backs;           /* by again_node: their site has enough; back to their job */
+	struct list job_fetches;         /* from the queue: their line is to be read */
+	struct list job_revivals;        /* from the queue, of jobs that are not open yet */
+	uint32_t job_fetching;           /* of job_fetches, with the jobs thread */
+	uint32_t jobs_unopened;          /* found, and neither open nor refused yet */
+	uint32_t jobs_opening;           /* of these, with the jobs thread */
+	uint32_t job_alive, job_alive_max; /* recipients in memory, or asked for */
+	uint32_t job_coming;             /* of these, not yet queued, waiting or settled */
 
 	bool suppress_failed;            /* the list could not be read when it was last looked at */
 

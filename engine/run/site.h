@@ -65,6 +65,8 @@ struct site {
 	struct list_node hungry_node;  /* wants a slot and the total is used up */
 	struct timer wake;             /* the end of a block */
 	void *scheduler;               /* for the timer */
+	struct list job_domains;       /* of jobs, that wait until there is room (job_run.h) */
+	uint32_t jobs_coming;          /* recipients that were asked for, for this site */
 	struct lease leases[];         /* by worker */
 };
 

@@ -3,6 +3,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/nanoseconds.h"
 #include "engine/base/time_text.h"
+#include "engine/run/job_run.h"
 #include "engine/run/worker_state.h"
 #include "engine/spool/message_file.h"
 #include "engine/spool/spool_format.h"
@@ -54,6 +55,8 @@ enum result reads_init(struct worker *w, struct fail *fail)
 
 void reads_deinit(struct worker *w)
 {
+	free(w->job_part.data);
+	free(w->job_message.data);
 	arena_deinit(&w->scratch);
 	slab_deinit(&w->reads);
 }
@@ -76,9 +79,8 @@ static uint8_t *buffer(struct file_read *read, size_t bytes)
 
 /* When the message came into being: the Date of one that has none. Files come in the order of time, so that
  * the text of the last one mostly serves the next. */
-static struct text date_of(struct worker *w, const struct file_identity *identity)
+struct text read_date(struct worker *w, int64_t born_s)
 {
-	int64_t born_s = message_born_unix_s(identity);
 	if (born_s != w->date_unix_s || w->date[0] == '\0') {
 		struct buf buf;
 		buf_init(&buf, w->date, sizeof w->date - 1);
@@ -92,12 +94,14 @@ static struct text date_of(struct worker *w, const struct file_identity *identit
 static enum result parse(struct worker *w, struct reading *reading, struct envelope **out_envelope,
 	struct body **out_body, struct fail *out_fail)
 {
+	if (reading->message->rcpt != NULL)
+		return job_merge(w, reading->message, &reading->room, out_envelope, out_body, out_fail);
 	struct text file = text_of_bytes(reading->read.data, reading->read.len);
 	if (spool_format_of(text_cut(file, SPOOL_FORMAT_HEAD_BYTES), false) == SPOOL_FORMAT_BATCH)
 		return fail_set(out_fail, RESULT_UNAVAILABLE,
 			"a batch SMTP file; this version delivers files with X-Sender and X-Receiver");
 	struct message_file_context context = {
-		.date = date_of(w, &reading->read.identity),
+		.date = read_date(w, message_born_unix_s(&reading->read.identity)),
 		.host = text_of(w->config->sources[0].helo),
 		.hash_key = w->hash_key,
 		.room = reading->wants_body ? &reading->room : NULL,
@@ -210,6 +214,7 @@ static void read_done(struct file_read *read, enum result r)
 	struct reading *reading = CONTAINER_OF(read, struct reading, read);
 	struct worker *w = reading->worker;
 	struct message *message = reading->message;
+	bool is_rcpt = message->rcpt != NULL; /* it may be gone in a moment */
 	if (reading->attempt != NULL) {
 		w->body_reads--;
 		body_read(w, reading, r);
@@ -218,11 +223,17 @@ static void read_done(struct file_read *read, enum result r)
 		hub_post(w->hub->scheduler, POST_READ_DONE, message, w->index, 0);
 	}
 	end_reading(w, reading);
-	read_waiting(w);
+	if (!is_rcpt) /* who has no file keeps nobody waiting */
+		read_waiting(w);
 }
 
 static void start(struct worker *w, struct reading *reading)
 {
+	if (reading->message->rcpt != NULL) { /* his line is there already */
+		reading->read.identity = reading->message->identity;
+		read_done(&reading->read, RESULT_OK);
+		return;
+	}
 	reading->read = (struct file_read){
 		.owner = w, .max_bytes = MESSAGE_BYTES_MAX, .buffer = buffer, .done = read_done
 	};
@@ -263,6 +274,10 @@ static bool take_room(struct worker *w, struct reading *reading)
 void read_message(struct worker *w, struct message *message)
 {
 	CHECK_OBJ(message, MESSAGE_MAGIC);
+	if (message->rcpt != NULL) {
+		job_read(w, message);
+		return;
+	}
 	struct reading *reading = new_reading(w, message, NULL);
 	if (take_room(w, reading))
 		start(w, reading);

@@ -1,6 +1,7 @@
 /* The state of a worker, shared by its files only:
  *   worker.c         the thread: messages in, the end of a turn, draining
  *   worker_read.c    message files: read, parse, read again
+ *   worker_job.c     recipients of jobs: merged out of template and line
  *   worker_lease.c   which attempt goes to which session, and when a session is opened
  *   walk.c           the way of an attempt over hosts and addresses
  *   delivery.c       one session: connect, TLS, SMTP
@@ -21,6 +22,7 @@
 #include "engine/run/hub.h"
 #include "engine/run/site.h"
 #include "engine/run/worker.h"
+#include "engine/spool/message_file.h"
 #include "tls/tls_context.h"
 
 struct delivery;
@@ -74,6 +76,7 @@ struct worker {
 	struct list unread;              /* first readings that wait for the one above */
 	struct list roomless;            /* readings for attempts that wait in the budget's queue */
 	struct list bodyless;            /* attempts for which no reading is free */
+	struct buf job_part, job_message; /* of the recipient of a job that is being merged */
 };
 
 /* ---- worker_read.c ---- */
@@ -87,6 +90,16 @@ void read_body(struct worker *w, struct attempt *attempt);
 void read_room_there(struct worker *w, struct reading *reading);
 /* All attempts that wait for room in the budget go back to the scheduler. */
 void reads_drain(struct worker *w);
+
+/* An instant since 1970 as a Date; until the next call. */
+struct text read_date(struct worker *w, int64_t born_s);
+
+/* ---- worker_job.c ---- */
+/* POST_READ of a recipient of a job. */
+void job_read(struct worker *w, struct message *message);
+/* Merges his message, into `room`; results of job_message_make(). */
+MUST_USE enum result job_merge(struct worker *w, const struct message *message, struct body_room *room,
+	struct envelope **out_envelope, struct body **out_body, struct fail *out_fail);
 
 /* ---- worker_lease.c ---- */
 void lease_grant(struct worker *w, struct lease *lease, uint32_t slots);

@@ -19,6 +19,8 @@ static const struct outcome_record examples[] = {
 	{ .type = JOURNAL_RECORD_EVENT, .file = A_FILE, .kind = EVENT_DEFERRED, .attempt = 1,
 		.line = TEXT_INIT("x\n") },
 	{ .type = JOURNAL_RECORD_EVENT, .kind = EVENT_SESSION, .line = TEXT_INIT("x\n") },
+	{ .type = JOURNAL_RECORD_JOB_OUTCOME, .file = A_FILE, .rcpt = JOURNAL_JOB_RCPTS_MAX - 1,
+		.kind = EVENT_DELIVERED, .line = TEXT_INIT("x\n") },
 	{ .type = JOURNAL_RECORD_REJECTED, .file = A_FILE, .line = TEXT_INIT("x\n") },
 	{ .type = JOURNAL_RECORD_FILE_DONE, .file = A_FILE },
 	{ .type = JOURNAL_RECORD_EVENTS_WRITTEN, .events_seq = 123456789012 },
@@ -65,7 +67,7 @@ static void what_cannot_be_is_refused(void **state)
 	buf_init(&buf, memory, sizeof memory);
 	journal_record_put(&buf, &examples[0]);
 	struct journal_record record = framed(&buf, JOURNAL_RECORD_OUTCOME);
-	static const uint8_t types[] = { 0, 2 + 4, 200, JOURNAL_RECORD_FILE_DONE,
+	static const uint8_t types[] = { 0, 7, 200, JOURNAL_RECORD_FILE_DONE,
 		JOURNAL_RECORD_EVENTS_WRITTEN };
 	for (size_t i = 0; i < COUNT_OF(types); i++) {
 		record.type = types[i];

@@ -338,18 +338,69 @@ static void what_is_no_regular_file_is_refused_and_never_opened(void **state) /*
 	stop();
 }
 
-static void a_directory_is_a_job_and_left_alone(void **state)
+static void make_job(const char *name)
+{
+	char path[96];
+	(void)snprintf(path, sizeof path, "tmp/%s", name);
+	assert_int_equal(mkdirat(spool_fd, path, 0700), 0);
+	(void)snprintf(path, sizeof path, "tmp/%s/template.eml", name);
+	write_file(path, "x");
+	(void)snprintf(path, sizeof path, "tmp/%s/manifest.json", name);
+	write_file(path, "{}");
+}
+
+static void a_directory_is_a_job_once_its_manifest_is_there(void **state) /* DESIGN 1 */
 {
 	(void)state;
 	create();
-	assert_int_equal(mkdirat(spool_fd, "new/job", 0700), 0);
+	make_job("job");
+	assert_int_equal(renameat(spool_fd, "tmp/job/manifest.json", spool_fd, "tmp/m"), 0);
+	assert_int_equal(renameat(spool_fd, "tmp/job", spool_fd, "new/job"), 0);
 	start();
 	WAIT(idle_count > 0);
-	assert_int_equal(files_open, 0);
-	submit("m1");
-	WAIT(find("m1") != NULL);
-	assert_int_equal(found_count, 1);
-	assert_true(run_test_logged(&base, "event=spool_file_parked"));
+	assert_int_equal(found_count, 0);
+	assert_int_equal(files_open, 1);
+	assert_int_equal(renameat(spool_fd, "tmp/m", spool_fd, "new/job/manifest.json"), 0);
+	WAIT(found_count > 0);
+	struct message *job = find("job");
+	assert_true(job->is_job);
+	assert_int_equal(leave(job, POST_UNLINK), 0);
+	assert_false(exists("new/job"));
+	assert_false(exists("state/leaving/job"));
+	stop();
+}
+
+static void a_job_that_is_refused_goes_to_bad_whole(void **state)
+{
+	(void)state;
+	create();
+	make_job("job");
+	assert_int_equal(renameat(spool_fd, "tmp/job", spool_fd, "new/job"), 0);
+	start();
+	WAIT(find("job") != NULL);
+	struct message *job = find("job");
+	(void)snprintf(job->reason, sizeof job->reason, "it does not agree");
+	assert_int_equal(leave(job, POST_MOVE_BAD), 0);
+	assert_false(exists("new/job"));
+	assert_true(exists("bad/job/template.eml"));
+	assert_text("bad/job.reason", "it does not agree\n");
+	stop();
+}
+
+static void a_job_that_is_moved_away_is_told_as_gone(void **state)
+{
+	(void)state;
+	create();
+	make_job("job");
+	assert_int_equal(renameat(spool_fd, "tmp/job", spool_fd, "new/job"), 0);
+	start();
+	WAIT(find("job") != NULL);
+	assert_int_equal(renameat(spool_fd, "new/job", spool_fd, "tmp/job"), 0);
+	WAIT(gone_count > 0);
+	struct message *job = find("job");
+	job->withdrawn = true;
+	assert_int_equal(leave(job, POST_UNLINK), 0);
+	assert_true(exists("tmp/job/manifest.json"));
 	stop();
 }
 
@@ -620,7 +671,9 @@ int main(void)
 		TEST(a_file_that_is_open_for_writing_is_left_alone_until_it_is_closed),
 		TEST(a_file_of_another_account_that_is_moved_in_is_found_at_once),
 		TEST(what_is_no_regular_file_is_refused_and_never_opened),
-		TEST(a_directory_is_a_job_and_left_alone),
+		TEST(a_directory_is_a_job_once_its_manifest_is_there),
+		TEST(a_job_that_is_refused_goes_to_bad_whole),
+		TEST(a_job_that_is_moved_away_is_told_as_gone),
 		TEST(a_file_that_is_removed_is_told_as_gone),
 		TEST(a_file_that_is_replaced_is_gone_and_the_new_one_is_found_after_it),
 		TEST(a_file_that_is_replaced_while_it_is_being_finished_is_not_unlinked),

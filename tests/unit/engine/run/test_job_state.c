@@ -50,8 +50,10 @@ static void make_index(uint64_t rcpts)
 	int fd;
 	struct job_indexing *indexing;
 	enum result r;
-	assert_int_equal(file_open_regular(state_fd, "recipients.jsonl", &fd, NULL, &fail), RESULT_OK);
-	assert_int_equal(job_indexing_begin(state_fd, fd, identity, 42, &indexing, &fail), RESULT_OK);
+	assert_int_equal(
+		file_open_regular(state_fd, "recipients.jsonl", &fd, NULL, &fail), RESULT_OK);
+	assert_int_equal(
+		job_indexing_begin(state_fd, fd, identity, 42, &indexing, &fail), RESULT_OK);
 	while ((r = job_indexing_step(indexing, &fail)) == RESULT_AGAIN)
 		;
 	assert_int_equal(r, RESULT_OK);
@@ -161,7 +163,8 @@ static void what_is_done_is_known_after_it_was_saved(void **state)
 	for (uint32_t i = 0; i < COUNT; i++)
 		assert_int_equal(job_progress_is_done(&progress, i), i % 1000 == 0);
 	job_progress_close(&progress);
-	assert_int_equal(job_progress_open(state_fd, other, COUNT, &progress, &fail), RESULT_CHANGED);
+	assert_int_equal(
+		job_progress_open(state_fd, other, COUNT, &progress, &fail), RESULT_CHANGED);
 }
 
 int main(void)
@@ -169,9 +172,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			each_domain_is_gone_through_in_the_order_of_the_file, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(many_recipients_cross_the_blocks, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_index_that_is_cut_short_is_damaged, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_is_done_is_known_after_it_was_saved, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			many_recipients_cross_the_blocks, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			an_index_that_is_cut_short_is_damaged, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_is_done_is_known_after_it_was_saved, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

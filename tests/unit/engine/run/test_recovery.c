@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 #include "engine/base/limits.h"
 #include "engine/run/recovery.h"
+#include "store/journal_record.h"
 
 static const struct file_identity identity = { .inode = 7, .birth_ns = 1000 };
 static const struct file_identity other = { .inode = 8, .birth_ns = 1000 };
@@ -59,6 +60,20 @@ static void the_last_recipient_that_a_message_can_have_fits_and_the_next_is_dama
 		recovery_add_done(&recovery, TEXT("b.eml"), &identity, MESSAGE_RCPTS_MAX, 2),
 		RESULT_DAMAGED);
 	assert_null(recovery_find(&recovery, "b.eml", &identity));
+}
+
+static void a_job_may_have_more_recipients_than_a_file(void **state)
+{
+	(void)state;
+	assert_int_equal(recovery_add_job_done(&recovery, TEXT("may"), &identity, 1000000, 1), RESULT_OK);
+	assert_int_equal(recovery_add_job_done(&recovery, TEXT("may"), &identity, 7, 2), RESULT_OK);
+	const struct recovered_file *job = recovery_find(&recovery, "may", &identity);
+	assert_true(job->is_job);
+	for (uint32_t i = 0; i < 2000000; i++)
+		assert_int_equal(recovered_is_done(job, i), i == 7 || i == 1000000);
+	assert_int_equal(
+		recovery_add_job_done(&recovery, TEXT("may"), &identity, JOURNAL_JOB_RCPTS_MAX, 3),
+		RESULT_DAMAGED);
 }
 
 static void a_name_with_another_identity_is_new_mail(void **state)
@@ -146,6 +161,7 @@ int main(void)
 		TEST(only_recipients_with_an_outcome_are_done),
 		TEST(the_first_record_of_a_file_is_remembered),
 		TEST(the_last_recipient_that_a_message_can_have_fits_and_the_next_is_damage),
+		TEST(a_job_may_have_more_recipients_than_a_file),
 		TEST(a_name_with_another_identity_is_new_mail),
 		TEST(without_birth_time_the_identity_is_modification_and_size),
 		TEST(of_two_files_with_one_name_the_newer_one_counts),

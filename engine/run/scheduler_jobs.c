@@ -1,0 +1,370 @@
+#include "engine/base/nanoseconds.h"
+#include "engine/run/message.h"
+#include "engine/run/revival.h"
+#include "engine/run/scheduler_parts.h"
+
+/* The way of a domain of a job:
+ *
+ *   ready ──▶ asked for (coming) ──▶ its messages are queued or settled ──▶ ready
+ *     │ its site has enough                                                    ▲
+ *     └──────────▶ site->job_domains ── there is room ─────────────────────────┘
+ *
+ * While nobody knows where a domain leads, one of its messages goes ahead. So what a throttled provider has
+ * in memory is bounded, and whatever it has, the domains of all others are ready. */
+
+enum {
+	/* Messages of a domain that are asked for at once: a burst for one session. */
+	BURST_MAX = 32,
+	/* A site has this much more than its sessions can have bound to them: what comes in one turn. */
+	SITE_RESERVE = 16,
+	/* Domains that are looked at in one turn. */
+	LOOKS_PER_TURN = 256,
+	ALIVE_MIN = 64,
+	ALIVE_BASE = 2048,
+	ALIVE_PER_SESSION = 4,
+};
+
+/* A timer has no further end than this. */
+#define TIMER_MAX_NS (3600 * SECOND_NS)
+
+void jobs_init(struct scheduler *s)
+{
+	list_init(&s->job_runs);
+	list_init(&s->job_reads);
+	list_init(&s->job_backs);
+	list_init(&s->job_fetches);
+	list_init(&s->job_revivals);
+	/* Files that come meanwhile have the other half of the memory. */
+	uint64_t max = ALIVE_BASE + ALIVE_PER_SESSION * (uint64_t)s->config->options->sessions;
+	if (max > s->config->messages_max / 2)
+		max = s->config->messages_max / 2;
+	s->job_alive_max = max > ALIVE_MIN ? (uint32_t)max : ALIVE_MIN;
+}
+
+/* ---- what a site can use ---- */
+
+uint32_t jobs_site_wants(const struct scheduler *s, const struct site *site)
+{
+	if (throttle_state_at(&site->throttle, loop_now_ns(&s->loop)) != THROTTLE_OPEN)
+		return 1;                        /* who comes first when it opens */
+	if (s->job_alive > s->job_alive_max / 2) /* many sites share what there is */
+		return LEASE_AHEAD * site->slots + 1;
+	return 2 * LEASE_AHEAD * site->throttle.sessions_now + SITE_RESERVE;
+}
+
+static uint32_t room_of(const struct scheduler *s, const struct site *site)
+{
+	uint64_t has = site->queue.count + (uint64_t)site->jobs_coming;
+	uint32_t wants = jobs_site_wants(s, site);
+	return has < wants ? wants - (uint32_t)has : 0;
+}
+
+/* How many of the domain are wanted now, and for which site, if that is known. None: that site has enough. */
+static uint32_t wanted_of(
+	struct scheduler *s, const struct job_domain *domain, struct site **out_site)
+{
+	*out_site = NULL;
+	if (domain->job->verdict != ATTEMPT_OPEN || domain->name.len == 0)
+		return BURST_MAX;
+	struct hash_node *node = hash_map_find(&s->domains, domain->name);
+	const struct domain *known = node != NULL ? CONTAINER_OF(node, struct domain, node) : NULL;
+	if (known == NULL || known->provider == NULL)
+		return 1;
+	uint32_t best = 0;
+	for (uint32_t i = 0; i < s->config->sources_count; i++) {
+		struct site *site = known->provider->sites[i];
+		if (site == NULL)
+			continue;
+		uint32_t room = room_of(s, site);
+		if (*out_site == NULL || room > best) {
+			*out_site = site;
+			best = room;
+		}
+	}
+	return *out_site == NULL ? 1 : best;
+}
+
+/* ---- asking ---- */
+
+static void ask(struct scheduler *s, struct job_domain *domain, struct site *site, uint32_t count)
+{
+	domain->coming = count;
+	domain->site = site;
+	if (site != NULL)
+		site->jobs_coming += count;
+	domain->job->alive += count;
+	s->job_alive += count;
+	s->job_coming += count;
+	hub_post(s->hub->jobs, POST_JOB_MORE, domain, count, 0);
+}
+
+void jobs_domain_less(struct scheduler *s, struct job_domain *domain, uint32_t count)
+{
+	CHECK(domain->coming >= count);
+	domain->coming -= count;
+	s->job_coming -= count;
+	if (domain->site != NULL) {
+		domain->site->jobs_coming -= count;
+		lease_look_at(s, domain->site);
+	}
+	if (domain->coming > 0)
+		return;
+	domain->site = NULL;
+	if (!domain->is_over && !list_node_is_linked(&domain->node))
+		list_push_back(&domain->job->ready, &domain->node);
+}
+
+void jobs_ended(struct scheduler *s, struct job_domain *domain, uint32_t missing, bool is_over)
+{
+	struct job_run *job = domain->job;
+	CHECK_OBJ(job, JOB_RUN_MAGIC);
+	domain->is_over = is_over;
+	job->alive -= missing;
+	s->job_alive -= missing;
+	jobs_domain_less(s, domain, missing);
+}
+
+/* False: there is nothing to look at. */
+static bool pump_one(struct scheduler *s, struct job_run *job)
+{
+	struct site *site;
+	if (s->job_alive >= s->job_alive_max)
+		return false;
+	struct list_node *node = list_pop_front(&job->ready);
+	if (node == NULL)
+		return false;
+	struct job_domain *domain = CONTAINER_OF(node, struct job_domain, node);
+	uint32_t count = wanted_of(s, domain, &site), left = s->job_alive_max - s->job_alive;
+	if (count > BURST_MAX)
+		count = BURST_MAX;
+	if (count == 0)
+		list_push_back(&site->job_domains, &domain->node);
+	else
+		ask(s, domain, site, count < left ? count : left);
+	return true;
+}
+
+/* One domain of each job in turn. */
+static void pump(struct scheduler *s)
+{
+	bool is_more = true;
+	for (int looks = 0; is_more && looks < LOOKS_PER_TURN;) {
+		is_more = false;
+		LIST_FOR_EACH(node, &s->job_runs)
+		{
+			struct job_run *job = CONTAINER_OF(node, struct job_run, run_node);
+			if (job->begins_ns > scheduler_now(s) && job->verdict == ATTEMPT_OPEN)
+				continue;
+			is_more |= pump_one(s, job);
+			looks++;
+		}
+	}
+	if (is_more)
+		mailbox_wake(s->hub->scheduler);
+}
+
+void jobs_feed(struct scheduler *s, struct site *site)
+{
+	if (list_is_empty(&site->job_domains))
+		return;
+	uint32_t room = room_of(s, site);
+	if (room <= jobs_site_wants(s, site) / 2)
+		return;
+	struct list_node *node;
+	while (room-- > 0 && (node = list_pop_front(&site->job_domains)) != NULL)
+		list_push_back(&CONTAINER_OF(node, struct job_domain, node)->job->ready, node);
+	mailbox_wake(s->hub->scheduler);
+}
+
+void jobs_site_ends(struct site *site)
+{
+	struct list_node *node;
+	while ((node = list_pop_front(&site->job_domains)) != NULL)
+		list_push_back(&CONTAINER_OF(node, struct job_domain, node)->job->ready, node);
+}
+
+/* ---- a job begins ---- */
+
+bool jobs_open_first(struct scheduler *s)
+{
+	struct message *message = CONTAINER_OF(list_first(&s->to_read), struct message, node);
+	if (!message->is_job)
+		return false;
+	list_remove(&message->node);
+	list_push_back(&s->in_work, &message->node);
+	message->state = MESSAGE_READING;
+	s->jobs_opening++;
+	hub_post(s->hub->jobs, POST_JOB_OPEN, message, 0, 0);
+	return true;
+}
+
+/* All that are left of it get this fate, as fast as they can be told. */
+static void judge(struct scheduler *s, struct job_run *job, enum attempt_fate fate)
+{
+	if (job->verdict != ATTEMPT_OPEN)
+		return;
+	job->verdict = (uint8_t)fate;
+	for (uint32_t i = 0; i < job->domains_count; i++) {
+		struct job_domain *domain = &job->domains[i];
+		if (domain->is_over || domain->coming > 0)
+			continue;
+		if (list_node_is_linked(&domain->node))
+			list_remove(&domain->node);
+		list_push_back(&job->ready, &domain->node);
+	}
+	if (fate != ATTEMPT_WITHDRAWN)
+		return; /* who is in memory has a timer of his own */
+	s->wants_look = true;
+	LIST_FOR_EACH(node, &job->rcpts)
+	{
+		struct message *message = jobs_message_of(node);
+		message->withdrawn = true;
+		if (message->state == MESSAGE_DELIVERING)
+			outcome_withdraw(s, message);
+	}
+}
+
+void jobs_withdraw(struct scheduler *s, struct job_run *job) { judge(s, job, ATTEMPT_WITHDRAWN); }
+
+static void job_due(struct timer *timer)
+{
+	struct job_run *job = CONTAINER_OF(timer, struct job_run, timer);
+	struct scheduler *s = job->scheduler;
+	int64_t now_ns = (int64_t)scheduler_now(s);
+	if (now_ns >= job->expires_ns) {
+		judge(s, job, ATTEMPT_EXPIRED);
+		return;
+	}
+	int64_t next_ns = job->expires_ns;
+	if ((int64_t)job->begins_ns > now_ns && (int64_t)job->begins_ns < next_ns)
+		next_ns = (int64_t)job->begins_ns;
+	uint64_t wait_ns = (uint64_t)(next_ns - now_ns);
+	loop_timer_start(&s->loop, timer, wait_ns < TIMER_MAX_NS ? wait_ns : TIMER_MAX_NS, job_due);
+}
+
+static void begin(struct scheduler *s, struct message *message)
+{
+	struct job_run *job = message->job;
+	message->state = MESSAGE_DELIVERING;
+	job->scheduler = s;
+	list_push_back(&s->job_runs, &job->run_node);
+	hub_count(&s->hub->counters.rcpts_accepted, job->fresh_left);
+	hub_count(&s->hub->counters.rcpts_pending, job->fresh_left);
+	for (uint32_t i = 0; i < job->domains_count; i++) {
+		struct job_domain *domain = &job->domains[i];
+		domain->is_over = domain->next == JOB_NONE;
+		if (!domain->is_over)
+			list_push_back(&job->ready, &domain->node);
+	}
+	int64_t begins_ns = 0;
+	if (job->not_before_unix_s != 0)
+		begins_ns = outcome_instant_of(s, job->not_before_unix_s);
+	job->begins_ns = begins_ns > 0 ? (uint64_t)begins_ns : 0;
+	job->expires_ns = (int64_t)outcome_expires_at(
+		s, job->class, message->accepted_ns, job->not_before_unix_s, job->expiry_unix_s);
+	if (message->withdrawn)
+		judge(s, job, ATTEMPT_WITHDRAWN);
+	job_due(&job->timer);
+}
+
+void jobs_opened(struct scheduler *s, struct message *message, bool is_orphan)
+{
+	CHECK_OBJ(message, MESSAGE_MAGIC);
+	enum result r = message->read_result;
+	if (is_orphan) { /* nobody has found it: the jobs thread has its state alone */
+		s->messages_count++;
+		message->accepted_ns = (int64_t)scheduler_now(s);
+		list_push_back(&s->in_work, &message->node);
+		begin(s, message);
+		return;
+	}
+	s->jobs_opening--;
+	bool is_gone = message->withdrawn || r == RESULT_NOT_FOUND || r == RESULT_CHANGED;
+	bool stays = r != RESULT_OK && r != RESULT_INVALID && !is_gone;
+	s->jobs_unopened -= !stays;
+	if (r == RESULT_OK) {
+		begin(s, message);
+	} else if (is_gone) {
+		message->withdrawn = true;
+		intake_leave(s, message, POST_UNLINK);
+	} else if (r == RESULT_INVALID) {
+		intake_reject(s, message);
+	} else {
+		intake_read_later(s, message);
+	}
+}
+
+/* ---- a job ends ---- */
+
+/* Its directory goes, then the journal forgets it, then its state (POST_JOB_CLOSE). */
+static void end_if_over(struct scheduler *s, struct job_run *job)
+{
+	if (!job->is_over || job->alive > 0 || job->queue_leftovers > 0 ||
+		!list_node_is_linked(&job->run_node))
+		return;
+	list_remove(&job->run_node);
+	loop_timer_stop(&s->loop, &job->timer);
+	for (uint32_t i = 0; i < job->domains_count; i++)
+		if (list_node_is_linked(&job->domains[i].node))
+			list_remove(&job->domains[i].node);
+	log_write(&s->log, LOG_JOB_OVER,
+		LOG_FIELDS(
+			log_cstr("file", job->name), log_number("recipients", job->rcpts_count)));
+	intake_message_done(s, job->message);
+}
+
+void jobs_over(struct scheduler *s, struct job_run *job)
+{
+	CHECK_OBJ(job, JOB_RUN_MAGIC);
+	(void)s;
+	job->is_over = true;
+}
+
+/* ---- turns ---- */
+
+void jobs_turn_end(struct scheduler *s)
+{
+	jobs_rcpts_turn_end(s);
+	LIST_FOR_EACH_SAFE(node, &s->job_runs)
+	end_if_over(s, CONTAINER_OF(node, struct job_run, run_node));
+	/* Who is parked for a job that is gone comes at once. */
+	if (s->wants_look && s->hub->queue != NULL)
+		hub_post(s->hub->keeper, POST_LOOK, NULL, 0, 0);
+	s->wants_look = false;
+	if (s->phase == PHASE_RUNNING)
+		pump(s);
+}
+
+bool jobs_have_work_now(const struct scheduler *s)
+{
+	if (s->jobs_opening > 0 || s->job_coming > 0 || s->job_fetching > 0 ||
+		!list_is_empty(&s->job_reads) || !list_is_empty(&s->job_fetches) ||
+		!list_is_empty(&s->job_revivals))
+		return true;
+	LIST_FOR_EACH(node, &s->job_runs)
+	{
+		const struct job_run *job = CONTAINER_OF(node, struct job_run, run_node);
+		bool begins =
+			job->begins_ns <= loop_now_ns(&s->loop) || job->verdict != ATTEMPT_OPEN;
+		if ((begins && !list_is_empty(&job->ready)) ||
+			(job->left == 0 && job->queue_leftovers == 0))
+			return true;
+	}
+	return false;
+}
+
+void jobs_deinit(struct scheduler *s)
+{
+	struct list_node *node;
+	while ((node = list_pop_front(&s->job_backs)) != NULL)
+		;
+	while ((node = list_pop_front(&s->job_reads)) != NULL)
+		list_push_back(&s->in_work, node);
+	while ((node = list_pop_front(&s->job_fetches)) != NULL)
+		list_push_back(&s->in_work, node);
+	while ((node = list_pop_front(&s->job_revivals)) != NULL) {
+		struct revival *revival = CONTAINER_OF(node, struct revival, node);
+		message_destroy(revival->message);
+		revival_destroy(revival);
+	}
+}

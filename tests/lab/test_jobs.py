@@ -1,0 +1,263 @@
+"""Job directories: one message for many, out of a template (DESIGN 1, format 3)."""
+
+import collections
+import json
+import os
+import re
+import shutil
+import signal
+
+from case import case
+from peer import Dialogue
+from sender import FINAL, MAIL_WAITS, check, equal
+
+TEMPLATE = (
+    "From: News <news@sender.lab>\r\nTo: {{name|friend}} <{{to}}>\r\n"
+    "Subject: Hello {{name|friend}}\r\nMIME-Version: 1.0\r\n"
+    "Content-Type: text/plain; charset=utf-8\r\n\r\nDear {{name|friend}}, you are {{id|nobody}}.\r\n")
+
+
+def put_job(sender, people, name="may", template=TEMPLATE, place="new", **manifest):
+    """Puts a job into the spool, by rename. `people` are objects, or lines as they are."""
+    hidden = os.path.join(sender.spool, "tmp", name)
+    os.makedirs(hidden)
+    lines = [line if isinstance(line, str) else json.dumps(line) for line in people]
+    _write(hidden, "recipients.jsonl", "".join(line + "\n" for line in lines))
+    _write(hidden, "template.eml", template)
+    _write(hidden, "manifest.json", json.dumps({
+        "version": 1, "id": name + "-1", "recipients": len(lines), "sender": "news@sender.lab",
+        **manifest}))
+    path = os.path.join(sender.spool, place, name)
+    if place != "tmp":
+        os.rename(hidden, path)
+    return path
+
+
+def _write(directory, name, text):
+    with open(os.path.join(directory, name), "w", newline="") as file:
+        file.write(text)
+
+
+def _people(count, *domains):
+    return [{"to": f"r{n}@{domains[n % len(domains)]}", "id": f"id{n}", "vars": {"name": f"Name {n}"}}
+            for n in range(count)]
+
+
+def _finals(sender):
+    return [event for event in sender.outcomes() if event["event"] in FINAL]
+
+
+def _state(sender):
+    return os.listdir(os.path.join(sender.spool, "state/jobs"))
+
+
+def _refuses(count, reply="451 4.3.0 come back"):
+    """Refuses each recipient so many times."""
+    class Patient(Dialogue):
+        seen = collections.Counter()
+
+        async def do_rcpt(self, line):
+            rcpt = re.search("<(.*)>", line).group(1)
+            self.seen[rcpt] += 1
+            if self.seen[rcpt] <= count:
+                await self.conn.say(reply)
+            else:
+                await super().do_rcpt(line)
+
+    Patient.seen = collections.Counter()
+    return Patient
+
+
+@case()
+def a_job_is_merged_and_sent_to_each_of_its_recipients(t):
+    pairs = [t.domain_with_receiver() for _ in range(3)]
+    sender = t.sender()
+    people = _people(300, *(domain for domain, _ in pairs))
+    put_job(sender, people, job="May letter", verp="b-{{id}}@list.sender.lab")
+    sender.run()
+    equal(sender.waiting(), [])
+    equal(sender.bad(), [])
+    equal(_state(sender), [])
+    mails = [mail for _, receiver in pairs for mail in receiver.accepted()]
+    equal(len(mails), 300)
+    equal(collections.Counter(rcpt for mail in mails for rcpt in mail.rcpts),
+          collections.Counter(person["to"] for person in people))
+    events = {event["rcpt"]: event for event in sender.outcomes()}
+    equal(len(sender.outcomes()), 300)
+    for n, person in enumerate(people):
+        event = events[person["to"]]
+        equal((event["event"], event["file"], event["job"], event["id"], event["from"]),
+              ("delivered", "may", "May letter", f"id{n}", f"b-id{n}@list.sender.lab"))
+
+
+@case()
+def who_cannot_be_read_or_merged_is_refused_alone(t):
+    domain, receiver = t.domain_with_receiver()
+    sender = t.sender()
+    put_job(sender, [
+        {"to": f"good@{domain}", "vars": {"name": "Ann"}},
+        "no json",
+        {"to": f"breaks@{domain}", "id": "b", "vars": {"name": "x\r\nBcc: all@else.lab"}},
+        {"to": "no address"},
+        {"to": f"also.good@{domain}"}])
+    sender.run()
+    outcomes = sender.outcomes()
+    equal(collections.Counter(event["event"] for event in outcomes),
+          collections.Counter({"delivered": 2, "rejected-input": 3}))
+    equal([event["id"] for event in outcomes if event["rcpt"] == f"breaks@{domain}"], ["b"])
+    check(all(event["reason"] and event["file"] == "may" for event in outcomes
+              if event["event"] == "rejected-input"), "no reason")
+    equal(len(receiver.accepted()), 2)
+    equal(sender.waiting(), [])
+
+
+@case()
+def a_manifest_that_does_not_agree_refuses_the_job_whole(t):
+    domain, receiver = t.domain_with_receiver()
+    sender = t.sender()
+    put_job(sender, _people(3, domain), name="a", recipients=4)
+    put_job(sender, _people(3, domain), name="b", recipients_bytes=1)
+    put_job(sender, _people(3, domain), name="c", template="{{#if}} no header\r\n")
+    sender.run()
+    equal(receiver.accepted(), [])
+    equal([name for name in sender.bad() if not name.endswith(".reason")], ["a", "b", "c"])
+    check("4 recipients, and there are 3" in sender.bad_reason("a"), sender.bad_reason("a"))
+    equal([event["event"] for event in sender.outcomes()], ["rejected-input"] * 3)
+    equal(_state(sender), [])
+
+
+@case()
+def a_job_without_its_manifest_waits_for_it(t):
+    domain, receiver = t.domain_with_receiver()
+    sender = t.sender()
+    path = put_job(sender, _people(3, domain))
+    os.rename(os.path.join(path, "manifest.json"), os.path.join(sender.spool, "tmp/manifest.json"))
+    process = sender.run(expect=MAIL_WAITS)
+    equal(receiver.accepted(), [])
+    process = sender.start()
+    os.rename(os.path.join(sender.spool, "tmp/manifest.json"), os.path.join(path, "manifest.json"))
+    sender.wait_event(process, count=3, event="delivered")
+    process.until(lambda: not sender.waiting(), "the job goes")
+
+
+@case("SMTP-36")
+def recipients_that_are_deferred_wait_in_the_queue_and_come_back(t):
+    domain = t.domain(t.receiver(dialogue=_refuses(2)))
+    sender = t.sender("--retry-first=200ms", "--retry-max=300ms", "--park-after=0s")
+    people = _people(200, domain)
+    put_job(sender, people)
+    process = sender.start()
+    sender.wait_event(process, count=200, event="delivered")
+    process.until(lambda: not sender.waiting(), "the job goes")
+    process.until(lambda: not _state(sender), "and its state")
+    for person in people:
+        equal([event["attempt"] for event in sender.outcomes(rcpt=person["to"])], ["1", "2", "3"])
+
+
+@case("SMTP-46")
+def a_restart_goes_on_where_the_job_was(t):
+    receiver = t.receiver(dialogue=_refuses(1))
+    domain = t.domain(receiver)
+    other, willing = t.domain_with_receiver()
+    sender = t.sender("--retry-first=3s", "--park-after=0s")
+    put_job(sender, _people(60, domain, other))
+    sender.run(expect=MAIL_WAITS)
+    equal(len(sender.outcomes(event="delivered")), 30)
+    equal(len(sender.outcomes(event="deferred")), 30)
+    sender.run(expect=MAIL_WAITS)
+    equal(len(sender.outcomes()), 60)
+    process = sender.start()
+    sender.wait_event(process, count=60, event="delivered")
+    process.until(lambda: not sender.waiting(), "the job goes")
+    equal((len(willing.accepted()), len(receiver.accepted())), (30, 30))
+
+
+@case()
+def a_job_that_is_moved_away_is_withdrawn(t):
+    domain = t.domain(t.receiver(dialogue=_refuses(9)))
+    other, receiver = t.domain_with_receiver()
+    sender = t.sender("--retry-first=1h", "--park-after=0s", "--site-sessions=1")
+    path = put_job(sender, _people(400, domain, other))
+    process = sender.start()
+    sender.wait_event(process, count=20, event="deferred")
+    os.rename(path, os.path.join(sender.spool, "tmp", "cancelled"))
+    process.until(lambda: len(_finals(sender)) == 400, "all have an outcome")
+    process.until(lambda: not _state(sender), "the state goes")
+    equal(collections.Counter(event["rcpt"] for event in _finals(sender)),
+          collections.Counter(person["to"] for person in _people(400, domain, other)))
+    kinds = collections.Counter(event["event"] for event in _finals(sender))
+    equal(set(kinds), {"delivered", "withdrawn"})
+    equal(kinds["delivered"], len(receiver.accepted()))
+    check(all(event["id"] for event in _finals(sender)), "no id")
+
+
+@case()
+def a_job_that_is_moved_away_between_two_runs_is_withdrawn(t):
+    domain = t.domain(t.receiver(dialogue=_refuses(9)))
+    sender = t.sender("--retry-first=1h", "--park-after=0s")
+    path = put_job(sender, _people(40, domain) + [
+        {"to": f"later{n}@{domain}", "id": "l", "not_before": "2099-01-01T00:00:00Z"}
+        for n in range(10)])
+    sender.run(expect=MAIL_WAITS)
+    shutil.rmtree(path)
+    sender.run()
+    equal(len(sender.outcomes(event="withdrawn")), 50)
+    equal({event["file"] for event in sender.outcomes()}, {"may"})
+    equal(_state(sender), [])
+
+
+@case()
+def a_provider_that_takes_none_does_not_stop_the_others(t):
+    """It answers 421 to everybody, and the job has many more for it than for the others."""
+    class Busy(Dialogue):
+        async def do_mail(self, line):
+            await self.conn.say("421 4.3.2 too busy")
+            raise ConnectionError("closed")
+
+    busy = t.domain(t.receiver(dialogue=Busy))
+    domain, receiver = t.domain_with_receiver()
+    sender = t.sender("--sessions=4", "--retry-first=1h")
+    people = _people(6000, busy) + _people(500, domain)
+    put_job(sender, people)
+    process = sender.start()
+    sender.wait_event(process, count=500, event="delivered", domain=domain)
+    equal(len(receiver.accepted()), 500)
+
+
+@case()
+def transactional_mail_overtakes_a_job(t):
+    domain, receiver = t.domain_with_receiver()
+    sender = t.sender("--site-sessions=1")
+    put_job(sender, _people(3000, domain))
+    process = sender.start()
+    sender.wait_event(process, count=20, event="delivered")
+    sender.put(f"now@{domain}", lines=("X-Longship-Class: transactional",))
+    sender.wait_event(process, event="delivered", rcpt=f"now@{domain}")
+    check(len(receiver.accepted()) < 1500, f"after {len(receiver.accepted())} of the job")
+
+
+@case("SMTP-46 SMTP-17", alone=True)
+def killed_again_and_again_every_recipient_has_one_outcome(t):
+    receiver = t.receiver(dialogue=_refuses(1))
+    domain, other = t.domain(receiver), t.domain(receiver)
+    willing, second = t.domain_with_receiver()
+    sender = t.sender("--retry-first=100ms", "--retry-max=300ms", "--park-after=0s",
+                      "--site-sessions=3")
+    people = _people(600, domain, willing, other)
+    put_job(sender, people)
+    for wanted in range(20, 560, 40):
+        process = sender.start()
+        process.until(lambda wanted=wanted: len(_finals(sender)) >= wanted, f"{wanted} are done")
+        process.signal(signal.SIGKILL)
+        process.wait(10)
+    process = sender.start()
+    process.until(lambda: not sender.waiting(), "the job goes", timeout=90)
+    process.until(lambda: not _state(sender), "its state goes")
+    arrived = collections.Counter(
+        rcpt for mail in receiver.accepted() + second.accepted() for rcpt in mail.rcpts)
+    equal(set(arrived), {person["to"] for person in people})
+    equal(collections.Counter(event["rcpt"] for event in _finals(sender)),
+          collections.Counter(person["to"] for person in people), "one final outcome for each")
+    equal({event["event"] for event in _finals(sender)}, {"delivered"})
+    sequence = [int(event["seq"]) for event in sender.events()]
+    equal(sequence, sorted(set(sequence)), "no line of events is missing its place or there twice")
