@@ -233,6 +233,8 @@ static void pump(struct keeper *k)
 	struct fail fail = { 0 };
 	uint64_t wait_us = UINT64_MAX;
 	enum result r = RESULT_OK;
+	if (k->changed)
+		return; /* keys of this turn's transaction move: the commit comes first, and then this */
 	while (r == RESULT_OK && k->outstanding < HUB_DUE_MAX)
 		r = take_next(k, &wait_us, &fail);
 	if (r == RESULT_OK)

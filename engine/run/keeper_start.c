@@ -73,8 +73,9 @@ static enum result settle_file(struct keeper *k, const struct queue_file *file,
 	enum result r = read_open(k, file, recovered, &parking, fail);
 	if (r != RESULT_OK)
 		return r;
-	bool is_there = file_look(k->new_fd, recovered->name, &type, &identity, NULL) == RESULT_OK &&
-		file_identity_equal(&identity, &recovered->identity);
+	r = file_look(k->new_fd, recovered->name, &type, &identity, NULL);
+	bool is_there = r == RESULT_OK ? file_identity_equal(&identity, &recovered->identity)
+				       : r != RESULT_NOT_FOUND; /* what cannot be looked at may be there */
 	if (parking.attempts_count == 0 && is_there)
 		return RESULT_OK;
 	*out_settled = true;
