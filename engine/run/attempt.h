@@ -119,7 +119,7 @@ struct attempt {
 	char *last;                    /* for people: how the last pass ended; NULL: none yet */
 	uint64_t expires_ns, due_ns;   /* monotonic; due_ns: WAITING */
 	bool is_held, is_dropped;      /* by the operator: WAITING until it expires; withdrawn if not done */
-	bool given_back;               /* with its fates: what is deferred was only broken off by us */
+	bool is_away, given_back;      /* to the disk, untried, to make room; with its fates: by us alone */
 	uint32_t number, waits;        /* of this attempt, from 1; so far: the exponent of the next wait */
 	uint32_t rcpts_count;
 	struct attempt_rcpt rcpts[];

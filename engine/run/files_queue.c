@@ -122,9 +122,10 @@ static bool revive(struct files *f, struct revival *revival)
 		return revive_rcpt(f, revival);
 	struct message *known = files_find_known(f, revival->name);
 	bool is_same = known != NULL && file_identity_equal(&known->identity, &revival->identity);
-	bool is_here = is_there(f, revival);
+	bool is_here = !revival->is_changed && is_there(f, revival);
 	if (is_same && is_here && !known->gone && !known->leaving) {
 		revival->message = known;
+		f->told_idle = false; /* the scheduler waits for that behind each of them */
 		pass_on(f, revival);
 		return true;
 	}
@@ -185,6 +186,8 @@ void files_evict(struct files *f, struct message *message)
 		hash_map_remove(&f->known, &message->known);
 	if (message->gone || message->was_gone)
 		tell_keeper(f, message->name);
+	if (message->was_gone) /* what was written over in place is mail like any other */
+		files_consider(f, message->name, false);
 	/* Who took its name in the meantime was passed over. */
 	f->rescan |= message->gone;
 	hub_post(f->hub->recorder, POST_UNLINKED, message, message->keeps_records, 0);

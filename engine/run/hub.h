@@ -36,7 +36,7 @@ enum {
 	HUB_SITES_MAX = 1024,      /* site reports */
 	HUB_PARKS_MAX = 1024,      /* messages that the keeper is to park */
 	HUB_PARKED_GONE_MAX = 256, /* names that went away, told to the keeper */
-	HUB_DUE_MAX = 1024,        /* revivals on their way from the keeper to the scheduler */
+	HUB_DUE_MAX = 1024,        /* revivals on their way to the scheduler; as many given back */
 	HUB_JOB_FETCHES_MAX = 1024, /* recipients from the queue whose line the jobs thread reads */
 	HUB_POLICIES_MAX = 256,    /* policy reports: a hoster that loses its records is many hosts */
 };

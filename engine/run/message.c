@@ -55,6 +55,11 @@ struct text message_file(const struct message *message)
 	return message->rcpt != NULL ? text_cut(name, message->rcpt->name_len) : name;
 }
 
+uint32_t message_rcpt(const struct message *message, uint32_t rcpt)
+{
+	return message->stub_rcpts != NULL ? message->stub_rcpts[rcpt] : rcpt;
+}
+
 void message_destroy(struct message *message)
 {
 	CHECK_OBJ(message, MESSAGE_MAGIC);
@@ -72,6 +77,7 @@ void message_destroy(struct message *message)
 		free(message->rcpt);
 	}
 	free(message->taken);
+	free(message->stub_rcpts);
 	body_unref(message->body);
 	envelope_unref(message->envelope);
 	message->magic = 0;

@@ -57,6 +57,7 @@ struct message {
 	uint32_t rcpts_parked;       /* the same, of attempts that are in the queue alone */
 	bool in_queue;               /* the queue knows the file (store/queue.h) */
 	bool was_gone;               /* made for a file that is gone: the files thread does not know it */
+	uint32_t *stub_rcpts;        /* then: which recipients of the file those of its envelope are */
 	struct queue_key *taken;     /* what came out of the queue and is not worked into it yet */
 	uint32_t taken_count, taken_size;
 	struct list revivals;        /* came while it could not be used */
@@ -97,6 +98,9 @@ void message_unique(const char *name, const struct file_identity *identity,
 int64_t message_born_unix_s(const struct file_identity *identity);
 /* As events and records call it: a recipient's is that of the job. */
 struct text message_file(const struct message *message);
+/* Which recipient of the file that one of the envelope is: as the journal counts them. */
+uint32_t message_rcpt(const struct message *message, uint32_t rcpt);
+
 /* No attempt is left. */
 void message_destroy(struct message *message);
 

@@ -182,7 +182,7 @@ static void record_rcpt(struct recorder *r, const struct attempt *attempt, const
 	struct outcome_record record = {
 		.type = is_final ? JOURNAL_RECORD_OUTCOME : JOURNAL_RECORD_EVENT,
 		.file = file_of(attempt->message),
-		.rcpt = is_final ? rcpt->rcpt : 0,
+		.rcpt = is_final ? message_rcpt(attempt->message, rcpt->rcpt) : 0,
 		.kind = kind,
 		.attempt = attempt->number,
 	};

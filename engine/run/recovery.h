@@ -1,6 +1,6 @@
 /* What the journal of earlier runs says about files that may still be there: which recipients are done,
  * so that a file which a crash left behind is not sent again (DESIGN 2, "tombstones").
- * Filled by the recorder's start before the threads run; then only the scheduler reads it. */
+ * Filled by the recorder's start before the threads run; then the scheduler alone has it. */
 #ifndef ENGINE_RUN_RECOVERY_H
 #define ENGINE_RUN_RECOVERY_H
 

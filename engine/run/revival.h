@@ -21,6 +21,10 @@ struct revival {
 	const char *name;      /* file.file.name, terminated */
 	struct file_identity identity;
 
+	/* scheduler */
+	bool is_changed;         /* its file was written over: it is not the mail that waited */
+	bool was_back;           /* it was given back, and is on its way again */
+
 	/* files thread */
 	struct message *message; /* the one that is known, or made for this */
 	bool is_first;           /* it was made for this */

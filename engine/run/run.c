@@ -105,10 +105,10 @@ static enum result make_mailboxes(struct run *run)
 	uint32_t rcpts = 2048 + 4 * sessions + HUB_JOB_FETCHES_MAX;
 	uint32_t jobs_messages = 4 * rcpts + HUB_FILES_MAX + HUB_UNRECORDED_MAX + MAIL_RARE;
 	uint32_t scheduler_messages = from_workers + 2 * rcpts + 4 * HUB_FILES_MAX + HUB_ROUTES_MAX +
-		HUB_UNRECORDED_MAX + HUB_SITES_MAX + HUB_PARKS_MAX + HUB_DUE_MAX + MAIL_RARE;
+		HUB_UNRECORDED_MAX + HUB_SITES_MAX + HUB_PARKS_MAX + 2 * HUB_DUE_MAX + MAIL_RARE;
 	uint32_t recorder_messages = 2 * HUB_UNRECORDED_MAX + workers * HUB_REPORTS_MAX +
 		2 * HUB_FILES_MAX + HUB_SITES_MAX + HUB_POLICIES_MAX + MAIL_RARE;
-	uint32_t files_messages = 4 * HUB_FILES_MAX + HUB_UNRECORDED_MAX + HUB_DUE_MAX +
+	uint32_t files_messages = 4 * HUB_FILES_MAX + HUB_UNRECORDED_MAX + 2 * HUB_DUE_MAX +
 		HUB_PARKED_GONE_MAX + MAIL_RARE;
 	uint32_t keeper_messages = HUB_PARKS_MAX + 2 * HUB_DUE_MAX + HUB_PARKED_GONE_MAX +
 		HUB_FILES_MAX + MAIL_RARE;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include "engine/base/nanoseconds.h"
 #include "engine/run/revival.h"
+#include "engine/run/scheduler_back.h"
 #include "engine/run/scheduler_parts.h"
 
 /* ---- the end of a run ----
@@ -331,6 +332,7 @@ void scheduler_destroy(struct scheduler *s)
 	take_late_files(s);
 	jobs_deinit(s);
 	intake_deinit(s);
+	back_deinit(s);
 	domains_deinit(s);
 	leases_deinit(s);
 	free(s->reads);

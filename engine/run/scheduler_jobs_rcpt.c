@@ -3,6 +3,7 @@
 #include "engine/io/clock.h"
 #include "engine/run/message.h"
 #include "engine/run/revival.h"
+#include "engine/run/scheduler_back.h"
 #include "engine/run/scheduler_parts.h"
 
 /* Recipients of jobs, each a message of its own with one attempt: made by the jobs thread, merged by a
@@ -212,7 +213,7 @@ static void adopt(struct scheduler *s, struct revival *revival, struct job_run *
 		free(rcpt);
 		s->messages_count--;
 		message_destroy(message);
-		park_give_back(s, revival);
+		back_give(s, revival);
 		return;
 	}
 	rcpt->message = message;

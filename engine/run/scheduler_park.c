@@ -3,6 +3,7 @@
 #include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
 #include "engine/run/revival.h"
+#include "engine/run/scheduler_back.h"
 #include "engine/run/scheduler_parts.h"
 
 /* Messages that wait for long leave memory, and come back when an attempt of theirs is due (keeper.h). While
@@ -77,7 +78,8 @@ void park_consider(struct scheduler *s, struct message *message)
 
 static bool is_far_from_its_turn(const struct message *message)
 {
-	if (message->state != MESSAGE_DELIVERING || list_is_empty(&message->attempts))
+	if (message->state != MESSAGE_DELIVERING || list_is_empty(&message->attempts) ||
+		list_node_is_linked(&message->again_node))
 		return false;
 	LIST_FOR_EACH (node, &message->attempts) {
 		const struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
@@ -95,7 +97,8 @@ static void send_away(struct scheduler *s, struct message *message)
 	LIST_FOR_EACH (node, &message->attempts) {
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
 		attempt->due_ns = due_ns;
-		s->away_count += attempt->waits == 0;
+		attempt->is_away = attempt->waits == 0;
+		s->away_count += attempt->is_away;
 	}
 	park(s, message);
 }
@@ -136,6 +139,11 @@ static void parking_failed(struct scheduler *s, struct message *message)
 	message->state = MESSAGE_DELIVERING;
 	LIST_FOR_EACH (node, &message->attempts) {
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
+		if (attempt->is_away) { /* it stands in its line again */
+			attempt->due_ns = scheduler_now(s);
+			s->away_count--;
+		}
+		attempt->is_away = false;
 		outcome_set_time(s, attempt, attempt->due_ns);
 	}
 	list_push_back(&s->park_again, &message->again_node);
@@ -157,6 +165,18 @@ static void drop_attempts(struct scheduler *s, struct message *message)
 	}
 }
 
+/* What the journal of an earlier run says of the file is in the queue now, and is counted out once:
+ * the message comes back as another one. Of a file that was in the queue already it is needed until it is
+ * unlinked (keeper_create()). */
+static void settle_records(struct scheduler *s, struct message *message)
+{
+	if (message->recovered && !message->in_queue)
+		recovery_forget(s->recovery, text_of(message->name), &message->identity);
+	else if (message->park_left > 0)
+		message->recovered = false;
+	message->in_queue = true;
+}
+
 void park_done(struct scheduler *s, struct message *message, enum result result)
 {
 	CHECK_OBJ(message, MESSAGE_MAGIC);
@@ -171,7 +191,7 @@ void park_done(struct scheduler *s, struct message *message, enum result result)
 	message->taken_count = 0;
 	message->rcpts_open = 0;
 	message->rcpts_parked = message->park_left;
-	message->in_queue = true;
+	settle_records(s, message);
 	message->state = MESSAGE_DELIVERING;
 	if (!list_is_empty(&message->revivals))
 		park_attach(s, message);
@@ -210,12 +230,6 @@ static bool note_taken(struct message *message, const struct queue_key *key)
 	}
 	message->taken[message->taken_count++] = *key;
 	return true;
-}
-
-/* Without memory it comes again a moment later. */
-void park_give_back(struct scheduler *s, struct revival *revival)
-{
-	hub_post(s->hub->keeper, POST_DUE_BACK, revival, 0, 0);
 }
 
 static struct attempt *make_attempt(
@@ -289,9 +303,12 @@ static void withdraw(struct scheduler *s, struct attempt *attempt)
 
 static void attach(struct scheduler *s, struct message *message, struct revival *revival)
 {
-	struct attempt *attempt = make_attempt(s, message, revival);
+	revival->is_changed |= !back_is_of_envelope(message, revival);
+	struct attempt *attempt = revival->is_changed && !message->was_gone
+					  ? NULL
+					  : make_attempt(s, message, revival);
 	if (attempt == NULL) {
-		park_give_back(s, revival);
+		back_give(s, revival);
 		return;
 	}
 	uint32_t rcpts_count = attempt->rcpts_count;
@@ -361,9 +378,8 @@ void park_revived(struct scheduler *s, struct revival *revival)
 	struct message *message = revival->message;
 	CHECK_OBJ(message, MESSAGE_MAGIC);
 	s->files_idle = false; /* until it has been looked at */
-	s->revived_count++;
 	control_mark_revival(s, revival);
-	s->due_taken++;
+	back_arrived(s, revival);
 	if (revival->is_first) {
 		take_first(s, message, revival);
 		return;
@@ -379,7 +395,7 @@ void park_revived(struct scheduler *s, struct revival *revival)
 		park_attach(s, message);
 		break;
 	case MESSAGE_LEAVING:
-		park_give_back(s, revival);
+		back_give(s, revival);
 		break;
 	}
 }
@@ -391,9 +407,7 @@ void park_turn_end(struct scheduler *s)
 		struct list_node *node = list_pop_front(&s->to_park);
 		post_park(s, CONTAINER_OF(node, struct message, park_node));
 	}
-	if (s->due_taken > 0)
-		hub_post(s->hub->keeper, POST_DUE_TAKEN, NULL, s->due_taken, 0);
-	s->due_taken = 0;
+	back_turn_end(s);
 }
 
 /* ---- begin and end ---- */
@@ -402,6 +416,7 @@ void park_init(struct scheduler *s)
 {
 	list_init(&s->park_again);
 	list_init(&s->to_park);
+	back_init(s);
 	mailbox_credits_init(&s->parks, HUB_PARKS_MAX);
 	if (s->hub->queue == NULL)
 		return;

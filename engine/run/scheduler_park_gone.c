@@ -1,20 +1,26 @@
 #include <stdlib.h>
 #include "engine/run/revival.h"
+#include "engine/run/scheduler_back.h"
 #include "engine/run/scheduler_parts.h"
 
 /* What comes from the queue and has no file any more: its outcome is told out of what the queue knows. */
 
 /* An envelope with those recipients alone that are told of; their mail cannot be read any more. */
-static struct envelope *make_stub(const struct revival *revival)
+static struct envelope *make_stub(const struct revival *revival, uint32_t **out_rcpts)
 {
 	const struct queue_attempt *attempt = &revival->attempt;
 	struct envelope_rcpt *rcpts = calloc(attempt->rcpts_count, sizeof *rcpts);
-	if (rcpts == NULL)
+	free(*out_rcpts);
+	*out_rcpts = calloc(attempt->rcpts_count, sizeof **out_rcpts);
+	if (rcpts == NULL || *out_rcpts == NULL) {
+		free(rcpts);
 		return NULL;
+	}
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
 		struct text address = attempt->rcpts[i].address;
 		rcpts[i].address.text = address;
 		rcpts[i].address.domain_at = (uint16_t)(address.len - attempt->domain.len);
+		(*out_rcpts)[i] = attempt->rcpts[i].rcpt;
 	}
 	const struct envelope draft = {
 		.sender.text = revival->file.from,
@@ -31,7 +37,7 @@ static struct envelope *make_stub(const struct revival *revival)
 
 void park_withdrawn(struct scheduler *s, struct message *message, struct revival *revival)
 {
-	message->envelope = make_stub(revival);
+	message->envelope = make_stub(revival, &message->stub_rcpts);
 	message->withdrawn = true;
 	message->state = MESSAGE_DELIVERING;
 	list_push_back(&s->in_work, &message->node);
@@ -40,7 +46,7 @@ void park_withdrawn(struct scheduler *s, struct message *message, struct revival
 		park_attach(s, message);
 		return;
 	}
-	park_give_back(s, revival);
+	back_give(s, revival);
 	intake_evict(s, message);
 }
 
@@ -51,8 +57,12 @@ void park_unreadable(struct scheduler *s, struct message *message)
 		jobs_unreadable(s, message);
 		return;
 	}
-	/* The files thread sees that they are gone when they come again. */
-	while ((node = list_pop_front(&message->revivals)) != NULL)
-		park_give_back(s, CONTAINER_OF(node, struct revival, node));
+	bool is_changed = message->read_result == RESULT_INVALID || message->read_result == RESULT_TOO_LONG;
+	/* The files thread sees that they are gone when they come again; not that one was written over. */
+	while ((node = list_pop_front(&message->revivals)) != NULL) {
+		struct revival *revival = CONTAINER_OF(node, struct revival, node);
+		revival->is_changed |= is_changed;
+		back_give(s, revival);
+	}
 	intake_evict(s, message);
 }

@@ -83,7 +83,6 @@ void park_consider(struct scheduler *s, struct message *message);
 /* Its mail is gone: an envelope with what the queue knows, and the outcome. */
 void park_withdrawn(struct scheduler *s, struct message *message, struct revival *revival);
 void park_attach(struct scheduler *s, struct message *message);
-void park_give_back(struct scheduler *s, struct revival *revival);
 /* POST_PARKED, POST_REVIVED */
 void park_done(struct scheduler *s, struct message *message, enum result result);
 void park_revived(struct scheduler *s, struct revival *revival);

@@ -97,8 +97,7 @@ struct scheduler {
 	uint64_t slots;                  /* granted in all */
 	uint64_t slots_called_back;      /* of these, asked back */
 	uint32_t *worker_slots;          /* by worker */
-	struct mailbox_credits unrecorded;
-	struct mailbox_credits site_reports;
+	struct mailbox_credits unrecorded, site_reports;
 	struct list settled;             /* attempts with fates that wait for an unrecorded credit */
 
 	/* time */
@@ -111,10 +110,11 @@ struct scheduler {
 	uint64_t parking_count;          /* messages that the keeper has, or is to get */
 	struct list to_park;             /* by park_node: wait for a credit */
 	uint64_t parks_wanted, parks_posted; /* since the start; in this order */
-	struct mailbox_credits parks;
+	struct mailbox_credits parks, backs;
 	struct list park_again;          /* could not be written */
 	struct timer park_again_timer;
 	uint32_t due_taken;              /* revivals to be acknowledged */
+	struct list to_give_back;        /* revivals; scheduler_back.h */
 	uint64_t away_count;             /* attempts that were never made, on disk to make room */
 	bool keeper_idle;
 	uint64_t revived_count, revivals_told; /* since the start: arrived, handed out */

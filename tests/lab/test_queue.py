@@ -97,6 +97,52 @@ def a_file_of_which_some_recipients_are_done_waits_for_the_others_only(t):
           [f"b@{domain}", f"d@{domain}"])
 
 
+@case("SMTP-36")
+def once_ends_though_one_domain_comes_due_while_another_is_at_work(t):
+    """Refused together, each comes back at a time of its own; the first one's answer takes longer than that."""
+    class Slow(Dialogue):
+        tries = 0
+
+        async def do_rcpt(self, line):
+            Slow.tries += 1
+            if Slow.tries <= 6:
+                await self.conn.say("450 4.2.1 not now")
+            else:
+                await asyncio.sleep(6)
+                await super().do_rcpt(line)
+
+    receiver = t.receiver(dialogue=Slow)
+    domains = [t.domain(receiver) for _ in range(6)]
+    sender = t.sender("--retry-first=3s", *PARK[:1])
+    sender.put([f"you@{domain}" for domain in domains])
+    sender.run(expect=MAIL_WAITS)
+    equal(len(sender.outcomes(event="deferred")), 6)
+    while not sender.outcomes(event="delivered"):
+        sender.run(expect=(0, MAIL_WAITS))
+    check(len(sender.outcomes(event="delivered")) > 1, "none came due while another was at work")
+
+
+@case()
+def a_parked_file_that_is_written_over_in_place_is_withdrawn_and_then_read_anew(t):
+    domain, other = t.domain(t.receiver(dialogue=_refuses("you"))), t.domain_with_receiver()[0]
+    sender = t.sender("--retry-first=2s", *PARK[:1])
+    broken, replaced = sender.put(f"you@{domain}"), sender.put(f"you@{domain}")
+    sender.run(expect=MAIL_WAITS)
+    with open(sender.path(broken), "r+b") as file:
+        file.truncate()
+        file.write(b"no mail\n")
+    with open(sender.path(replaced), "r+b") as file:
+        text = file.read().replace(f"you@{domain}".encode(), f"me@{other}".encode())
+        file.seek(0)
+        file.truncate()
+        file.write(text)
+    process = sender.start()
+    sender.wait_event(process, count=2, event="withdrawn", rcpt=f"you@{domain}")
+    sender.wait_event(process, event="rejected-input", file=broken)
+    sender.wait_event(process, event="delivered", rcpt=f"me@{other}")
+    process.until(lambda: not sender.waiting(), "both files go")
+
+
 @case("DSN-12")
 def what_is_parked_expires_when_its_lifetime_ends(t):
     domain = t.domain(t.receiver(dialogue=_refuses("you")))

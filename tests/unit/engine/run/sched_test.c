@@ -93,6 +93,12 @@ static void hear_as_files(struct sched *s, const struct mailbox_message *message
 		if (!s->hold_unlinks)
 			message_over(s, file);
 		break;
+	case POST_EVICT:
+		file = sched_file_of(s, message->object);
+		file->evicted++;
+		file->evicted_recovered += file->message->recovered;
+		message_over(s, file);
+		break;
 	case POST_STOP: s->stops++; break;
 	default: fail_msg("%s came to the files thread", post_name(message->kind));
 	}
@@ -149,9 +155,10 @@ static void note_outcome(struct sched *s, struct attempt *attempt)
 		file->by_fate[rcpt->fate]++;
 		if (rcpt->fate == ATTEMPT_DEFERRED)
 			continue;
-		assert_true(rcpt->rcpt < FAKE_RCPTS_MAX);
-		assert_int_equal(file->finals[rcpt->rcpt], 0); /* one final outcome each */
-		file->finals[rcpt->rcpt]++;
+		uint32_t index = message_rcpt(attempt->message, rcpt->rcpt);
+		assert_true(index < FAKE_RCPTS_MAX);
+		assert_int_equal(file->finals[index], 0); /* one final outcome each */
+		file->finals[index]++;
 	}
 	smtp_status_format(attempt->rcpts[0].status, file->status);
 	file->bounce_class = attempt->rcpts[0].bounce_class;

@@ -37,7 +37,8 @@ struct fake_file {
 	bool is_bad;                    /* refused by the files thread already */
 	uint8_t finals[FAKE_RCPTS_MAX]; /* final outcomes of each recipient */
 	uint32_t by_fate[FAKE_FINALS_COUNT];
-	uint32_t reads, unlinked, moved, rejected;
+	uint32_t reads, unlinked, moved, rejected, evicted;
+	uint32_t evicted_recovered;     /* with a word that its old records are dead */
 	uint32_t attempt_number;                                       /* of the last outcome */
 	char status[SMTP_STATUS_TEXT_MAX], reason[ATTEMPT_REASON_MAX]; /* likewise */
 	enum bounce_class bounce_class;

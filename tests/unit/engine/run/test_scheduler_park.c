@@ -1,0 +1,193 @@
+/* What waits on disk and comes back. The test is the keeper and the files thread as well (keeper.h). */
+#include <stdio.h>
+#include "engine/io/clock.h"
+#include "engine/run/revival.h"
+#include "tests/unit/engine/run/sched_test.h"
+
+static struct sched s;
+static struct mailbox *keeper;
+static uint32_t due_taken;
+static struct revival *back;
+static int stands_for_a_queue; /* nobody looks into it here */
+
+static void begin(const char *const *flags)
+{
+	struct fail fail;
+	sched_prepare(&s, flags);
+	assert_int_equal(mailbox_create(1024, &keeper, &fail), RESULT_OK);
+	s.base.hub.keeper = keeper;
+	s.base.hub.queue = (struct queue *)(void *)&stands_for_a_queue;
+	due_taken = 0;
+	back = NULL;
+	sched_start(&s);
+	hub_post(s.base.hub.scheduler, POST_RESOLVER_READY, NULL, 0, 0);
+}
+
+static void end(void)
+{
+	sched_end(&s);
+	mailbox_destroy(keeper);
+}
+
+/* As the keeper does; what is parked has `left` recipients in the queue. */
+static void settle(uint32_t left)
+{
+	struct mailbox_message message;
+	bool any = true;
+	while (any) {
+		sched_settle(&s);
+		for (any = false; mailbox_take(keeper, &message); any = true) {
+			if (message.kind == POST_PARK) {
+				((struct message *)message.object)->park_left = left;
+				hub_post(s.base.hub.scheduler, POST_PARKED, message.object, RESULT_OK, 0);
+			} else if (message.kind == POST_DUE_TAKEN) {
+				due_taken += message.number;
+			} else if (message.kind == POST_DUE_BACK) {
+				assert_null(back);
+				back = message.object;
+			} else {
+				assert_int_equal(message.kind, POST_STOP);
+			}
+		}
+	}
+}
+
+/* As the files thread passes it on: for a message that it does not know any more. */
+static void pass_on(struct fake_file *file, struct revival *revival)
+{
+	assert_null(file->message);
+	file->message = test_message(&file->mail);
+	revival->message = file->message;
+	revival->is_first = true;
+	file->message->was_gone = revival->is_withdrawn;
+	hub_post(s.base.hub.scheduler, POST_REVIVED, revival, 0, 0);
+}
+
+static struct revival *revive(struct fake_file *file, uint64_t id, uint32_t rcpt, const char *address)
+{
+	const struct queue_rcpt rcpts[] = { { rcpt, text_of(address) } };
+	const struct file_identity identity = { .inode = 1, .birth_ns = file->mail.birth_ns };
+	const struct queue_file queued = { .file = record_file_of(file->name, &identity),
+		.accepted_us = (uint64_t)clock_wall_us(), .from = text_of("news@list.example"), .rcpts_left = 1 };
+	const struct queue_attempt attempt = { .key = { 1, id }, .number = 2, .waits = 1,
+		.expires_us = (uint64_t)clock_wall_us() + 3600000000u, .domain = text_of("a.example"),
+		.rcpts = rcpts, .rcpts_count = 1 };
+	struct revival *revival = revival_create(&queued, &attempt);
+	assert_non_null(revival);
+	return revival;
+}
+
+static struct fake_file *park(const char *rcpts, uint32_t left)
+{
+	struct fake_file *file =
+		sched_mail(&s, &(struct test_mail){ .rcpts = rcpts, .birth_ns = clock_wall_us() * 1000 });
+	sched_settle(&s);
+	sched_answer_all(&s, ATTEMPT_DEFERRED);
+	settle(left);
+	assert_int_equal(file->evicted, 1);
+	return file;
+}
+
+static void what_is_given_back_is_acknowledged_once_and_once_waits_for_it(void **state)
+{
+	(void)state;
+	begin((const char *const[]){ "--once", "--retry-first=1h", "--park-after=0s", NULL });
+	struct fake_file *file = park("1@a.example", 1);
+	struct revival *revival = revive(file, 1, 0, "1@a.example");
+	file->read_result = RESULT_NOT_FOUND; /* for a moment only: the worker saw it gone */
+	pass_on(file, revival);
+	settle(1);
+	assert_ptr_equal(back, revival);
+	assert_int_equal(due_taken, 1);
+	hub_post(s.base.hub.scheduler, POST_KEEPER_IDLE, NULL, 0, 1);
+	sched_files_idle(&s, 0);
+	settle(1);
+	assert_int_equal(s.drains, 0); /* it is due, and not here */
+	file->read_result = RESULT_OK;
+	pass_on(file, back);
+	settle(0);
+	assert_int_equal(due_taken, 1);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	sched_files_idle(&s, 0);
+	settle(0);
+	assert_int_equal(file->by_fate[ATTEMPT_DELIVERED], 1);
+	assert_false(s.running);
+	end();
+}
+
+static void records_of_an_earlier_run_are_counted_out_once_however_often_it_is_parked(void **state)
+{
+	(void)state;
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=0s", NULL });
+	const int64_t birth_ns = clock_wall_us() * 1000;
+	const struct file_identity identity = { .inode = 1, .birth_ns = birth_ns };
+	assert_int_equal(recovery_add_done(&s.base.recovery, text_of("m0"), &identity, 0, 1), RESULT_OK);
+	struct fake_file *file =
+		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example 2@a.example", .birth_ns = birth_ns });
+	for (uint32_t id = 1; id < 4; id++) {
+		sched_settle(&s);
+		sched_answer_all(&s, ATTEMPT_DEFERRED);
+		settle(1);
+		assert_int_equal(file->evicted, id);
+		assert_int_equal(file->evicted_recovered, 1);
+		pass_on(file, revive(file, id, 1, "2@a.example"));
+		settle(0);
+	}
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	settle(0);
+	assert_int_equal(file->by_fate[ATTEMPT_DELIVERED], 1);
+	assert_int_equal(file->unlinked, 1);
+	end();
+}
+
+static void recipients_of_a_file_that_is_gone_keep_their_numbers(void **state)
+{
+	(void)state;
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=0s", NULL });
+	struct fake_file *file = park("1@a.example 2@a.example 3@a.example", 3);
+	for (uint32_t rcpt = 3; rcpt-- > 0;) {
+		struct revival *revival = revive(file, rcpt + 1, rcpt, "x@a.example");
+		revival->is_withdrawn = true;
+		pass_on(file, revival);
+			settle(0);
+		assert_int_equal(file->finals[rcpt], 1);
+	}
+	assert_int_equal(file->by_fate[ATTEMPT_WITHDRAWN], 3);
+	end();
+}
+
+static void a_parked_file_that_was_written_over_in_place_is_not_read_for_ever(void **state)
+{
+	(void)state;
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=0s", NULL });
+	struct fake_file *file = park("1@a.example 2@a.example", 2);
+	file->read_result = RESULT_TOO_LONG;
+	pass_on(file, revive(file, 1, 0, "1@a.example"));
+	settle(2);
+	assert_non_null(back);
+	assert_true(back->is_changed);
+	revival_destroy(back);
+	back = NULL;
+	file->read_result = RESULT_OK; /* mail again, but to others */
+	pass_on(file, revive(file, 2, 1, "other@a.example"));
+	settle(2);
+	assert_non_null(back);
+	assert_true(back->is_changed);
+	assert_null(sched_leased(&s, NULL));
+	back->is_withdrawn = true;
+	pass_on(file, back);
+	settle(1);
+	assert_int_equal(file->by_fate[ATTEMPT_WITHDRAWN], 1);
+	end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_given_back_is_acknowledged_once_and_once_waits_for_it),
+		cmocka_unit_test(records_of_an_earlier_run_are_counted_out_once_however_often_it_is_parked),
+		cmocka_unit_test(recipients_of_a_file_that_is_gone_keep_their_numbers),
+		cmocka_unit_test(a_parked_file_that_was_written_over_in_place_is_not_read_for_ever),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
