@@ -49,6 +49,7 @@ struct job_run {
 	struct job_domain *domains; /* in the arena, as are their names */
 	struct arena arena;
 	uint32_t domains_count, rcpts_count;
+	struct text label;             /* what events call the job */
 	enum envelope_class class;
 	int64_t not_before_unix_s, expiry_unix_s;
 	bool is_orphan; /* its directory went away while nobody looked */

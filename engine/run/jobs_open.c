@@ -239,6 +239,7 @@ static void opened(struct jobs *j, struct job_run *job)
 		return;
 	}
 	const struct job_manifest *manifest = &job->content->manifest;
+	job->label = manifest->job;
 	job->class = manifest->class;
 	job->not_before_unix_s = manifest->not_before_unix_s;
 	job->expiry_unix_s = manifest->expiry_unix_s;

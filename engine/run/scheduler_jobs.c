@@ -1,4 +1,5 @@
 #include "engine/base/nanoseconds.h"
+#include "engine/run/holds.h"
 #include "engine/run/message.h"
 #include "engine/run/revival.h"
 #include "engine/run/scheduler_parts.h"
@@ -144,6 +145,16 @@ static bool pump_one(struct scheduler *s, struct job_run *job)
 	return true;
 }
 
+/* What the operator holds is not even made. */
+static bool may_go_on(struct scheduler *s, const struct job_run *job)
+{
+	if (job->verdict != ATTEMPT_OPEN)
+		return true;
+	return job->begins_ns <= scheduler_now(s) &&
+		(s->hub->holds == NULL ||
+			holds_match(s->hub->holds, TEXT_EMPTY, job->label, text_of(job->name)) == NULL);
+}
+
 /* One domain of each job in turn. */
 static void pump(struct scheduler *s)
 {
@@ -153,10 +164,9 @@ static void pump(struct scheduler *s)
 		LIST_FOR_EACH(node, &s->job_runs)
 		{
 			struct job_run *job = CONTAINER_OF(node, struct job_run, run_node);
-			if (job->begins_ns > scheduler_now(s) && job->verdict == ATTEMPT_OPEN)
-				continue;
-			is_more |= pump_one(s, job);
 			looks++;
+			if (may_go_on(s, job))
+				is_more |= pump_one(s, job);
 		}
 	}
 	if (is_more)
@@ -335,7 +345,7 @@ void jobs_turn_end(struct scheduler *s)
 		pump(s);
 }
 
-bool jobs_have_work_now(const struct scheduler *s)
+bool jobs_have_work_now(struct scheduler *s)
 {
 	if (s->jobs_opening > 0 || s->job_coming > 0 || s->job_fetching > 0 ||
 		!list_is_empty(&s->job_reads) || !list_is_empty(&s->job_fetches) ||
@@ -344,9 +354,7 @@ bool jobs_have_work_now(const struct scheduler *s)
 	LIST_FOR_EACH(node, &s->job_runs)
 	{
 		const struct job_run *job = CONTAINER_OF(node, struct job_run, run_node);
-		bool begins =
-			job->begins_ns <= loop_now_ns(&s->loop) || job->verdict != ATTEMPT_OPEN;
-		if ((begins && !list_is_empty(&job->ready)) ||
+		if ((may_go_on(s, job) && !list_is_empty(&job->ready)) ||
 			(job->left == 0 && job->queue_leftovers == 0))
 			return true;
 	}

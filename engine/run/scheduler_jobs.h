@@ -30,7 +30,7 @@ void jobs_withdraw(struct scheduler *s, struct job_run *job);
 void jobs_feed(struct scheduler *s, struct site *site);
 void jobs_site_ends(struct site *site);
 void jobs_turn_end(struct scheduler *s);
-bool jobs_have_work_now(const struct scheduler *s);
+bool jobs_have_work_now(struct scheduler *s);
 /* At the end: what was on its way. */
 void jobs_drop(struct scheduler *s, struct message *message);
 

@@ -6,10 +6,11 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 
 from case import case
 from peer import Dialogue
-from sender import FINAL, MAIL_WAITS, check, equal
+from sender import FINAL, MAIL_WAITS, check, equal, program
 
 TEMPLATE = (
     "From: News <news@sender.lab>\r\nTo: {{name|friend}} <{{to}}>\r\n"
@@ -222,6 +223,33 @@ def a_provider_that_takes_none_does_not_stop_the_others(t):
     process = sender.start()
     sender.wait_event(process, count=500, event="delivered", domain=domain)
     equal(len(receiver.accepted()), 500)
+
+
+@case()
+def a_job_that_is_held_is_not_even_made_until_it_is_released(t):
+    domain, receiver = t.domain_with_receiver()
+    sender = t.sender("--site-sessions=1")
+    put_job(sender, _people(2000, domain), job="May letter")
+    process = sender.start()
+    sender.wait_event(process, count=20, event="delivered")
+    _queue(sender, "hold", "--job", "May letter")
+    process.until(lambda: _queue(sender, "list", "--job", "May letter", expect=None), "they wait")
+    held = len(receiver.accepted())
+    check(held < 1500, f"{held} were sent before it was held")
+    sender.put(f"other@{domain}")
+    sender.wait_event(process, event="delivered", rcpt=f"other@{domain}")
+    check(len(receiver.accepted()) <= held + 30, "the job went on")
+    _queue(sender, "release", "--job", "May letter")
+    sender.wait_event(process, count=2001, event="delivered")
+    process.until(lambda: not sender.waiting(), "the job goes")
+
+
+def _queue(sender, *words, expect=0):
+    done = subprocess.run([program(), "queue", *words, "--spool", sender.spool],
+                          capture_output=True, text=True, timeout=60, check=False)
+    if expect is not None:
+        equal(done.returncode, expect, f"{words}: {done.stdout}{done.stderr}")
+    return done.stdout
 
 
 @case()
