@@ -1,0 +1,83 @@
+"""What bench/job does inside the lab.
+
+    job.py BUILD_DIRECTORY
+"""
+
+import json
+import os
+import sys
+import time
+
+sys.dont_write_bytecode = True
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tests/lab"))
+os.environ.setdefault("MESSAGES", "1000000")
+
+import demo as demo_module  # noqa: E402
+import lab as lab_module  # noqa: E402
+
+TEMPLATE = (
+    "From: News <news@sender.lab>\r\nTo: {{name}} <{{to}}>\r\nSubject: News for {{name}}\r\n"
+    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nDear {{name}},\r\n"
+    + "this is a line of the letter that all of them get, and it is long enough.\r\n" * 25)
+
+
+def put_job(demo, count):
+    hidden = os.path.join(demo.spool, "tmp", "million")
+    for directory in (hidden, os.path.join(demo.spool, "new")):
+        os.makedirs(directory)
+    with open(os.path.join(hidden, "template.eml"), "w", newline="") as file:
+        file.write(TEMPLATE)
+    with open(os.path.join(hidden, "recipients.jsonl"), "w") as file:
+        for n in range(count):
+            file.write(f'{{"to":"r{n}@d{n % demo_module.DOMAINS}.bulk.lab","id":"{n}",'
+                       f'"vars":{{"name":"Person {n}"}}}}\n')
+    with open(os.path.join(hidden, "manifest.json"), "w") as file:
+        json.dump({"version": 1, "id": "million", "recipients": count,
+                   "sender": "news@sender.lab"}, file)
+    os.rename(hidden, os.path.join(demo.spool, "new", "million"))
+
+
+def deliver(demo):
+    """Seconds, CPU seconds, MB of its own and with mapped files, at most."""
+    started = time.monotonic()
+    process = demo.lab.start("longship", [
+        demo.program("longship"), "send", "--spool", demo.spool, "--store", demo.path("store"),
+        "--events", demo.events, "--helo", "mail.sender.lab", "--resolver", lab_module.KNOT,
+        "--trust-anchor", demo.lab.trust_anchor, "--allow-private", "--once", "--status=off"])
+    own = 0
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid != 0:
+            break
+        with open(f"/proc/{process.pid}/status") as file:
+            own = max([own] + [int(line.split()[1]) / 1024 for line in file
+                               if line.startswith("RssAnon:")])
+        time.sleep(0.05)
+    process.popen.returncode = os.waitstatus_to_exitcode(status)
+    if process.popen.returncode != 0:
+        sys.exit(f"longship ended with {process.popen.returncode}\n{process.tail()}")
+    return (time.monotonic() - started, usage.ru_utime + usage.ru_stime, own,
+            usage.ru_maxrss / 1024)
+
+
+def main():
+    demo = demo_module.Demo(sys.argv[1])
+    count = demo_module.MESSAGES
+    put_job(demo, count)
+    os.makedirs(demo.path("store"))
+    demo.sink("sink", demo.addresses,
+              *(f"--bug={address}/without-plain:STARTTLS" for address in demo.clear_addresses))
+    seconds, cpu, own, mapped = deliver(demo)
+    delivered = demo.outcomes()[0].get("delivered", 0)
+    print(f"\none job, {count:,} recipients in {demo_module.DOMAINS} domains, on {os.cpu_count()} "
+          f"cores with the sinks: {delivered:,} delivered\n"
+          f"  {seconds:.1f} s, {count / seconds:,.0f} a second, {cpu:.1f} s of CPU, "
+          f"{1e6 * cpu / count:.1f} us each\n"
+          f"  {own:.0f} MB of its own, {mapped:.0f} MB with mapped files, at most")
+    demo.lab.stop()
+    return 0 if delivered == count and not os.listdir(os.path.join(demo.spool, "new")) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
