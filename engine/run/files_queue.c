@@ -32,17 +32,20 @@ void files_queue_drop(struct files *f)
 			revival_destroy(message.object);
 }
 
-static bool find(struct files *f, const char *name, struct queue_file *out_file)
+/* RESULT_NOT_FOUND: it does not wait in there. Anything else but OK: nobody knows, and that is said once. */
+static enum result find(struct files *f, const char *name, struct queue_file *out_file)
 {
 	struct fail fail = { 0 };
 	if (f->queue == NULL)
-		return false;
+		return RESULT_NOT_FOUND;
 	arena_reset(&f->queue_arena);
 	enum result r = queue_find(f->queue, text_of(name), &f->queue_arena, out_file, &fail);
-	if (r != RESULT_OK && r != RESULT_NOT_FOUND)
+	bool is_known = r == RESULT_OK || r == RESULT_NOT_FOUND;
+	if (!is_known && !f->queue_unreadable)
 		log_write(&f->log, LOG_FAILED,
 			LOG_FIELDS(log_cstr("what", "reading the queue"), log_fail("why", &fail)));
-	return r == RESULT_OK;
+	f->queue_unreadable = !is_known;
+	return r;
 }
 
 /* When many go at once, or without memory for the name, the keeper looks for all that it has. */
@@ -67,12 +70,22 @@ bool files_is_parked(struct files *f, const char *name)
 	struct queue_file file;
 	struct file_identity identity;
 	enum file_type type;
-	if (!find(f, name, &file))
+	enum result r = find(f, name, &file);
+	if (r == RESULT_NOT_FOUND)
 		return false;
-	struct file_identity parked = identity_of_record(&file.file);
-	enum result r = file_look(f->new_fd, name, &type, &identity, NULL);
-	if (r == RESULT_OK && file_identity_equal(&parked, &identity))
+	if (r != RESULT_OK) {
+		/* It may be there, with recipients that are done: looked at again, not sent. */
+		files_leave_alone(f, name, LEFT_OPEN, NULL);
 		return true;
+	}
+	struct file_identity parked = identity_of_record(&file.file);
+	r = file_look(f->new_fd, name, &type, &identity, NULL);
+	if (r == RESULT_OK && file_identity_equal(&parked, &identity)) {
+		struct left_name *left = files_find_left(f, name);
+		if (left != NULL && left->kind == LEFT_OPEN)
+			files_forget_left(f, left);
+		return true;
+	}
 	tell_keeper(f, name);
 	return false;
 }
@@ -80,7 +93,7 @@ bool files_is_parked(struct files *f, const char *name)
 void files_unknown_gone(struct files *f, const char *name)
 {
 	struct queue_file file;
-	if (find(f, name, &file))
+	if (find(f, name, &file) == RESULT_OK)
 		tell_keeper(f, name);
 }
 

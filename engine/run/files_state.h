@@ -67,6 +67,7 @@ struct files {
 	bool told_idle;
 	uint32_t told_open;
 	struct queue_reader *queue;  /* NULL: nothing is parked */
+	bool queue_unreadable;       /* and it was said */
 	struct arena queue_arena;    /* of one entry of it */
 	struct list due;             /* revivals that wait for a credit */
 	uint32_t parked_gone;        /* names that the keeper has not looked at */

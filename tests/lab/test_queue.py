@@ -8,7 +8,7 @@ import signal
 
 from case import case
 from peer import Dialogue
-from sender import FINAL, MAIL_WAITS, check, equal, message
+from sender import FINAL, MAIL_WAITS, NOT_WRITABLE, check, equal, message
 
 # Everything that waits at all is parked.
 PARK = ("--park-after=0s", "--retry-max=1s")
@@ -204,6 +204,25 @@ def a_file_that_takes_the_name_of_a_parked_one_is_new_mail(t):
             equal({(event["rcpt"], event["event"]) for event in sender.outcomes()[1:]},
                   {(f"new@{domain}", "delivered"), (f"old@{domain}", "withdrawn")})
             equal(sender.waiting(), [])
+
+
+@case("SMTP-46")
+def a_file_whose_entry_in_the_queue_is_damaged_is_not_sent_again(t):
+    """Who of it is done nobody knows any more: the sender says so and does not begin."""
+    receiver = t.receiver(dialogue=_refuses("b"))
+    domain = t.domain(receiver)
+    sender = t.sender("--retry-first=1h", *PARK[:1])
+    sender.put([f"a@{domain}", f"b@{domain}"])
+    sender.run(expect=MAIL_WAITS)
+    path = os.path.join(sender.spool, "state/queue/data.mdb")
+    with open(path, "rb") as file:
+        data = file.read()
+    check(b"news@sender.lab" in data, "the entry is not where it is looked for")
+    with open(path, "wb") as file:
+        file.write(data.replace(b"news@sender.lab", b"mews@sender.lab"))
+    process = sender.run(expect=NOT_WRITABLE)
+    check("damaged" in process.stderr(), process.stderr())
+    equal((len(receiver.accepted()), len(sender.outcomes()), len(sender.waiting())), (1, 2, 1))
 
 
 @case()
