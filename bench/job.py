@@ -25,7 +25,7 @@ TEMPLATE = (
 def put_job(demo, count):
     hidden = os.path.join(demo.spool, "tmp", "million")
     for directory in (hidden, os.path.join(demo.spool, "new")):
-        os.makedirs(directory)
+        os.makedirs(directory, exist_ok=True)
     with open(os.path.join(hidden, "template.eml"), "w", newline="") as file:
         file.write(TEMPLATE)
     with open(os.path.join(hidden, "recipients.jsonl"), "w") as file:
