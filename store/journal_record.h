@@ -46,7 +46,7 @@ struct outcome_record {
 	enum event_kind kind;    /* OUTCOME, JOB_OUTCOME: a final kind. EVENT: of the line */
 	uint32_t attempt;        /* OUTCOME, EVENT: which one it was, from 1; 0: none was made */
 	uint64_t events_seq;     /* EVENTS_WRITTEN: the last line that is durable */
-	struct text line; /* with its newline. Always of an EVENT; never of the last two types */
+	struct text line; /* with its newline. Always of an EVENT; never of the last three types */
 };
 
 /* Appends the payload. The largest record fits into JOURNAL_PAYLOAD_BYTES_MAX. What contradicts the

@@ -281,13 +281,13 @@ static void turn_end(struct loop *loop)
 	if (f->scanning)
 		scan_slice(f);
 	files_queue_turn(f);
-	files_notices_turn(f);
+	files_prepared_turn(f);
 	files_leave_turn(f);
 	tell_gone(f);
 	tell_idle(f);
 	/* There is more to do: come round again after a look at the mailbox. */
 	if ((f->scanning && f->credits > 0) || !list_is_empty(&f->leaving) ||
-		!list_is_empty(&f->notices))
+		files_prepared_is_ready(f))
 		mailbox_wake(f->hub->files);
 }
 
@@ -315,12 +315,6 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_GONE_HEARD:
 		files_gone_heard(f, message->number);
 		break;
-	case POST_NOTICE:
-		files_notice(f, message->object);
-		break;
-	case POST_PUBLISH:
-		files_publish(f, message->object);
-		break;
 	case POST_EVICT:
 		files_evict(f, message->object);
 		break;
@@ -328,7 +322,7 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 		loop_stop(loop);
 		break;
 	default:
-		UNREACHABLE("a message that is not for the files thread");
+		files_prepared_hear(f, message);
 	}
 }
 
@@ -406,7 +400,7 @@ enum result files_create(struct hub *hub, struct files **out_files, struct fail 
 	list_init(&f->due);
 	list_init(&f->leaving);
 	list_init(&f->unsynced);
-	files_notices_init(f);
+	files_prepared_init(f);
 	struct siphash_key key = random_siphash_key();
 	enum result r = hash_map_init(&f->known, 4096, &key, known_key);
 	if (r == RESULT_OK)
@@ -438,7 +432,7 @@ void files_destroy(struct files *f)
 		return;
 	CHECK_OBJ(f, FILES_MAGIC);
 	files_queue_drop(f);
-	files_notices_deinit(f);
+	files_prepared_deinit(f);
 	if (f->known.table.buckets != NULL) {
 		hash_map_for_each(&f->known, let_go, f);
 		hash_map_deinit(&f->known);

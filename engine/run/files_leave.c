@@ -27,7 +27,7 @@ static void sync_now(struct files *f)
 		files_left(f, message, r != RESULT_OK);
 	}
 	f->unsynced_count = 0;
-	files_notices_synced(f);
+	files_prepared_synced(f);
 }
 
 static void sync_due(struct timer *timer)
@@ -170,7 +170,7 @@ static void leave_one(struct files *f, struct message *message)
 	enum result r = RESULT_OK;
 	hash_map_remove(&f->known, &message->known); /* its name may be new mail by now */
 	if (message->keeps_records) {
-		(void)fail_set(&fail, RESULT_IO, "a notification of it could not be published");
+		(void)fail_set(&fail, RESULT_IO, "what was made of it could not be moved to new/");
 		stay_stuck(f, message, &fail);
 		return;
 	}

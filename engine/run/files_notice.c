@@ -1,14 +1,17 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "engine/base/nanoseconds.h"
 #include "engine/base/time_text.h"
 #include "engine/io/clock.h"
-#include "engine/run/files_state.h"
+#include "engine/run/files_prepared.h"
 #include "engine/run/notice.h"
-#include "engine/spool/message_file.h"
+#include "engine/run/prepared.h"
+#include "engine/spool/batch_message.h"
+#include "engine/spool/spool_format.h"
 
-/* Writes notifications and publishes them; notice.h tells how that comes to be once. */
+/* Writes notifications and publishes them; prepared.h tells how that comes to be once. */
 
 enum {
 	/* Files of one turn, each with its fsync: new mail is seen in between. */
@@ -16,27 +19,10 @@ enum {
 	/* Of the original: 10,000 X-Receiver lines and the largest header fit. Of a larger file the header
 	 * is given back alone, as of any that is larger than NOTIFICATION_FULL_BYTES_MAX. */
 	ORIGINAL_BYTES_MAX = 4 * 1024 * 1024,
-	/* The body that it becomes, and what its parser needs. */
-	BODIES_BYTES = 4 * ORIGINAL_BYTES_MAX,
-	ARENA_CHUNK_BYTES = 64 * 1024,
-	ARENA_BYTES_MAX = MESSAGE_FILE_SCRATCH_BYTES_MAX + 4 * 1024 * 1024,
 };
 
-void files_notices_init(struct files *f)
-{
-	list_init(&f->notices);
-	list_init(&f->published);
-	body_budget_init(&f->notice_bodies, BODIES_BYTES);
-	arena_init(&f->notice_arena, ARENA_CHUNK_BYTES, ARENA_BYTES_MAX);
-}
-
-void files_notices_deinit(struct files *f)
-{
-	/* The attempts are the scheduler's to free. */
-	while (list_pop_front(&f->notices) != NULL || list_pop_front(&f->published) != NULL)
-		;
-	arena_deinit(&f->notice_arena);
-}
+/* The end of the data of a batch, behind the empty line of a header. */
+#define BATCH_DOT "\r\n.\r\n"
 
 void files_notice(struct files *f, struct attempt *attempt)
 {
@@ -63,16 +49,24 @@ static enum result read_all(int fd, void *memory, size_t size, size_t *out_len, 
 	return RESULT_OK;
 }
 
-/* A file that is cut ends behind its header: a message without text. */
-static struct text cut_to_header(struct text file)
+/* A file that is cut ends behind its header: a message without text. Returns its length; 0: it has more
+ * header than that. Room for the end of a batch is behind it. */
+static size_t cut_to_header(char *file, size_t len)
 {
-	size_t lf = text_find_text(file, TEXT("\n\n")), crlf = text_find_text(file, TEXT("\n\r\n"));
-	if (lf == TEXT_NONE && crlf == TEXT_NONE)
-		return TEXT_EMPTY;
-	return text_cut(file, (lf < crlf ? lf : crlf) + 1);
+	struct text all = { file, len };
+	size_t lf = text_find_text(all, TEXT("\n\n")), crlf = text_find_text(all, TEXT("\n\r\n"));
+	size_t end = lf < crlf ? lf : crlf;
+	if (end == TEXT_NONE)
+		return 0;
+	end++;
+	if (spool_format_of(text_cut(all, SPOOL_FORMAT_HEAD_BYTES), false) != SPOOL_FORMAT_BATCH)
+		return end;
+	memcpy(file + end, BATCH_DOT, sizeof BATCH_DOT - 1);
+	return end + sizeof BATCH_DOT - 1;
 }
 
-static struct body *parse_original(struct files *f, const struct message *message, struct text file)
+static struct body *parse_original(
+	struct files *f, const struct message *message, char *file, size_t len)
 {
 	char date[40];
 	struct buf buf;
@@ -89,8 +83,9 @@ static struct body *parse_original(struct files *f, const struct message *messag
 	struct envelope *envelope = NULL;
 	struct body *body = NULL;
 	struct fail fail;
-	enum result r =
-		message_file_parse(file, &context, &f->notice_arena, &envelope, &body, &fail);
+	enum result r = batch_or_message_parse(
+		file, len, &context, &f->batch_arena, &f->notice_arena, &envelope, &body, &fail);
+	arena_reset(&f->batch_arena);
 	envelope_unref(envelope);
 	return r == RESULT_OK ? body : NULL;
 }
@@ -107,12 +102,11 @@ static struct body *original_of(struct files *f, const struct message *message, 
 		return NULL;
 	*out_is_cut = identity.bytes > ORIGINAL_BYTES_MAX;
 	size_t size = *out_is_cut ? ORIGINAL_BYTES_MAX : (size_t)identity.bytes;
-	char *memory = malloc(size + 1);
+	char *memory = malloc(size + sizeof BATCH_DOT);
 	if (memory != NULL && file_identity_equal(&identity, &message->identity) &&
-		read_all(fd, memory, size, &len, &fail) == RESULT_OK) {
-		struct text file = text_of_bytes(memory, len);
-		body = parse_original(f, message, *out_is_cut ? cut_to_header(file) : file);
-	}
+		read_all(fd, memory, size, &len, &fail) == RESULT_OK)
+		body = parse_original(
+			f, message, memory, *out_is_cut ? cut_to_header(memory, len) : len);
 	free(memory);
 	file_close(fd);
 	return body;
@@ -120,11 +114,13 @@ static struct body *original_of(struct files *f, const struct message *message, 
 
 /* ---- what is told ---- */
 
-static struct text reply_of(struct files *f, const struct attempt *attempt, const struct attempt_rcpt *rcpt)
+static struct text reply_of(
+	struct files *f, const struct attempt *attempt, const struct attempt_rcpt *rcpt)
 {
 	if (rcpt->code == 0)
 		return TEXT_EMPTY;
-	struct text text = text_cut_utf8(attempt_reply_text(attempt, rcpt), SMTP_REPLY_TEXT_BYTES_MAX);
+	struct text text =
+		text_cut_utf8(attempt_reply_text(attempt, rcpt), SMTP_REPLY_TEXT_BYTES_MAX);
 	return arena_printf(&f->notice_arena, "%u %.*s", rcpt->code, TEXT_ARG(text));
 }
 
@@ -147,16 +143,17 @@ static struct notification_rcpt told_of(struct files *f, const struct attempt *a
 
 /* ---- writing ---- */
 
-/* What is there of an earlier attempt at it was not recorded. */
-static enum result write_file(struct files *f, const char *name, struct text text, struct fail *fail)
+static void name_of(
+	const struct message *message, uint32_t rcpt, char out[static PREPARED_NAME_SIZE])
+{
+	prepared_name(PREPARED_NOTICE, message->name, &message->identity, rcpt, out);
+}
+
+static enum result write_file(
+	struct files *f, const char *name, struct text text, struct fail *fail)
 {
 	int fd;
-	enum result r = file_create(f->tmp_fd, name, &fd, fail);
-	if (r == RESULT_EXISTS) {
-		r = file_unlink(f->tmp_fd, name, fail);
-		if (r == RESULT_OK)
-			r = file_create(f->tmp_fd, name, &fd, fail);
-	}
+	enum result r = prepared_create(f->tmp_fd, name, &fd, fail);
 	if (r != RESULT_OK)
 		return r;
 	r = file_write_all(fd, text.data, text.len, fail);
@@ -169,9 +166,9 @@ static enum result write_file(struct files *f, const char *name, struct text tex
 static enum result write_one(struct files *f, const struct message *message, uint32_t first,
 	struct notification *notification, struct fail *fail)
 {
-	char name[NOTICE_NAME_SIZE];
+	char name[PREPARED_NAME_SIZE];
 	struct buf buf;
-	notice_name(message, first, name);
+	name_of(message, first, name);
 	message_unique(name, &message->identity, notification->unique);
 	size_t size = notification_bytes_max(notification);
 	void *memory = malloc(size);
@@ -219,7 +216,8 @@ static enum result write_action(struct files *f, const struct attempt *attempt,
 
 static enum result prepare(struct files *f, const struct attempt *attempt, struct fail *fail)
 {
-	static const enum notification_action actions[] = { NOTIFICATION_FAILED, NOTIFICATION_RELAYED };
+	static const enum notification_action actions[] = { NOTIFICATION_FAILED,
+		NOTIFICATION_RELAYED };
 	const struct message *message = attempt->message;
 	bool is_cut = false;
 	struct body *body = original_of(f, message, &is_cut);
@@ -244,11 +242,11 @@ static enum result prepare(struct files *f, const struct attempt *attempt, struc
 /* Some may be there, though not all: what is not published goes, and is made again with its outcome. */
 static void drop(struct files *f, const struct attempt *attempt)
 {
-	char name[NOTICE_NAME_SIZE];
+	char name[PREPARED_NAME_SIZE];
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
 		if (!attempt->rcpts[i].has_notice)
 			continue;
-		notice_name(attempt->message, attempt->rcpts[i].rcpt, name);
+		name_of(attempt->message, attempt->rcpts[i].rcpt, name);
 		enum result r = file_unlink(f->tmp_fd, name, NULL);
 		(void)r; /* the next run looks for it as well */
 	}
@@ -291,15 +289,13 @@ void files_notices_turn(struct files *f)
 
 /* ---- publishing ---- */
 
-/* RESULT_EXISTS: it is there, by whatever way. */
 static enum result publish_one(
 	struct files *f, const struct message *message, uint32_t rcpt, struct fail *fail)
 {
-	char name[NOTICE_NAME_SIZE];
-	notice_name(message, rcpt, name);
-	enum result r = file_rename(f->tmp_fd, name, f->new_fd, name, fail);
-	if (r == RESULT_EXISTS)
-		r = file_unlink(f->tmp_fd, name, fail);
+	char name[PREPARED_NAME_SIZE];
+	name_of(message, rcpt, name);
+	enum result r = prepared_publish(
+		PREPARED_NOTICE, name, message->name, rcpt, f->tmp_fd, f->new_fd, f->bad_fd, fail);
 	if (r == RESULT_OK)
 		files_consider(f, name, true);
 	return r == RESULT_NOT_FOUND ? RESULT_OK : r; /* another recipient is the first one of it */
@@ -329,6 +325,7 @@ void files_notices_synced(struct files *f)
 	struct list_node *node;
 	while ((node = list_pop_front(&f->published)) != NULL) {
 		f->told_idle = false;
-		hub_post(f->hub->scheduler, POST_RECORDED, CONTAINER_OF(node, struct attempt, node), 1, 0);
+		hub_post(f->hub->scheduler, POST_RECORDED, CONTAINER_OF(node, struct attempt, node),
+			1, 0);
 	}
 }

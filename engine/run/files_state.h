@@ -1,5 +1,5 @@
 /* The state of the files thread, shared by its files: files.c takes mail in, files_leave.c lets it go,
- * files_queue.c knows what is parked, files_notice.c writes notifications. */
+ * files_queue.c knows what is parked, files_prepared.c makes mail itself. */
 #ifndef ENGINE_RUN_FILES_STATE_H
 #define ENGINE_RUN_FILES_STATE_H
 
@@ -13,8 +13,6 @@
 #include "engine/run/message.h"
 #include "engine/run/revival.h"
 #include "store/queue.h"
-
-struct attempt;
 
 #define FILES_MAGIC 0xf11e5001u
 /* In state/: see files.h. */
@@ -88,6 +86,8 @@ struct files {
 	struct list published;       /* moved to new/, not yet durable */
 	struct body_budget notice_bodies;
 	struct arena notice_arena;
+	struct split *split;         /* the batch file at work; NULL: none */
+	struct arena batch_arena;    /* of the parser, when the original is a batch file */
 };
 
 /* ---- files.c ---- */
@@ -128,15 +128,16 @@ void files_left(struct files *f, struct message *message, bool is_stuck);
 /* As many of those that wait as there are credits. */
 void files_queue_turn(struct files *f);
 
-/* ---- files_notice.c ---- */
-void files_notices_init(struct files *f);
-void files_notices_deinit(struct files *f);
-/* POST_NOTICE, POST_PUBLISH */
-void files_notice(struct files *f, struct attempt *attempt);
-void files_publish(struct files *f, struct attempt *attempt);
-void files_notices_turn(struct files *f);
-/* new/ is durable as it is now, or cannot be made so. */
-void files_notices_synced(struct files *f);
+/* ---- files_prepared.c ---- */
+void files_prepared_init(struct files *f);
+void files_prepared_deinit(struct files *f);
+/* The posts about notifications and batch files. */
+void files_prepared_hear(struct files *f, const struct mailbox_message *message);
+void files_prepared_turn(struct files *f);
+/* Whether another turn would do something. */
+bool files_prepared_is_ready(const struct files *f);
+/* new/ and bad/ are durable as they are now, or cannot be made so. */
+void files_prepared_synced(struct files *f);
 
 /* ---- files_leave.c ---- */
 /* new/ has changed: it becomes durable soon, with what else changes until then. */

@@ -3,9 +3,9 @@
  * Created by the files thread; passes through the mailboxes. Each field is written by the thread named
  * beside it, and read by others only after a message that was posted later. Name and identity never
  * change. Life (post.def): FILE_FOUND, READ, READ_DONE, attempts with their outcomes, UNLINK, UNLINKED,
- * MESSAGE_OVER; or READ_DONE, REJECTED, REJECT_RECORDED, MOVE_BAD, UNLINKED, MESSAGE_OVER. What waits for
- * long leaves earlier: PARK, PARKED, EVICT, UNLINKED, MESSAGE_OVER; it comes back as a new one, with DUE,
- * REVIVED, READ. */
+ * MESSAGE_OVER; or READ_DONE, REJECTED, REJECT_RECORDED, MOVE_BAD, UNLINKED, MESSAGE_OVER; of a batch file
+ * READ_DONE, SPLIT, SPLIT_OVER, UNLINK and so on. What waits for long leaves earlier: PARK, PARKED, EVICT,
+ * UNLINKED, MESSAGE_OVER; it comes back as a new one, with DUE, REVIVED, READ. */
 #ifndef ENGINE_RUN_MESSAGE_H
 #define ENGINE_RUN_MESSAGE_H
 
@@ -27,7 +27,7 @@ struct job_run;
 
 enum message_state { /* scheduler */
 	MESSAGE_FOUND,     /* waits for a read */
-	MESSAGE_READING,   /* a worker reads it */
+	MESSAGE_READING,   /* a worker reads it, or the files thread splits it */
 	MESSAGE_DELIVERING, /* has attempts, or others of it are in the queue */
 	MESSAGE_PARKING,    /* the keeper has it; its attempts stand still */
 	MESSAGE_LEAVING,   /* its file is being unlinked or moved */
@@ -83,7 +83,7 @@ struct message {
 	bool leaving, gone;
 	struct list_node leave_node;
 	bool to_bad;
-	bool keeps_records;          /* a notification of it could not be published: the next run does that */
+	bool keeps_records;          /* what was made of it could not be published: the next run does that */
 
 	char name[];                 /* in new/ */
 };

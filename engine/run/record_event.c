@@ -123,6 +123,24 @@ void record_event_rejected(const struct message *message, uint64_t seq, int64_t 
 	event_format_line(&event, out);
 }
 
+void record_event_refused(const struct message *message, const struct split_refused *refused, uint64_t seq,
+	int64_t wall_us, struct buf *out)
+{
+	const struct event event = {
+		.event = EVENT_REJECTED_INPUT,
+		.seq = seq,
+		.time = wall_us,
+		.file = text_of(message->name),
+		.from = refused->from,
+		.rcpt = refused->rcpt,
+		.status = text_is_empty(refused->rcpt) ? TEXT("5.6.0") : TEXT("5.1.3"),
+		.bounce_class = bounce_class_text(BOUNCE_CLASS_INPUT),
+		.size = message->identity.bytes,
+		.reason = refused->reason,
+	};
+	event_format_line(&event, out);
+}
+
 void record_event_session(const struct session_report *report, uint64_t seq, struct buf *out)
 {
 	struct number_texts texts;

@@ -15,6 +15,8 @@ enum event_kind record_event_kind(enum attempt_fate fate);
 void record_event_rcpt(const struct attempt *attempt, const struct attempt_rcpt *rcpt, uint64_t seq,
 	int64_t wall_us, struct buf *out);
 void record_event_rejected(const struct message *message, uint64_t seq, int64_t wall_us, struct buf *out);
+void record_event_refused(const struct message *message, const struct split_refused *refused, uint64_t seq,
+	int64_t wall_us, struct buf *out);
 void record_event_session(const struct session_report *report, uint64_t seq, struct buf *out);
 void record_event_policy(const struct policy_report *report, uint64_t seq, struct buf *out);
 void record_event_site(const struct site_report *report, uint64_t seq, struct buf *out);

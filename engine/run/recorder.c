@@ -41,6 +41,9 @@ static void tell_recorded(struct recorder *r)
 	while ((node = list_pop_front(&r->uncommitted_rejects)) != NULL)
 		hub_post(r->hub->scheduler, POST_REJECT_RECORDED,
 			CONTAINER_OF(node, struct message, depart_node), 0, 0);
+	if (r->uncommitted_split != NULL)
+		hub_post(r->hub->files, POST_SPLIT_RECORDED, r->uncommitted_split, 0, 0);
+	r->uncommitted_split = NULL;
 }
 
 static void give_credits(struct recorder *r)
@@ -119,7 +122,7 @@ static void commit_due(struct timer *timer)
 	commit(CONTAINER_OF(timer, struct recorder, commit_timer));
 }
 
-static void commit_soon(struct recorder *r)
+void recorder_commit_soon(struct recorder *r)
 {
 	if (journal_pending_bytes(r->journal) >= COMMIT_BYTES)
 		commit(r);
@@ -130,7 +133,7 @@ static void commit_soon(struct recorder *r)
 
 /* ---- records ---- */
 
-static void append_record(struct recorder *r, const struct outcome_record *record)
+void recorder_append_silent(struct recorder *r, const struct outcome_record *record)
 {
 	struct buf payload;
 	buf_init(&payload, r->payload, JOURNAL_PAYLOAD_BYTES_MAX);
@@ -144,17 +147,15 @@ static void append_record(struct recorder *r, const struct outcome_record *recor
 	give_up(r, LOG_JOURNAL_FAILED, &fail);
 }
 
-/* Appends a record whose line is the last one in `lines`, from `line_at` on. */
-static void append(struct recorder *r, struct outcome_record *record, size_t line_at)
+void recorder_append(struct recorder *r, struct outcome_record *record, size_t line_at)
 {
 	record->line = text_of_bytes(r->lines.data + line_at, r->lines.len - line_at);
-	append_record(r, record);
+	recorder_append_silent(r, record);
 	if (!r->failed)
 		hub_count(&r->hub->counters.event_lines, 1);
 }
 
-/* Room for one more line and record, by a commit if need be. */
-static bool make_room(struct recorder *r)
+bool recorder_make_room(struct recorder *r)
 {
 	bool fits = buf_room(&r->lines) >= EVENT_LINE_BYTES_MAX &&
 		journal_pending_bytes(r->journal) + JOURNAL_PAYLOAD_BYTES_MAX + JOURNAL_BLOCK_BYTES <
@@ -162,7 +163,7 @@ static bool make_room(struct recorder *r)
 	return !r->failed && (fits || commit(r));
 }
 
-static struct record_file file_of(const struct message *message)
+struct record_file recorder_file_of(const struct message *message)
 {
 	struct record_file file = record_file_of(message->name, &message->identity);
 	file.name = message_file(message);
@@ -172,7 +173,7 @@ static struct record_file file_of(const struct message *message)
 static void record_rcpt(struct recorder *r, const struct attempt *attempt, const struct attempt_rcpt *rcpt,
 	int64_t wall_us)
 {
-	if (!make_room(r))
+	if (!recorder_make_room(r))
 		return;
 	uint64_t seq = journal_next_seq(r->journal);
 	size_t line_at = r->lines.len;
@@ -181,7 +182,7 @@ static void record_rcpt(struct recorder *r, const struct attempt *attempt, const
 	bool is_final = event_kind_is_final(kind);
 	struct outcome_record record = {
 		.type = is_final ? JOURNAL_RECORD_OUTCOME : JOURNAL_RECORD_EVENT,
-		.file = file_of(attempt->message),
+		.file = recorder_file_of(attempt->message),
 		.rcpt = is_final ? message_rcpt(attempt->message, rcpt->rcpt) : 0,
 		.kind = kind,
 		.attempt = attempt->number,
@@ -192,7 +193,7 @@ static void record_rcpt(struct recorder *r, const struct attempt *attempt, const
 	}
 	if (is_final)
 		recorder_note_live(r, attempt->message, seq);
-	append(r, &record, line_at);
+	recorder_append(r, &record, line_at);
 }
 
 static void record_rcpts(struct recorder *r, const struct attempt *attempt, bool has_notice)
@@ -213,7 +214,7 @@ static void record_outcome(struct recorder *r, struct attempt *attempt)
 		hub_post(r->hub->files, POST_NOTICE, attempt, 0, 0);
 	else
 		list_push_back(&r->uncommitted, &attempt->node);
-	commit_soon(r);
+	recorder_commit_soon(r);
 }
 
 /* In one commit, as far as it can hold them: a crash between two would have the second half told of by two
@@ -228,61 +229,24 @@ static void record_noticed(struct recorder *r, struct attempt *attempt, enum res
 		commit(r);
 	record_rcpts(r, attempt, true);
 	list_push_back(&r->uncommitted, &attempt->node);
-	commit_soon(r);
+	recorder_commit_soon(r);
 }
 
 static void record_rejected(struct recorder *r, struct message *message)
 {
-	if (make_room(r)) {
+	if (recorder_make_room(r)) {
 		uint64_t seq = journal_next_seq(r->journal);
 		size_t line_at = r->lines.len;
 		record_event_rejected(message, seq, clock_wall_us(), &r->lines);
-		struct outcome_record record = { .type = JOURNAL_RECORD_REJECTED, .file = file_of(message) };
+		struct outcome_record record = {
+			.type = JOURNAL_RECORD_REJECTED,
+			.file = recorder_file_of(message),
+		};
 		recorder_note_live(r, message, seq);
-		append(r, &record, line_at);
+		recorder_append(r, &record, line_at);
 	}
 	list_push_back(&r->uncommitted_rejects, &message->depart_node);
-	commit_soon(r);
-}
-
-static void record_session(struct recorder *r, struct session_report *report)
-{
-	if (make_room(r)) {
-		size_t line_at = r->lines.len;
-		record_event_session(report, journal_next_seq(r->journal), &r->lines);
-		struct outcome_record record = { .type = JOURNAL_RECORD_EVENT, .kind = EVENT_SESSION };
-		append(r, &record, line_at);
-	}
-	r->report_credits[report->worker]++;
-	route_unref(report->route);
-	free(report);
-	commit_soon(r);
-}
-
-static void record_site(struct recorder *r, struct site_report *report)
-{
-	if (make_room(r)) {
-		size_t line_at = r->lines.len;
-		record_event_site(report, journal_next_seq(r->journal), &r->lines);
-		struct outcome_record record = { .type = JOURNAL_RECORD_EVENT, .kind = EVENT_SITE_CHANGED };
-		append(r, &record, line_at);
-	}
-	r->site_credits++;
-	free(report);
-	commit_soon(r);
-}
-
-static void record_policy(struct recorder *r, struct policy_report *report)
-{
-	if (make_room(r)) {
-		size_t line_at = r->lines.len;
-		record_event_policy(report, journal_next_seq(r->journal), &r->lines);
-		struct outcome_record record = { .type = JOURNAL_RECORD_EVENT, .kind = EVENT_POLICY_CHANGED };
-		append(r, &record, line_at);
-	}
-	r->policy_credits++;
-	free(report);
-	commit_soon(r);
+	recorder_commit_soon(r);
 }
 
 /* ---- the thread ---- */
@@ -300,7 +264,7 @@ static enum result note_written(struct recorder *r, struct fail *fail)
 		.type = JOURNAL_RECORD_EVENTS_WRITTEN,
 		.events_seq = r->written_seq,
 	};
-	append_record(r, &note);
+	recorder_append_silent(r, &note);
 	commit(r);
 	return RESULT_OK;
 }
@@ -334,6 +298,9 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 		break;
 	case POST_REJECTED:
 		record_rejected(r, message->object);
+		break;
+	case POST_SPLIT_READY:
+		record_split(r, message->object);
 		break;
 	case POST_SESSION_OVER:
 		record_session(r, message->object);
@@ -433,13 +400,21 @@ static void let_go(struct list *list)
 		;
 }
 
-/* The resolver may have spoken behind the last flush. */
+static void drop_split(struct split_report *report)
+{
+	arena_deinit(&report->arena);
+	free(report);
+}
+
+/* The resolver may have spoken behind the last flush; a stop at once may be before anything. */
 static void drop_unheard(struct mailbox *mailbox)
 {
 	struct mailbox_message message;
 	while (mailbox_take(mailbox, &message))
 		if (message.kind == POST_POLICY_CHANGED)
 			free(message.object);
+		else if (message.kind == POST_SPLIT_READY)
+			drop_split(message.object);
 }
 
 void recorder_destroy(struct recorder *r)

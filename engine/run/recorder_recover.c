@@ -3,7 +3,7 @@
 #include "engine/base/limits.h"
 #include "engine/io/file.h"
 #include "engine/run/files.h"
-#include "engine/run/notice.h"
+#include "engine/run/prepared.h"
 #include "engine/run/recorder_state.h"
 #include "store/journal_record.h"
 
@@ -29,6 +29,8 @@ static enum result on_record(const struct journal_record *journal_record, void *
 	else if (record.type == JOURNAL_RECORD_JOB_OUTCOME)
 		result = recovery_add_job_done(
 			r->recovery, record.file.name, &identity, record.rcpt, seq);
+	else if (record.type == JOURNAL_RECORD_SPLIT)
+		result = recovery_add_split(r->recovery, record.file.name, &identity, seq);
 	else if (record.type == JOURNAL_RECORD_REJECTED)
 		result = recovery_add_rejected(r->recovery, record.file.name, &identity, seq);
 	/* A line that a crash kept from the event file is written now, the same byte for byte. */
@@ -108,17 +110,29 @@ static enum result open_state(struct recorder *r, struct fail *fail)
 	return result;
 }
 
-static enum result restore_notices(struct recorder *r, int new_fd, struct fail *fail)
+/* A directory that is missing has nothing in it: the files thread makes it. */
+static enum result open_below(struct recorder *r, const char *name, int *out_fd, struct fail *fail)
 {
 	char path[PATH_BYTES];
-	int tmp_fd;
-	if (snprintf(path, sizeof path, "%s/tmp", r->config->options->spool) >= (int)sizeof path)
+	*out_fd = -1;
+	if (snprintf(path, sizeof path, "%s/%s", r->config->options->spool, name) >= (int)sizeof path)
 		return fail_set(fail, RESULT_TOO_LONG, "--spool: the path is too long");
-	enum result result = file_open_directory(AT_FDCWD, path, &tmp_fd, fail);
-	if (result != RESULT_OK)
-		return result == RESULT_NOT_FOUND ? RESULT_OK : result; /* nobody has made it yet */
-	result = notice_restore(tmp_fd, new_fd, r->recovery, fail);
+	enum result result = file_open_directory(AT_FDCWD, path, out_fd, fail);
+	return result == RESULT_NOT_FOUND ? RESULT_OK : result;
+}
+
+static enum result restore_prepared(struct recorder *r, int new_fd, struct fail *fail)
+{
+	int tmp_fd, bad_fd = -1;
+	enum result result = open_below(r, "tmp", &tmp_fd, fail);
+	if (result == RESULT_OK)
+		result = open_below(r, "bad", &bad_fd, fail);
+	if (result == RESULT_OK && tmp_fd >= 0)
+		result = prepared_restore(tmp_fd, new_fd, bad_fd, r->recovery, fail);
+	if (result == RESULT_OK && bad_fd >= 0)
+		result = file_sync(bad_fd, false, fail);
 	file_close(tmp_fd);
+	file_close(bad_fd);
 	return result;
 }
 
@@ -129,7 +143,7 @@ enum result recorder_open_state(struct recorder *r, int new_fd, struct fail *fai
 		return result;
 	result = files_restore(r->state_path, new_fd, r->recovery, fail);
 	if (result == RESULT_OK)
-		result = restore_notices(r, new_fd, fail);
+		result = restore_prepared(r, new_fd, fail);
 	if (result != RESULT_OK)
 		return result;
 	/* An unlink that a crash kept from being durable must be so before its tombstone goes. */

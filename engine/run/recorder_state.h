@@ -1,4 +1,5 @@
-/* The state of the recorder, shared by its two files: recorder.c runs, recorder_recover.c starts. */
+/* The state of the recorder, shared by its files: recorder.c runs, recorder_report.c writes what
+ * belongs to no attempt, recorder_recover.c starts. */
 #ifndef ENGINE_RUN_RECORDER_STATE_H
 #define ENGINE_RUN_RECORDER_STATE_H
 
@@ -8,8 +9,10 @@
 #include "engine/run/hub.h"
 #include "engine/run/recorder.h"
 #include "engine/run/recovery.h"
+#include "engine/run/report.h"
 #include "store/event_file.h"
 #include "store/journal.h"
+#include "store/journal_record.h"
 #include "store/state_lock.h"
 
 #define RECORDER_MAGIC 0x4ec04de4u
@@ -38,6 +41,7 @@ struct recorder {
 	uint8_t *payload;                /* one record being made */
 	struct list uncommitted;         /* attempts whose records are in the batch */
 	struct list uncommitted_rejects; /* messages, by depart_node */
+	struct message *uncommitted_split; /* one at a time */
 	struct timer commit_timer;
 	uint32_t *report_credits;        /* owed to each worker, given with the commit */
 	uint32_t site_credits, policy_credits;
@@ -51,6 +55,25 @@ struct recorder {
 	uint64_t recovered_left;         /* files of earlier runs that are still there */
 };
 
+/* ---- recorder.c ---- */
+/* Room for one more line and record, by a commit if need be. */
+bool recorder_make_room(struct recorder *r);
+/* Appends a record whose line is the last one in `lines`, from `line_at` on. */
+void recorder_append(struct recorder *r, struct outcome_record *record, size_t line_at);
+void recorder_append_silent(struct recorder *r, const struct outcome_record *record);
+void recorder_commit_soon(struct recorder *r);
+struct record_file recorder_file_of(const struct message *message);
+/* The journal needs what it has of the message from `seq` on. */
+void recorder_note_live(struct recorder *r, struct message *message, uint64_t seq);
+
+/* ---- recorder_report.c ---- */
+void record_session(struct recorder *r, struct session_report *report);
+void record_site(struct recorder *r, struct site_report *report);
+void record_policy(struct recorder *r, struct policy_report *report);
+/* POST_SPLIT_READY */
+void record_split(struct recorder *r, struct split_report *report);
+
+/* ---- recorder_recover.c ---- */
 /* Takes the lock, opens events and journal, reads what earlier runs left. Results of recorder_create(). */
 MUST_USE enum result recorder_open_state(struct recorder *r, int new_fd, struct fail *fail);
 

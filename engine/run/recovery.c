@@ -110,6 +110,16 @@ enum result recovery_add_rejected(struct recovery *recovery, struct text name,
 	return RESULT_OK;
 }
 
+enum result recovery_add_split(struct recovery *recovery, struct text name,
+	const struct file_identity *identity, uint64_t seq)
+{
+	struct recovered_file *file = find_or_add(recovery, name, identity, seq);
+	if (file == NULL)
+		return RESULT_MEMORY;
+	file->split = true;
+	return RESULT_OK;
+}
+
 void recovery_forget(struct recovery *recovery, struct text name, const struct file_identity *identity)
 {
 	struct recovered_file *file = find(recovery, name);

@@ -17,6 +17,7 @@ struct recovered_file {
 	struct file_identity identity;
 	bool rejected;           /* it was told to be no mail */
 	bool is_job;             /* its recipients are counted by a manifest (job_run.h) */
+	bool split;              /* a batch file: what is in it is mail of its own */
 	uint32_t done_max;       /* bits there are */
 	uint8_t *done_bits;
 	uint64_t first_seq;
@@ -38,6 +39,8 @@ MUST_USE enum result recovery_add_done(struct recovery *recovery, struct text na
 MUST_USE enum result recovery_add_job_done(struct recovery *recovery, struct text name,
 	const struct file_identity *identity, uint32_t ordinal, uint64_t seq);
 MUST_USE enum result recovery_add_rejected(struct recovery *recovery, struct text name,
+	const struct file_identity *identity, uint64_t seq);
+MUST_USE enum result recovery_add_split(struct recovery *recovery, struct text name,
 	const struct file_identity *identity, uint64_t seq);
 /* The file was unlinked: nothing of it matters any more. */
 void recovery_forget(struct recovery *recovery, struct text name, const struct file_identity *identity);

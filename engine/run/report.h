@@ -1,9 +1,11 @@
 /* What becomes an event without belonging to an attempt: the end of a connection, a change of a site or
- * of what a domain publishes. Made by a worker, the scheduler or the resolver, freed by the recorder. */
+ * of what a domain publishes. Made by a worker, the scheduler, the resolver or the files thread,
+ * freed by the recorder. */
 #ifndef ENGINE_RUN_REPORT_H
 #define ENGINE_RUN_REPORT_H
 
 #include <stdint.h>
+#include "engine/base/arena.h"
 #include "engine/base/domain_name.h"
 #include "engine/base/ip_address.h"
 #include "engine/base/list.h"
@@ -38,6 +40,21 @@ struct policy_report {
 	char host[DOMAIN_NAME_SIZE];
 	char before[16], now[16];
 	char reason[DOMAIN_NAME_SIZE + 128];
+};
+
+/* POST_SPLIT_READY: what of a batch file gets no attempt. The texts are in the arena. */
+struct split_refused {
+	struct split_refused *next;
+	struct text from;              /* empty: the null sender, or none that could be read */
+	struct text rcpt;              /* as it was written; empty: the rest of the file */
+	struct text reason;
+};
+
+struct split_report {
+	struct message *message;
+	struct arena arena;
+	struct split_refused *first, **last;
+	uint32_t refused_count;
 };
 
 /* POST_SITE_CHANGED */

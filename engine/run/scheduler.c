@@ -4,6 +4,7 @@
 #include "engine/run/revival.h"
 #include "engine/run/scheduler_back.h"
 #include "engine/run/scheduler_parts.h"
+#include "engine/run/scheduler_split.h"
 
 /* ---- the end of a run ----
  *
@@ -27,7 +28,7 @@ static void stop_everybody(struct scheduler *s)
 {
 	s->phase = PHASE_OVER;
 	s->end.pending = hub_read(&s->hub->counters.rcpts_pending);
-	s->end.mail_waits = s->end.pending > 0 || s->parked_count > 0 || s->files_open > 0 ||
+	s->end.mail_waits = s->end.pending > 0 || !list_is_empty(&s->to_split) || s->files_open > 0 ||
 		!list_is_empty(&s->to_read) || !list_is_empty(&s->read_later);
 	post_workers(s, POST_STOP, 0);
 	hub_post(s->hub->resolver, POST_STOP, NULL, 0, 0);
@@ -51,6 +52,8 @@ static void drain(struct scheduler *s, bool at_once)
 		if (!at_once)
 			loop_timer_start(&s->loop, &s->drain_timer, wait_ns, drain_due);
 		post_workers(s, POST_WORKER_DRAIN, at_once);
+		if (s->splitting != NULL)
+			hub_post(s->hub->files, POST_SPLIT_STOP, NULL, 0, 0);
 	} else if (s->phase == PHASE_DRAINING && at_once) {
 		post_workers(s, POST_WORKER_DRAIN, 1);
 	} else if (at_once && s->phase != PHASE_OVER) {
@@ -71,13 +74,13 @@ static void record_failed(struct scheduler *s, bool is_dead)
 static bool all_recorded(const struct scheduler *s)
 {
 	return s->unrecorded.taken == 0 && list_is_empty(&s->settled) && s->leaving_count == 0 &&
-		s->rejecting_count == 0 && s->parking_count == 0;
+		s->rejecting_count == 0 && s->parking_count == 0 && s->splitting == NULL;
 }
 
 static bool nothing_to_do_now(struct scheduler *s)
 {
 	if (!s->files_idle || !park_is_idle(s) || !s->resolver_ready || !list_is_empty(&s->to_read) ||
-		s->routing_count > 0 || !all_recorded(s))
+		!list_is_empty(&s->to_split) || s->routing_count > 0 || !all_recorded(s))
 		return false;
 	for (uint32_t i = 0; i < s->hub->workers_count; i++)
 		if (s->reads[i] > 0)
@@ -191,6 +194,9 @@ static void hear_of_work(struct scheduler *s, const struct mailbox_message *mess
 			s->files_idle = false; /* it is told again behind that mail */
 		outcome_recorded(s, message->object);
 		break;
+	case POST_SPLIT_OVER:
+		split_over(s, message->object);
+		break;
 	case POST_REJECT_RECORDED:
 		intake_reject_recorded(s, message->object);
 		break;
@@ -274,6 +280,7 @@ enum result scheduler_create(struct hub *hub, struct recovery *recovery,
 	s->worker_slots = calloc(hub->workers_count, sizeof *s->worker_slots);
 	random_init(&s->random);
 	intake_init(s);
+	splits_init(s);
 	leases_init(s);
 	outcomes_init(s);
 	park_init(s);

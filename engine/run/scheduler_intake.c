@@ -3,6 +3,7 @@
 #include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
 #include "engine/run/scheduler_parts.h"
+#include "engine/run/scheduler_split.h"
 
 /* A file that cannot be read for reasons of the system is tried again after this. */
 #define READ_LATER_NS (5 * SECOND_NS)
@@ -17,7 +18,6 @@ void intake_init(struct scheduler *s)
 {
 	list_init(&s->to_read);
 	list_init(&s->read_later);
-	list_init(&s->parked);
 	list_init(&s->in_work);
 	list_init(&s->to_depart);
 	list_init(&s->to_reject);
@@ -138,6 +138,7 @@ void intake_turn_end(struct scheduler *s)
 		struct message *message = CONTAINER_OF(node, struct message, depart_node);
 		hub_post(s->hub->recorder, POST_REJECTED, message, 0, 0);
 	}
+	split_next(s);
 	give_credits(s);
 }
 
@@ -342,18 +343,6 @@ void intake_reject_recorded(struct scheduler *s, struct message *message)
 	intake_leave(s, message, POST_MOVE_BAD);
 }
 
-/* A batch file: left alone until it is taken away or another version of us comes. */
-static void park(struct scheduler *s, struct message *message)
-{
-	message->state = MESSAGE_FOUND;
-	control_message_leaves(s, message);
-	list_remove(&message->node);
-	list_push_back(&s->parked, &message->node);
-	s->parked_count++;
-	log_write(&s->log, LOG_SPOOL_FILE_PARKED,
-		LOG_FIELDS(log_cstr("file", message->name), log_cstr("why", message->reason)));
-}
-
 /* It was mail before: what is not now is another file, or gone. */
 static void read_of_queue_done(struct scheduler *s, struct message *message)
 {
@@ -392,10 +381,10 @@ void intake_read_done(struct scheduler *s, struct message *message, uint32_t wor
 	if (message->read_result == RESULT_OK) {
 		message->state = MESSAGE_DELIVERING;
 		intake_split(s, message);
-	} else if (message->read_result == RESULT_INVALID || message->read_result == RESULT_TOO_LONG) {
+	} else if (message->read_result == RESULT_INVALID) {
 		intake_reject(s, message);
-	} else if (message->read_result == RESULT_UNAVAILABLE) {
-		park(s, message);
+	} else if (message->read_result == RESULT_UNAVAILABLE || message->read_result == RESULT_TOO_LONG) {
+		split_wait(s, message); /* a batch may be larger than any message */
 	} else {
 		intake_read_later(s, message);
 	}
@@ -412,8 +401,6 @@ void intake_gone(struct scheduler *s, struct message *message)
 	message->withdrawn = true;
 	switch (message->state) {
 	case MESSAGE_FOUND:
-		if (message->read_result == RESULT_UNAVAILABLE)
-			s->parked_count--;
 		list_remove(&message->node);
 		list_push_back(&s->in_work, &message->node);
 		s->jobs_unopened -= message->is_job;
@@ -470,6 +457,6 @@ void intake_deinit(struct scheduler *s)
 {
 	destroy_messages(s, &s->to_read);
 	destroy_messages(s, &s->read_later);
-	destroy_messages(s, &s->parked);
+	destroy_messages(s, &s->to_split);
 	destroy_messages(s, &s->in_work);
 }

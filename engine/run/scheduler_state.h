@@ -1,6 +1,7 @@
 /* The scheduler's own state, shared by its files only:
  *   scheduler.c          the thread: messages in, the end of a turn, the end of a run
  *   scheduler_intake.c   files: found, read, split into attempts; rejected, withdrawn, gone
+ *   scheduler_split.c    batch files
  *   scheduler_domain.c   domains and their routes, providers and sites
  *   scheduler_jobs.c     job directories: which domain of which job comes next, and how much of it
  *   scheduler_jobs_rcpt.c  their recipients, each a message of its own
@@ -65,8 +66,8 @@ struct scheduler {
 	struct list to_read;             /* messages, FOUND */
 	struct list read_later;          /* could not be read now */
 	struct list in_work;             /* all other messages that are known */
-	struct list parked;              /* batch files: a later version of us reads them */
-	uint64_t parked_count;
+	struct list to_split;            /* batch files, one after the other */
+	struct message *splitting;       /* the files thread has it */
 	struct timer read_later_timer;
 	uint32_t *reads;                 /* outstanding, by worker */
 	uint64_t messages_count;         /* known, until MESSAGE_OVER */

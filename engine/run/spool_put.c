@@ -9,7 +9,6 @@
 #include "engine/io/random.h"
 #include "engine/mail/quoted_text.h"
 #include "engine/spool/message_file.h"
-#include "engine/spool/spool_format.h"
 
 enum {
 	/* A dash and 16 hex digits. */
@@ -172,10 +171,6 @@ enum result spool_put_read(int fd, struct arena *arena, struct text *out_file, s
 
 enum result spool_put_check(struct text file, struct fail *fail)
 {
-	if (spool_format_of(text_cut(file, SPOOL_FORMAT_HEAD_BYTES), false) == SPOOL_FORMAT_BATCH)
-		return fail_set(fail, RESULT_UNAVAILABLE,
-			"a batch SMTP file; this version delivers files with X-Sender and "
-			"X-Receiver");
 	/* Without room for a body everything is checked, and nothing is made. */
 	const struct message_file_context context = {
 		.date = TEXT("Thu, 01 Jan 1970 00:00:00 +0000"),

@@ -31,9 +31,8 @@ MUST_USE enum result spool_put_file(struct spool_put *put, struct text name, str
 MUST_USE enum result spool_put_read(
 	int fd, struct arena *arena, struct text *out_file, struct fail *fail);
 
-/* What the sender will say of the file, by the code of the sender: RESULT_INVALID with its sentence if it
- * would put the file into bad/, RESULT_UNAVAILABLE if this version leaves such files alone;
- * RESULT_MEMORY. */
+/* What the sender will say of a message file, by the code of the sender: RESULT_INVALID with its sentence if
+ * it would put the file into bad/; RESULT_MEMORY. */
 MUST_USE enum result spool_put_check(struct text file, struct fail *fail);
 
 #endif

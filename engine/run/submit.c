@@ -72,11 +72,11 @@ static struct text base_name(const char *path)
 /* What this version of the sender leaves alone is not put before it: it would wait there unseen. */
 static enum result may_be_put(struct submit *s)
 {
-	if (s->options.check || s->found.kind == SUBMIT_MESSAGE)
+	if (s->options.check || s->found.kind != SUBMIT_JOB)
 		return RESULT_OK;
 	return fail_set(&s->fail, RESULT_UNAVAILABLE,
-		"%s: longship send does not deliver such in this version (--check looks at them)",
-		s->found.kind == SUBMIT_BATCH ? "a batch SMTP file" : "a job directory");
+		"a job directory: longship send does not deliver such in this version (--check looks at "
+		"them)");
 }
 
 /* Reads and checks it; `out_file` is only set for files. */

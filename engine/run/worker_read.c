@@ -5,8 +5,7 @@
 #include "engine/base/time_text.h"
 #include "engine/run/job_run.h"
 #include "engine/run/worker_state.h"
-#include "engine/spool/message_file.h"
-#include "engine/spool/spool_format.h"
+#include "engine/spool/batch_message.h"
 
 /* Memory. A reading has what it needs of --memory before its file is opened: for the file and for the body
  * together, so that nobody holds the one while he waits for the other (body_budget.h).
@@ -45,6 +44,7 @@ enum result reads_init(struct worker *w, struct fail *fail)
 	list_init(&w->unread);
 	list_init(&w->roomless);
 	arena_init(&w->scratch, SCRATCH_CHUNK_BYTES, MESSAGE_FILE_SCRATCH_BYTES_MAX);
+	arena_init(&w->batch, SCRATCH_CHUNK_BYTES, BATCH_ARENA_BYTES_MAX);
 	w->hash_key = random_siphash_key();
 	/* First readings have their credits; each session may need a body. */
 	size_t count = HUB_READS_MAX + LEASE_AHEAD * (size_t)w->config->options->sessions;
@@ -58,6 +58,7 @@ void reads_deinit(struct worker *w)
 	free(w->job_part.data);
 	free(w->job_message.data);
 	arena_deinit(&w->scratch);
+	arena_deinit(&w->batch);
 	slab_deinit(&w->reads);
 }
 
@@ -96,10 +97,6 @@ static enum result parse(struct worker *w, struct reading *reading, struct envel
 {
 	if (reading->message->rcpt != NULL)
 		return job_merge(w, reading->message, &reading->room, out_envelope, out_body, out_fail);
-	struct text file = text_of_bytes(reading->read.data, reading->read.len);
-	if (spool_format_of(text_cut(file, SPOOL_FORMAT_HEAD_BYTES), false) == SPOOL_FORMAT_BATCH)
-		return fail_set(out_fail, RESULT_UNAVAILABLE,
-			"a batch SMTP file; this version delivers files with X-Sender and X-Receiver");
 	struct message_file_context context = {
 		.date = read_date(w, message_born_unix_s(&reading->read.identity)),
 		.host = text_of(w->config->sources[0].helo),
@@ -107,7 +104,9 @@ static enum result parse(struct worker *w, struct reading *reading, struct envel
 		.room = reading->wants_body ? &reading->room : NULL,
 	};
 	message_unique(reading->message->name, &reading->read.identity, context.unique);
-	enum result r = message_file_parse(file, &context, &w->scratch, out_envelope, out_body, out_fail);
+	enum result r = batch_or_message_parse((char *)reading->read.data, reading->read.len, &context,
+		&w->batch, &w->scratch, out_envelope, out_body, out_fail);
+	arena_reset(&w->batch);
 	arena_reset(&w->scratch);
 	return r;
 }

@@ -68,7 +68,7 @@ struct worker {
 	int new_fd;
 	struct slab reads;
 	uint32_t body_reads;             /* of them, bodies of attempts */
-	struct arena scratch;            /* of the parser */
+	struct arena scratch, batch;     /* of the parsers */
 	struct siphash_key hash_key;
 	int64_t date_unix_s;             /* of `date` */
 	char date[40];

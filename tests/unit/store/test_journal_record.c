@@ -23,6 +23,7 @@ static const struct outcome_record examples[] = {
 		.kind = EVENT_DELIVERED, .line = TEXT_INIT("x\n") },
 	{ .type = JOURNAL_RECORD_REJECTED, .file = A_FILE, .line = TEXT_INIT("x\n") },
 	{ .type = JOURNAL_RECORD_FILE_DONE, .file = A_FILE },
+	{ .type = JOURNAL_RECORD_SPLIT, .file = A_FILE },
 	{ .type = JOURNAL_RECORD_EVENTS_WRITTEN, .events_seq = 123456789012 },
 };
 
@@ -67,7 +68,7 @@ static void what_cannot_be_is_refused(void **state)
 	buf_init(&buf, memory, sizeof memory);
 	journal_record_put(&buf, &examples[0]);
 	struct journal_record record = framed(&buf, JOURNAL_RECORD_OUTCOME);
-	static const uint8_t types[] = { 0, 7, 200, JOURNAL_RECORD_FILE_DONE,
+	static const uint8_t types[] = { 0, 8, 200, JOURNAL_RECORD_FILE_DONE, JOURNAL_RECORD_SPLIT,
 		JOURNAL_RECORD_EVENTS_WRITTEN };
 	for (size_t i = 0; i < COUNT_OF(types); i++) {
 		record.type = types[i];

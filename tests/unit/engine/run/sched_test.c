@@ -29,6 +29,15 @@ struct fake_file *sched_file_of(struct sched *s, const struct message *message)
 	return file;
 }
 
+void sched_split_over(struct sched *s, enum result result)
+{
+	assert_non_null(s->splitting);
+	struct message *message = s->splitting->message;
+	s->splitting = NULL;
+	message->read_result = result;
+	hub_post(s->base.hub.scheduler, POST_SPLIT_OVER, message, 0, 0);
+}
+
 static void found(struct sched *s, struct fake_file *file)
 {
 	file->message = test_message(&file->mail);
@@ -99,6 +108,12 @@ static void hear_as_files(struct sched *s, const struct mailbox_message *message
 		file->evicted_recovered += file->message->recovered;
 		message_over(s, file);
 		break;
+	case POST_SPLIT:
+		assert_null(s->splitting);
+		s->splitting = sched_file_of(s, message->object);
+		s->splitting->splits++;
+		break;
+	case POST_SPLIT_STOP: sched_split_over(s, RESULT_CANCELLED); break;
 	case POST_STOP: s->stops++; break;
 	default: fail_msg("%s came to the files thread", post_name(message->kind));
 	}

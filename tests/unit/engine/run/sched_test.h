@@ -37,7 +37,7 @@ struct fake_file {
 	bool is_bad;                    /* refused by the files thread already */
 	uint8_t finals[FAKE_RCPTS_MAX]; /* final outcomes of each recipient */
 	uint32_t by_fate[FAKE_FINALS_COUNT];
-	uint32_t reads, unlinked, moved, rejected, evicted;
+	uint32_t reads, splits, unlinked, moved, rejected, evicted;
 	uint32_t evicted_recovered;     /* with a word that its old records are dead */
 	uint32_t attempt_number;                                       /* of the last outcome */
 	char status[SMTP_STATUS_TEXT_MAX], reason[ATTEMPT_REASON_MAX]; /* likewise */
@@ -61,7 +61,8 @@ struct sched {
 
 	struct fake_file **files;
 	size_t files_count, files_size;
-	struct list leased; /* attempts at workers, oldest first */
+	struct fake_file *splitting; /* the batch file that the files thread has */
+	struct list leased;          /* attempts at workers, oldest first */
 	uint32_t leased_count, leased_max;
 	struct list unrecorded; /* attempts whose outcome is held back */
 	struct fake_lease leases[FAKE_LEASES_MAX];
@@ -104,6 +105,8 @@ void sched_end(struct sched *s);
 /* A file is found; the struct lives until sched_end(). */
 struct fake_file *sched_mail(struct sched *s, const struct test_mail *mail);
 struct fake_file *sched_bad_file(struct sched *s, const char *why);
+/* The files thread is done with the batch file that it has. */
+void sched_split_over(struct sched *s, enum result result);
 void sched_file_gone(struct sched *s, struct fake_file *file);
 void sched_files_idle(struct sched *s, uint32_t open);
 

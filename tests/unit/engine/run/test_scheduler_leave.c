@@ -181,12 +181,11 @@ static void news_of_a_removal_that_comes_late_or_twice_changes_nothing(void **st
 static void what_is_no_mail_is_recorded_and_then_moved_to_bad(void **state)
 {
 	(void)state;
-	static const enum result results[] = { RESULT_INVALID, RESULT_TOO_LONG };
 	sched_init(&s, NULL);
-	for (size_t i = 0; i < COUNT_OF(results); i++) {
+	for (size_t i = 0; i < 2; i++) {
 		s.hold_reads = true;
 		struct fake_file *file = sched_mail(&s, &(struct test_mail){ 0 });
-		file->read_result = results[i];
+		file->read_result = RESULT_INVALID;
 		snprintf(file->reason, sizeof file->reason, "line 3: no receiver");
 		sched_settle(&s);
 		sched_release(&s);
@@ -234,25 +233,110 @@ static void a_file_that_went_or_changed_before_it_was_read_is_forgotten(void **s
 	sched_end(&s);
 }
 
-static void a_batch_file_stays_until_somebody_takes_it(void **state)
+/* Read as a batch file, with the first one at the files thread. */
+static void find_batches(struct fake_file **files, size_t count)
 {
-	(void)state;
-	sched_init(&s, (const char *const[]){ "--log-level=warn", NULL });
 	s.hold_reads = true;
-	struct fake_file *stays = sched_mail(&s, &(struct test_mail){ 0 });
-	struct fake_file *goes = sched_mail(&s, &(struct test_mail){ 0 });
-	stays->read_result = goes->read_result = RESULT_UNAVAILABLE;
+	for (size_t i = 0; i < count; i++) {
+		files[i] = sched_mail(&s, &(struct test_mail){ 0 });
+		files[i]->read_result = RESULT_UNAVAILABLE;
+	}
 	sched_settle(&s);
 	sched_release(&s);
 	sched_settle(&s);
-	assert_true(run_test_logged(&s.base, "event=spool_file_parked"));
-	assert_int_equal(stays->moved + stays->unlinked + stays->rejected, 0);
-	sched_file_gone(&s, goes);
-	sched_settle(&s);
-	assert_int_equal(goes->unlinked, 1);
-	assert_null(goes->message);
+}
+
+static void batch_files_are_split_one_after_the_other_and_go(void **state)
+{
+	(void)state;
+	struct fake_file *files[3];
+	sched_init(&s, NULL);
+	find_batches(files, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_non_null(s.splitting);
+		assert_int_equal(files[0]->splits + files[1]->splits + files[2]->splits, i + 1);
+		sched_split_over(&s, RESULT_OK);
+		sched_settle(&s);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(files[i]->unlinked, 1);
+		assert_int_equal(files[i]->moved + files[i]->rejected, 0);
+		assert_null(files[i]->message);
+	}
 	sched_end(&s);
+	assert_false(s.end.mail_waits);
+}
+
+static void batch_files_that_are_not_split_at_the_end_stay(void **state)
+{
+	(void)state;
+	struct fake_file *files[2];
+	sched_init(&s, NULL);
+	find_batches(files, 2);
+	assert_int_equal(files[0]->splits, 1);
+	assert_int_equal(files[1]->splits, 0);
+	sched_end(&s); /* asks for the first one back */
+	assert_null(s.splitting);
 	assert_true(s.end.mail_waits);
+}
+
+static void a_batch_file_that_goes_away_is_forgotten_wherever_it_is(void **state)
+{
+	(void)state;
+	struct fake_file *files[2];
+	sched_init(&s, NULL);
+	find_batches(files, 2);
+	struct fake_file *at_work = s.splitting, *waits = files[at_work == files[0]];
+	sched_file_gone(&s, waits);
+	sched_file_gone(&s, at_work);
+	sched_settle(&s);
+	assert_int_equal(waits->unlinked, 1);
+	assert_int_equal(at_work->unlinked, 0);
+	sched_split_over(&s, RESULT_CHANGED);
+	sched_settle(&s);
+	assert_int_equal(at_work->unlinked, 1);
+	assert_int_equal(waits->splits, 0);
+	sched_end(&s);
+}
+
+static void a_batch_file_that_was_split_by_an_earlier_run_only_goes(void **state) /* DESIGN 5 */
+{
+	(void)state;
+	sched_prepare(&s, NULL);
+	const struct test_mail mail = { .name = "m0", .inode = 7, .birth_ns = 1000 };
+	struct message *message = test_message(&mail);
+	assert_int_equal(
+		recovery_add_split(&s.base.recovery, TEXT("m0"), &message->identity, 1), RESULT_OK);
+	message_destroy(message);
+	sched_start(&s);
+	s.hold_reads = true;
+	struct fake_file *file = sched_mail(&s, &mail);
+	file->read_result = RESULT_UNAVAILABLE;
+	sched_settle(&s);
+	sched_release(&s);
+	sched_settle(&s);
+	assert_int_equal(file->splits, 0);
+	assert_int_equal(file->unlinked, 1);
+	sched_end(&s);
+}
+
+static void what_is_too_large_for_a_message_and_no_batch_is_rejected(void **state)
+{
+	(void)state;
+	struct fake_file *file;
+	sched_init(&s, NULL);
+	s.hold_reads = true;
+	file = sched_mail(&s, &(struct test_mail){ 0 });
+	file->read_result = RESULT_TOO_LONG;
+	sched_settle(&s);
+	sched_release(&s);
+	sched_settle(&s);
+	assert_int_equal(file->splits, 1);
+	sched_split_over(&s, RESULT_TOO_LONG);
+	sched_settle(&s);
+	assert_int_equal(file->rejected, 1);
+	assert_int_equal(file->moved, 1);
+	sched_end(&s);
 }
 
 static void a_file_that_cannot_be_read_now_is_tried_again(void **state)
@@ -387,7 +471,11 @@ int main(void)
 		cmocka_unit_test(what_is_no_mail_is_recorded_and_then_moved_to_bad),
 		cmocka_unit_test(what_the_files_thread_refuses_is_not_read),
 		cmocka_unit_test(a_file_that_went_or_changed_before_it_was_read_is_forgotten),
-		cmocka_unit_test(a_batch_file_stays_until_somebody_takes_it),
+		cmocka_unit_test(batch_files_are_split_one_after_the_other_and_go),
+		cmocka_unit_test(batch_files_that_are_not_split_at_the_end_stay),
+		cmocka_unit_test(a_batch_file_that_goes_away_is_forgotten_wherever_it_is),
+		cmocka_unit_test(a_batch_file_that_was_split_by_an_earlier_run_only_goes),
+		cmocka_unit_test(what_is_too_large_for_a_message_and_no_batch_is_rejected),
 		cmocka_unit_test(a_file_that_cannot_be_read_now_is_tried_again),
 		cmocka_unit_test(recipients_that_are_done_are_not_sent_to_again),
 		cmocka_unit_test(a_file_whose_recipients_are_all_done_is_only_unlinked),

@@ -95,6 +95,26 @@ static void what_is_added_to_a_message_is_the_same_at_each_reading(void **state)
 	tear_down();
 }
 
+#define BATCH_MAIL "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n"
+
+static void a_batch_of_one_transaction_is_read_as_the_message_in_it(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	struct message *message = work_file(&w, "m1",
+		"EHLO x\r\n" BATCH_MAIL
+		"DATA\r\nSubject: s\r\n\r\n..\r\n..a\r\nb.\r\n.\r\nQUIT\r\n");
+	read_it(message);
+	assert_int_equal(message->read_result, RESULT_OK);
+	assert_true(text_equal(message->envelope->sender.text, TEXT("a@b.example")));
+	assert_int_equal(message->envelope->rcpts_count, 1);
+	struct text body = text_of_bytes(message->body->data, message->body->data_bytes);
+	assert_true(text_equal(text_skip(body, message->body->header_bytes),
+		TEXT("\r\n.\r\n.a\r\nb.\r\n")));
+	message_destroy(message);
+	tear_down();
+}
+
 static void what_is_no_mail_is_told_with_its_line(void **state)
 {
 	(void)state;
@@ -105,8 +125,11 @@ static void what_is_no_mail_is_told_with_its_line(void **state)
 		{ "", RESULT_INVALID }, { "Subject: no sender\r\n\r\nhello\r\n", RESULT_INVALID },
 		{ "X-Sender: <a@b.example>\r\n\r\nno receiver\r\n", RESULT_INVALID },
 		{ "X-Sender: <a@b.example>\r\nX-Receiver: <no at>\r\n\r\nx\r\n", RESULT_INVALID },
-		{ "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nx\r\n.\r\n",
-			RESULT_UNAVAILABLE }, /* batch SMTP: not by this version */
+		{ BATCH_MAIL "DATA\r\nx\ry\r\n.\r\n", RESULT_INVALID },
+		/* Batches that are to be split. */
+		{ BATCH_MAIL "RCPT TO:<no at>\r\nDATA\r\n\r\nx\r\n.\r\n",
+			RESULT_UNAVAILABLE },
+		{ BATCH_MAIL "DATA\r\n\r\nx\r\n.\r\nHELP\r\n", RESULT_UNAVAILABLE },
 	};
 	char name[8];
 	set_up(NULL);
@@ -657,6 +680,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_is_read_into_envelope_and_body),
 		cmocka_unit_test(what_is_added_to_a_message_is_the_same_at_each_reading),
+		cmocka_unit_test(a_batch_of_one_transaction_is_read_as_the_message_in_it),
 		cmocka_unit_test(what_is_no_mail_is_told_with_its_line),
 		cmocka_unit_test(
 			a_file_that_is_gone_or_another_is_not_read_as_the_one_that_was_found),
