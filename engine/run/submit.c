@@ -69,14 +69,14 @@ static struct text base_name(const char *path)
 	return slash == TEXT_NONE ? name : text_skip(name, slash + 1);
 }
 
-/* What this version of the sender leaves alone is not put before it: it would wait there unseen. */
+/* A directory of a million lines is not copied: its writer composes it where it can be moved from. */
 static enum result may_be_put(struct submit *s)
 {
 	if (s->options.check || s->found.kind != SUBMIT_JOB)
 		return RESULT_OK;
 	return fail_set(&s->fail, RESULT_UNAVAILABLE,
-		"a job directory: longship send does not deliver such in this version (--check looks at "
-		"them)");
+		"a job directory is moved, not copied: look at it with --check, then rename it from "
+		"SPOOL/tmp to SPOOL/new");
 }
 
 /* Reads and checks it; `out_file` is only set for files. */
