@@ -27,15 +27,14 @@ enum result sts_service_create(
 		free(service);
 		return RESULT_MEMORY;
 	}
-	service->env = (struct sts_discovery_env){
-		.lookups = config->lookups,
-		.policies = service->policies,
-		.fetches = config->fetches,
-		.failed = config->failed,
-		.failed_context = config->failed_context,
-		.changed = config->changed,
-		.changed_context = config->changed_context,
-	};
+	/* Zeroed already; one field after the other, since it has tables that no stack should hold. */
+	service->env.lookups = config->lookups;
+	service->env.policies = service->policies;
+	service->env.fetches = config->fetches;
+	service->env.failed = config->failed;
+	service->env.failed_context = config->failed_context;
+	service->env.changed = config->changed;
+	service->env.changed_context = config->changed_context;
 	sts_discovery_env_init(&service->env);
 	if (sts_renewals_init(&service->renewals, &service->env) != RESULT_OK) {
 		sts_discovery_env_deinit(&service->env);
