@@ -52,6 +52,13 @@ def _state(sender):
     return os.listdir(os.path.join(sender.spool, "state/jobs"))
 
 
+def _check_no_state(sender):
+    """What a run had no time to remove at its end goes with the next one."""
+    if _state(sender):
+        sender.run()
+    equal(_state(sender), [])
+
+
 def _refuses(count, reply="451 4.3.0 come back"):
     """Refuses each recipient so many times."""
     class Patient(Dialogue):
@@ -78,7 +85,7 @@ def a_job_is_merged_and_sent_to_each_of_its_recipients(t):
     sender.run()
     equal(sender.waiting(), [])
     equal(sender.bad(), [])
-    equal(_state(sender), [])
+    _check_no_state(sender)
     mails = [mail for _, receiver in pairs for mail in receiver.accepted()]
     equal(len(mails), 300)
     equal(collections.Counter(rcpt for mail in mails for rcpt in mail.rcpts),
@@ -124,7 +131,7 @@ def a_manifest_that_does_not_agree_refuses_the_job_whole(t):
     equal([name for name in sender.bad() if not name.endswith(".reason")], ["a", "b", "c"])
     check("4 recipients, and there are 3" in sender.bad_reason("a"), sender.bad_reason("a"))
     equal([event["event"] for event in sender.outcomes()], ["rejected-input"] * 3)
-    equal(_state(sender), [])
+    _check_no_state(sender)
 
 
 @case()
@@ -204,7 +211,7 @@ def a_job_that_is_moved_away_between_two_runs_is_withdrawn(t):
     sender.run()
     equal(len(sender.outcomes(event="withdrawn")), 50)
     equal({event["file"] for event in sender.outcomes()}, {"may"})
-    equal(_state(sender), [])
+    _check_no_state(sender)
 
 
 @case()
