@@ -26,9 +26,10 @@ void recorder_retire(struct recorder *r)
 	if (r->failed || r->events_failed || r->recovered_left > 0 ||
 		journal_segments_count(r->journal) < 2)
 		return;
+	/* The oldest record of a message may not be durable yet, and there may be others before it. */
 	uint64_t keep_seq = journal_committed_seq(r->journal) + 1;
 	struct list_node *oldest = list_first(&r->live);
-	if (oldest != NULL)
+	if (oldest != NULL && CONTAINER_OF(oldest, struct message, journal_node)->first_seq < keep_seq)
 		keep_seq = CONTAINER_OF(oldest, struct message, journal_node)->first_seq;
 	if (journal_oldest_end_seq(r->journal) > keep_seq)
 		return;
