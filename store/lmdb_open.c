@@ -38,3 +38,16 @@ int lmdb_open(const char *folder, uint64_t *map_bytes, unsigned readers_max, uns
 	}
 	return error;
 }
+
+enum result lmdb_result(int error)
+{
+	switch (error) {
+	case MDB_VERSION_MISMATCH:
+	case MDB_MAP_RESIZED: return RESULT_CHANGED;
+	case MDB_MAP_FULL:
+	case MDB_TXN_FULL: return RESULT_NO_SPACE;
+	case MDB_READERS_FULL: return RESULT_LIMIT;
+	case ENOMEM: return RESULT_MEMORY;
+	default: return error > 0 ? result_of_errno(error) : RESULT_DAMAGED;
+	}
+}

@@ -9,11 +9,16 @@
 #include <lmdb.h>
 #include <stdint.h>
 #include "engine/base/check.h"
+#include "engine/base/result.h"
 
 #define LMDB_MAP_BYTES_MIN (UINT64_C(1) << 30)
 
 /* 0 or an error of LMDB or errno, *out_env being NULL then. *map_bytes: wanted, then what it became. */
 MUST_USE int lmdb_open(const char *folder, uint64_t *map_bytes, unsigned readers_max,
 	unsigned flags, MDB_env **out_env);
+
+/* What an error of LMDB or errno means for a store that must not lose anything: what LMDB itself complains of
+ * is RESULT_DAMAGED. (The cache, which may be rebuilt, is told apart: cache.c.) */
+enum result lmdb_result(int error);
 
 #endif

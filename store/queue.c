@@ -2,26 +2,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "store/lmdb_open.h"
 #include "store/queue_internal.h"
 
 /* ---- errors ---- */
 
-static enum result result_of(int error)
-{
-	switch (error) {
-	case MDB_VERSION_MISMATCH:
-	case MDB_MAP_RESIZED: return RESULT_CHANGED;
-	case MDB_MAP_FULL:
-	case MDB_TXN_FULL: return RESULT_NO_SPACE;
-	case MDB_READERS_FULL: return RESULT_LIMIT;
-	case ENOMEM: return RESULT_MEMORY;
-	default: return error > 0 ? result_of_errno(error) : RESULT_DAMAGED;
-	}
-}
-
 enum result queue_fail(const struct queue *q, int error, const char *doing, struct fail *fail)
 {
-	return fail_set(fail, result_of(error), "cannot %s the queue %s: %s", doing, q->folder,
+	return fail_set(fail, lmdb_result(error), "cannot %s the queue %s: %s", doing, q->folder,
 		mdb_strerror(error));
 }
 

@@ -1,9 +1,9 @@
 #include "store/suppress_internal.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <zlib.h>
 #include "engine/base/buf.h"
 #include "engine/base/limits.h"
+#include "store/lmdb_open.h"
 
 enum {
 	/* What a walk copies at once. */
@@ -13,22 +13,9 @@ static_assert((int)SUPPRESS_ADDRESS_MAX == (int)ADDRESS_BYTES_MAX, "every addres
 
 /* ---- errors ---- */
 
-static enum result result_of(int error)
-{
-	switch (error) {
-	case MDB_VERSION_MISMATCH:
-	case MDB_MAP_RESIZED: return RESULT_CHANGED;
-	case MDB_MAP_FULL:
-	case MDB_TXN_FULL: return RESULT_NO_SPACE;
-	case MDB_READERS_FULL: return RESULT_LIMIT;
-	case ENOMEM: return RESULT_MEMORY;
-	default: return error > 0 ? result_of_errno(error) : RESULT_DAMAGED;
-	}
-}
-
 enum result suppress_fail(const struct suppress *s, int error, const char *doing, struct fail *fail)
 {
-	return fail_set(fail, result_of(error), "cannot %s the suppression list %s: %s", doing,
+	return fail_set(fail, lmdb_result(error), "cannot %s the suppression list %s: %s", doing,
 		s->folder, mdb_strerror(error));
 }
 
