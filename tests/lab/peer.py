@@ -7,6 +7,7 @@ dialogue can be made to go wrong.
 """
 
 import asyncio
+import collections
 import re
 import socket
 import ssl
@@ -259,6 +260,22 @@ class Dialogue:
         self.must_be_last("QUIT")
         await self.answer("quit", "221 2.0.0 bye")
         raise Over
+
+
+def refusing_at_first(count, reply="451 4.3.0 come back"):
+    """A dialogue that refuses each recipient so many times, and takes it then."""
+    class Patient(Dialogue):
+        seen = collections.Counter()
+
+        async def do_rcpt(self, line):
+            rcpt = re.search("<(.*)>", line).group(1)
+            self.seen[rcpt] += 1
+            if self.seen[rcpt] <= count:
+                await self.conn.say(reply)
+            else:
+                await super().do_rcpt(line)
+
+    return Patient
 
 
 class Receiver:

@@ -3,13 +3,12 @@
 import collections
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 
 from case import case
-from peer import Dialogue
+from peer import Dialogue, refusing_at_first
 from sender import FINAL, MAIL_WAITS, check, equal, program
 
 TEMPLATE = (
@@ -57,23 +56,6 @@ def _check_no_state(sender):
     if _state(sender):
         sender.run()
     equal(_state(sender), [])
-
-
-def _refuses(count, reply="451 4.3.0 come back"):
-    """Refuses each recipient so many times."""
-    class Patient(Dialogue):
-        seen = collections.Counter()
-
-        async def do_rcpt(self, line):
-            rcpt = re.search("<(.*)>", line).group(1)
-            self.seen[rcpt] += 1
-            if self.seen[rcpt] <= count:
-                await self.conn.say(reply)
-            else:
-                await super().do_rcpt(line)
-
-    Patient.seen = collections.Counter()
-    return Patient
 
 
 @case()
@@ -150,7 +132,7 @@ def a_job_without_its_manifest_waits_for_it(t):
 
 @case("SMTP-36")
 def recipients_that_are_deferred_wait_in_the_queue_and_come_back(t):
-    domain = t.domain(t.receiver(dialogue=_refuses(2)))
+    domain = t.domain(t.receiver(dialogue=refusing_at_first(2)))
     sender = t.sender("--retry-first=200ms", "--retry-max=300ms", "--park-after=0s")
     people = _people(200, domain)
     put_job(sender, people)
@@ -164,7 +146,7 @@ def recipients_that_are_deferred_wait_in_the_queue_and_come_back(t):
 
 @case("SMTP-46")
 def a_restart_goes_on_where_the_job_was(t):
-    receiver = t.receiver(dialogue=_refuses(1))
+    receiver = t.receiver(dialogue=refusing_at_first(1))
     domain = t.domain(receiver)
     other, willing = t.domain_with_receiver()
     sender = t.sender("--retry-first=3s", "--park-after=0s")
@@ -182,7 +164,7 @@ def a_restart_goes_on_where_the_job_was(t):
 
 @case()
 def a_job_that_is_moved_away_is_withdrawn(t):
-    domain = t.domain(t.receiver(dialogue=_refuses(9)))
+    domain = t.domain(t.receiver(dialogue=refusing_at_first(9)))
     other, receiver = t.domain_with_receiver()
     sender = t.sender("--retry-first=1h", "--park-after=0s", "--site-sessions=1")
     path = put_job(sender, _people(400, domain, other))
@@ -201,7 +183,7 @@ def a_job_that_is_moved_away_is_withdrawn(t):
 
 @case()
 def a_job_that_is_moved_away_between_two_runs_is_withdrawn(t):
-    domain = t.domain(t.receiver(dialogue=_refuses(9)))
+    domain = t.domain(t.receiver(dialogue=refusing_at_first(9)))
     sender = t.sender("--retry-first=1h", "--park-after=0s")
     path = put_job(sender, _people(40, domain) + [
         {"to": f"later{n}@{domain}", "id": "l", "not_before": "2099-01-01T00:00:00Z"}
@@ -273,7 +255,7 @@ def transactional_mail_overtakes_a_job(t):
 
 @case("SMTP-46 SMTP-17", alone=True)
 def killed_again_and_again_every_recipient_has_one_outcome(t):
-    receiver = t.receiver(dialogue=_refuses(1))
+    receiver = t.receiver(dialogue=refusing_at_first(1))
     domain, other = t.domain(receiver), t.domain(receiver)
     willing, second = t.domain_with_receiver()
     sender = t.sender("--retry-first=100ms", "--retry-max=300ms", "--park-after=0s",

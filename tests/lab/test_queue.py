@@ -7,28 +7,11 @@ import re
 import signal
 
 from case import case
-from peer import Dialogue
+from peer import Dialogue, refusing_at_first
 from sender import FINAL, MAIL_WAITS, NOT_WRITABLE, check, equal, message
 
 # Everything that waits at all is parked.
 PARK = ("--park-after=0s", "--retry-max=1s")
-
-
-def _times(count, reply):
-    """A dialogue that refuses each recipient so many times, and takes it then."""
-    class Patient(Dialogue):
-        seen = collections.Counter()
-
-        async def do_rcpt(self, line):
-            rcpt = re.search("<(.*)>", line).group(1)
-            self.seen[rcpt] += 1
-            if self.seen[rcpt] <= count:
-                await self.conn.say(reply)
-            else:
-                await super().do_rcpt(line)
-
-    Patient.seen = collections.Counter()
-    return Patient
 
 
 def _refuses(*locals_, reply="450 4.2.1 not now"):
@@ -50,7 +33,7 @@ def _parked(sender):
 
 @case("SMTP-36")
 def what_is_parked_is_tried_again_in_its_time_and_counts_on(t):
-    domain = t.domain(t.receiver(dialogue=_times(3, "450 4.7.1 greylisted")))
+    domain = t.domain(t.receiver(dialogue=refusing_at_first(3, "450 4.7.1 greylisted")))
     sender = t.sender("--retry-first=400ms", *PARK)
     for n in range(20):
         sender.put(f"r{n}@{domain}")
@@ -65,7 +48,7 @@ def what_is_parked_is_tried_again_in_its_time_and_counts_on(t):
 
 @case("SMTP-36 SMTP-46")
 def a_restart_knows_attempt_and_time(t):
-    domain = t.domain(t.receiver(dialogue=_times(2, "450 4.7.1 greylisted")))
+    domain = t.domain(t.receiver(dialogue=refusing_at_first(2, "450 4.7.1 greylisted")))
     sender = t.sender("--retry-first=3s", *PARK)
     for n in range(5):
         sender.put(f"r{n}@{domain}")
@@ -262,7 +245,7 @@ def mail_to_others_is_seen_behind_more_for_a_slow_receiver_than_memory_holds(t):
 @case("SMTP-46 SMTP-17", alone=True)
 def killed_while_much_is_parked_and_comes_back_nothing_is_lost_or_told_twice(t):
     """The crash test with mail that is refused once or twice, so that all of it passes the queue."""
-    receiver = t.receiver(dialogue=_times(2, "451 4.3.0 come back"))
+    receiver = t.receiver(dialogue=refusing_at_first(2, "451 4.3.0 come back"))
     domain = t.domain(receiver)
     sender = t.sender("--retry-first=100ms", "--park-after=0s", "--retry-max=300ms",
                       "--site-sessions=5")
