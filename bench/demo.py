@@ -75,11 +75,7 @@ class Demo:
         say("delivers them")
         os.makedirs(self.path("store"))
         started = time.monotonic()
-        process = self.lab.start("longship", [
-            self.program("longship"), "send", "--spool", self.spool, "--store",
-            self.path("store"), "--events", self.events, "--helo", "mail.sender.lab",
-            "--resolver", lab_module.KNOT, "--trust-anchor", self.lab.trust_anchor,
-            "--allow-private", "--once", "--status=off"])
+        process = self.lab.start("longship", self.send_command("--once"))
         # wait4 instead of Popen.wait: it also tells the CPU time of this one child.
         signal.signal(signal.SIGALRM, lambda *_: process.popen.kill())
         signal.setitimer(signal.ITIMER_REAL, SEND_SECONDS)
@@ -88,6 +84,32 @@ class Demo:
         process.popen.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - started
         return process, seconds, (usage.ru_utime + usage.ru_stime) * 1e6
+
+    def send_command(self, *flags):
+        return [
+            self.program("longship"), "send", "--spool", self.spool, "--store",
+            self.path("store"), "--events", self.events, "--helo", "mail.sender.lab",
+            "--resolver", lab_module.KNOT, "--trust-anchor", self.lab.trust_anchor,
+            "--allow-private", "--status=off", *flags]
+
+    def measured(self, name, expect, *flags):
+        """One run with --once: seconds, CPU seconds, MB of its own and with mapped files, at most."""
+        started = time.monotonic()
+        process = self.lab.start(name, self.send_command("--once", *flags))
+        own = 0  # what is mapped of files the system may take back
+        while True:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid != 0:
+                break
+            with open(f"/proc/{process.pid}/status") as file:
+                own = max([own] + [int(line.split()[1]) / 1024 for line in file
+                                   if line.startswith("RssAnon:")])
+            time.sleep(0.05)
+        process.popen.returncode = os.waitstatus_to_exitcode(status)
+        if process.popen.returncode != expect:
+            sys.exit(f"{name} ended with {process.popen.returncode}\n{process.tail()}")
+        return (time.monotonic() - started, usage.ru_utime + usage.ru_stime, own,
+                usage.ru_maxrss / 1024)
 
     def floor(self):
         """CPU of one message over a warm session, and of reading and removing its file."""

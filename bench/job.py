@@ -6,7 +6,6 @@
 import json
 import os
 import sys
-import time
 
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -14,7 +13,6 @@ sys.path.insert(0, os.path.join(ROOT, "tests/lab"))
 os.environ.setdefault("MESSAGES", "1000000")
 
 import demo as demo_module  # noqa: E402
-import lab as lab_module  # noqa: E402
 
 TEMPLATE = (
     "From: News <news@sender.lab>\r\nTo: {{name}} <{{to}}>\r\nSubject: News for {{name}}\r\n"
@@ -38,29 +36,6 @@ def put_job(demo, count):
     os.rename(hidden, os.path.join(demo.spool, "new", "million"))
 
 
-def deliver(demo):
-    """Seconds, CPU seconds, MB of its own and with mapped files, at most."""
-    started = time.monotonic()
-    process = demo.lab.start("longship", [
-        demo.program("longship"), "send", "--spool", demo.spool, "--store", demo.path("store"),
-        "--events", demo.events, "--helo", "mail.sender.lab", "--resolver", lab_module.KNOT,
-        "--trust-anchor", demo.lab.trust_anchor, "--allow-private", "--once", "--status=off"])
-    own = 0
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid != 0:
-            break
-        with open(f"/proc/{process.pid}/status") as file:
-            own = max([own] + [int(line.split()[1]) / 1024 for line in file
-                               if line.startswith("RssAnon:")])
-        time.sleep(0.05)
-    process.popen.returncode = os.waitstatus_to_exitcode(status)
-    if process.popen.returncode != 0:
-        sys.exit(f"longship ended with {process.popen.returncode}\n{process.tail()}")
-    return (time.monotonic() - started, usage.ru_utime + usage.ru_stime, own,
-            usage.ru_maxrss / 1024)
-
-
 def main():
     demo = demo_module.Demo(sys.argv[1])
     count = demo_module.MESSAGES
@@ -68,7 +43,7 @@ def main():
     os.makedirs(demo.path("store"))
     demo.sink("sink", demo.addresses,
               *(f"--bug={address}/without-plain:STARTTLS" for address in demo.clear_addresses))
-    seconds, cpu, own, mapped = deliver(demo)
+    seconds, cpu, own, mapped = demo.measured("longship", 0)
     delivered = demo.outcomes()[0].get("delivered", 0)
     print(f"\none job, {count:,} recipients in {demo_module.DOMAINS} domains, on {os.cpu_count()} "
           f"cores with the sinks: {delivered:,} delivered\n"

@@ -15,7 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 
 import job as job_module  # noqa: E402
-from job import demo_module, lab_module  # noqa: E402
+from job import demo_module  # noqa: E402
 
 A_SECOND = 20
 SECONDS = 20
@@ -78,10 +78,7 @@ def main():
         os.makedirs(os.path.join(demo.spool, directory))
     os.makedirs(demo.path("store"))
     demo.sink("sink", demo.addresses)
-    process = demo.lab.start("longship", [
-        demo.program("longship"), "send", "--spool", demo.spool, "--store", demo.path("store"),
-        "--events", demo.events, "--helo", "mail.sender.lab", "--resolver", lab_module.KNOT,
-        "--trust-anchor", demo.lab.trust_anchor, "--allow-private", "--status=off"])
+    process = demo.lab.start("longship", demo.send_command())
     put_many(demo, "warm")
     alone = put_many(demo, "alone")
     wait_for(demo, process, lambda: len(told(demo)[0]) == 2 * len(alone))

@@ -5,7 +5,6 @@
 
 import os
 import sys
-import time
 
 sys.dont_write_bytecode = True
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -14,35 +13,15 @@ os.environ.setdefault("MESSAGES", "200000")
 os.environ.setdefault("SIZE", "2K")
 
 import demo as demo_module  # noqa: E402
-import lab as lab_module  # noqa: E402
 
-SEND_SECONDS = 1200
 MAIL_WAITS = 75
 
 
 def run(demo, what):
-    """One run with --once: seconds, CPU seconds, MB of its own and with mapped files, at most."""
+    """One run on mail that nobody takes now; the figures of Demo.measured()."""
     print(f"waiting: {what}", file=sys.stderr, flush=True)
-    started = time.monotonic()
-    process = demo.lab.start(f"longship-{what}", [
-        demo.program("longship"), "send", "--spool", demo.spool, "--store", demo.path("store"),
-        "--events", demo.events, "--helo", "mail.sender.lab", "--resolver", lab_module.KNOT,
-        "--trust-anchor", demo.lab.trust_anchor, "--allow-private", "--once", "--status=off",
-        "--retry-first=6h", "--retry-max=6h", "--site-sessions=20"])
-    own = 0  # MB at most of memory of its own; what is mapped of files the system may take back
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid != 0:
-            break
-        with open(f"/proc/{process.pid}/status") as file:
-            own = max([own] + [int(line.split()[1]) / 1024 for line in file
-                               if line.startswith("RssAnon:")])
-        time.sleep(0.05)
-    process.popen.returncode = os.waitstatus_to_exitcode(status)
-    if process.popen.returncode != MAIL_WAITS:
-        sys.exit(f"{what}: ended with {process.popen.returncode}\n{process.tail()}")
-    return (time.monotonic() - started, usage.ru_utime + usage.ru_stime, own,
-            usage.ru_maxrss / 1024)
+    return demo.measured(f"longship-{what}", MAIL_WAITS, "--retry-first=6h", "--retry-max=6h",
+                         "--site-sessions=20")
 
 
 def main():
