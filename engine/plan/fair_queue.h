@@ -67,6 +67,15 @@ struct fair_item *fair_queue_pop(struct fair_queue *queue, struct fair_flow **ou
 void fair_queue_remove(
 	struct fair_queue *queue, struct fair_item *item, struct fair_flow **out_empty_flow);
 
+/* Will fair_queue_pop() give one of this class? */
+static inline bool fair_queue_is_next(const struct fair_queue *queue, enum fair_class class)
+{
+	for (size_t before = 0; before < class; before++)
+		if (!list_is_empty(&queue->flows[before]))
+			return false;
+	return !list_is_empty(&queue->flows[class]);
+}
+
 static inline bool fair_item_is_waiting(const struct fair_item *item) { return item->flow != NULL; }
 
 #endif

@@ -97,7 +97,7 @@ static enum result make_mailboxes(struct run *run)
 	uint32_t workers = hub->workers_count, sessions = (uint32_t)run->options.sessions;
 	/* To a worker: reads, attempts of its sessions, call-backs, room for their bodies, verdicts,
 	 * answers to its reports. */
-	uint32_t worker_messages = HUB_READS_MAX + (4 + LEASE_AHEAD) * sessions + HUB_REPORTS_MAX +
+	uint32_t worker_messages = HUB_READS_MAX + (4 + LEASE_AHEAD_URGENT) * sessions + HUB_REPORTS_MAX +
 		HUB_VERDICTS_MAX + MAIL_RARE;
 	/* From the workers: what they read, sessions, what they heard and returned, slots. */
 	uint32_t from_workers = workers * (HUB_READS_MAX + MAIL_RARE) + 3 * HUB_UNRECORDED_MAX + 4 * sessions;

@@ -167,6 +167,8 @@ static void hungry_due(struct timer *timer)
  * one whose sessions can have another bound ahead. *out_slots: granted with it. NULL: none. */
 static struct lease *choose_lease(struct scheduler *s, struct site *site, uint32_t *out_slots)
 {
+	bool is_urgent = fair_queue_is_next(&site->queue, FAIR_TRANSACTIONAL);
+	uint32_t ahead_max = is_urgent ? LEASE_AHEAD_URGENT : LEASE_AHEAD;
 	struct lease *ahead = NULL;
 	*out_slots = 0;
 	for (uint32_t i = 0; i < s->hub->workers_count; i++) {
@@ -174,12 +176,14 @@ static struct lease *choose_lease(struct scheduler *s, struct site *site, uint32
 		uint32_t slots = lease->slots - lease->called_back;
 		if (lease->outstanding < slots)
 			return lease;
-		if (lease->outstanding < LEASE_AHEAD * slots &&
+		if (lease->outstanding < ahead_max * slots &&
 			(ahead == NULL || lease->outstanding < ahead->outstanding))
 			ahead = lease;
 	}
-	/* While a site still grows, mail waits for the next session and is not bound to a busy one. */
-	bool grows = site->throttle.is_starting && site->throttle.sessions_now < site->throttle.sessions_max;
+	/* While a site still grows, mail waits for the next session and is not bound to a busy one; who is in
+	 * a hurry takes whichever is free first. */
+	bool grows = !is_urgent && site->throttle.is_starting &&
+		     site->throttle.sessions_now < site->throttle.sessions_max;
 	if (site->slots >= site->throttle.sessions_now)
 		return grows ? NULL : ahead;
 	/* While others wait for their first one, nobody takes one before them. */

@@ -23,6 +23,8 @@ struct source;
 enum {
 	/* Attempts bound ahead to each session: one at work, one so that it never waits for us. */
 	LEASE_AHEAD = 2,
+	/* Transactional mail finds the next free session even where bulk is bound to all of them. */
+	LEASE_AHEAD_URGENT = LEASE_AHEAD + 1,
 };
 
 /* The right of one worker to hold sessions with one site. */

@@ -17,6 +17,22 @@ void lease_grant(struct worker *w, struct lease *lease, uint32_t slots)
 	lease_touch(w, lease);
 }
 
+/* Transactional mail goes before bulk and behind its own kind. */
+static void insert(struct lease *lease, struct attempt *attempt)
+{
+	if (!attempt->transactional) {
+		list_push_back(&lease->fifo, &attempt->node);
+		return;
+	}
+	LIST_FOR_EACH (node, &lease->fifo) {
+		if (CONTAINER_OF(node, struct attempt, node)->transactional)
+			continue;
+		list_insert_before(node, &attempt->node);
+		return;
+	}
+	list_push_back(&lease->fifo, &attempt->node);
+}
+
 static void put(struct worker *w, struct attempt *attempt, bool first)
 {
 	struct lease *lease = attempt->lease;
@@ -25,7 +41,7 @@ static void put(struct worker *w, struct attempt *attempt, bool first)
 	if (first)
 		list_push_front(&lease->fifo, &attempt->node);
 	else
-		list_push_back(&lease->fifo, &attempt->node);
+		insert(lease, attempt);
 	lease->fifo_count++;
 	lease_touch(w, lease);
 }

@@ -47,7 +47,7 @@ enum result reads_init(struct worker *w, struct fail *fail)
 	arena_init(&w->batch, SCRATCH_CHUNK_BYTES, BATCH_ARENA_BYTES_MAX);
 	w->hash_key = random_siphash_key();
 	/* First readings have their credits; each session may need a body. */
-	size_t count = HUB_READS_MAX + LEASE_AHEAD * (size_t)w->config->options->sessions;
+	size_t count = HUB_READS_MAX + LEASE_AHEAD_URGENT * (size_t)w->config->options->sessions;
 	if (slab_init(&w->reads, sizeof(struct reading), count) != RESULT_OK)
 		return fail_set(fail, RESULT_MEMORY, "out of memory for a worker");
 	return RESULT_OK;
@@ -339,7 +339,7 @@ static void begin_body(struct worker *w, struct attempt *attempt)
 
 static bool may_begin_body(const struct worker *w)
 {
-	return w->body_reads < LEASE_AHEAD * (uint32_t)w->config->options->sessions;
+	return w->body_reads < LEASE_AHEAD_URGENT * (uint32_t)w->config->options->sessions;
 }
 
 void read_body(struct worker *w, struct attempt *attempt)

@@ -86,6 +86,23 @@ static void a_small_job_does_not_wait_for_a_large_one(void **state)
 	assert_true(popped <= 10 + 2 * FAIR_QUANTUM / 4);
 }
 
+static void the_class_of_the_next_item_is_known_before_it_is_popped(void **state)
+{
+	(void)state;
+	struct fair_queue q;
+	fair_queue_init(&q);
+	assert_false(fair_queue_is_next(&q, FAIR_TRANSACTIONAL));
+	assert_false(fair_queue_is_next(&q, FAIR_BULK));
+	push(&q, FAIR_BULK, 0, 0, 1);
+	assert_false(fair_queue_is_next(&q, FAIR_TRANSACTIONAL));
+	assert_true(fair_queue_is_next(&q, FAIR_BULK));
+	push(&q, FAIR_TRANSACTIONAL, 1, 1, 1);
+	assert_true(fair_queue_is_next(&q, FAIR_TRANSACTIONAL));
+	assert_false(fair_queue_is_next(&q, FAIR_BULK));
+	assert_int_equal(pop(&q), 1);
+	assert_true(fair_queue_is_next(&q, FAIR_BULK));
+}
+
 /* Over a long time two jobs share by cost, not by number. */
 static void jobs_share_by_cost(void **state)
 {
@@ -140,6 +157,7 @@ int main(void)
 		cmocka_unit_test_setup(transactional_mail_overtakes_bulk, setup),
 		cmocka_unit_test_setup(one_flow_keeps_its_order, setup),
 		cmocka_unit_test_setup(a_small_job_does_not_wait_for_a_large_one, setup),
+		cmocka_unit_test_setup(the_class_of_the_next_item_is_known_before_it_is_popped, setup),
 		cmocka_unit_test_setup(jobs_share_by_cost, setup),
 		cmocka_unit_test_setup(a_flow_that_ran_empty_is_given_back, setup),
 		cmocka_unit_test_setup(the_largest_cost_gets_its_turn, setup),

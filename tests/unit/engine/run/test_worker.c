@@ -542,6 +542,37 @@ static void a_drain_at_once_ends_transactions_as_they_stand(void **state)
 	tear_down();
 }
 
+static void transactional_mail_takes_the_next_free_session_before_bulk(void **state)
+{
+	(void)state;
+	set_up(NULL);
+	const struct {
+		const char *rcpt;
+		enum envelope_class class;
+		size_t place; /* among the outcomes */
+	} table[] = {
+		{ "first@a.example", ENVELOPE_CLASS_BULK, 0 }, /* the session is opened for it */
+		{ "second@a.example", ENVELOPE_CLASS_BULK, 3 },
+		{ "code1@a.example", ENVELOPE_CLASS_TRANSACTIONAL, 1 },
+		{ "third@a.example", ENVELOPE_CLASS_BULK, 4 },
+		{ "code2@a.example", ENVELOPE_CLASS_TRANSACTIONAL, 2 },
+	};
+	struct attempt *attempts[COUNT_OF(table)];
+	CHECK(pthread_mutex_lock(&peers[0].lock) == 0); /* it hears no EHLO yet */
+	for (size_t i = 0; i < COUNT_OF(table); i++)
+		attempts[i] = work_send_slots(&w, work_route_to(&peers[0]),
+			&(struct test_mail){ .rcpts = table[i].rcpt, .class = table[i].class }, i == 0);
+	CHECK(pthread_mutex_unlock(&peers[0].lock) == 0);
+	for (size_t place = 0; place < COUNT_OF(table); place++) {
+		struct attempt *attempt = work_outcome(&w);
+		for (size_t i = 0; i < COUNT_OF(table); i++)
+			if (attempts[i] == attempt)
+				assert_int_equal(table[i].place, place);
+		work_done(&w, attempt);
+	}
+	tear_down();
+}
+
 static void a_drain_ends_idle_sessions_in_good_order(void **state)
 {
 	(void)state;
@@ -700,6 +731,7 @@ int main(void)
 		cmocka_unit_test(a_worse_host_has_two_sessions_at_most_while_the_best_one_fails),
 		cmocka_unit_test(a_drain_lets_a_transaction_end_and_returns_what_waits),
 		cmocka_unit_test(a_drain_at_once_ends_transactions_as_they_stand),
+		cmocka_unit_test(transactional_mail_takes_the_next_free_session_before_bulk),
 		cmocka_unit_test(a_drain_ends_idle_sessions_in_good_order),
 		cmocka_unit_test(
 			a_drain_does_not_wait_for_hosts_that_are_silent_before_any_mail),

@@ -165,6 +165,7 @@ static struct attempt *lease_out(struct work *w, struct route *route, struct mes
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
 		attempt->rcpts[i].rcpt = i;
 	assert_true(attempt_begin_work(attempt));
+	attempt->transactional = message->envelope->class == ENVELOPE_CLASS_TRANSACTIONAL;
 	attempt->state = ATTEMPT_LEASED;
 	attempt->lease = w->lease;
 	attempt->source = &w->base.config.sources[w->source];
