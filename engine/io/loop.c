@@ -52,38 +52,50 @@ void loop_deinit(struct loop *loop)
 	loop->magic = 0;
 }
 
-/* Returns whether more may be waiting. */
-static bool read_mail(struct loop *loop)
+/* How many messages there were; LOOP_TURN_MESSAGES_MAX: more may be waiting. */
+static int read_mail(struct loop *loop)
 {
 	struct mailbox_message message;
-	for (int i = 0; i < LOOP_TURN_MESSAGES_MAX; i++) {
-		if (!mailbox_take(loop->mailbox, &message))
-			return false;
+	int count = 0;
+	while (count < LOOP_TURN_MESSAGES_MAX && mailbox_take(loop->mailbox, &message)) {
 		loop->handlers->message(loop, &message);
+		count++;
 	}
-	return true;
+	return count;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
+/* Senders write the eventfd only while the flag is up, so it is up for the sleep alone. */
+static void sleep_until(struct loop *loop, uint64_t deadline_ns)
+{
+	if (loop->mailbox == NULL) {
+		ring_wait(loop->ring, deadline_ns);
+	} else if (mailbox_may_sleep(loop->mailbox)) {
+		ring_wait(loop->ring, deadline_ns);
+		mailbox_awake(loop->mailbox);
+	} else {
+		ring_wait(loop->ring, RING_NO_WAIT);
+	}
+}
+
 void loop_run_once(struct loop *loop, uint64_t deadline_ns)
 {
 	CHECK_OBJ(loop, LOOP_MAGIC);
-	bool mail_left = loop->mailbox != NULL && read_mail(loop);
+	int messages = loop->mailbox != NULL ? read_mail(loop) : 0;
 	loop->now_ns = clock_now_ns();
 	(void)timer_wheel_advance(&loop->timers, loop->now_ns);
 	if (loop->handlers->turn_end != NULL)
 		loop->handlers->turn_end(loop);
-	if (loop->stopping || mail_left)
+	if (loop->stopping || messages == LOOP_TURN_MESSAGES_MAX)
 		deadline_ns = RING_NO_WAIT;
 	deadline_ns = earlier(deadline_ns, timer_wheel_next_ns(&loop->timers));
-	/* Senders write the eventfd only while the flag is up, so it is up for the sleep alone. */
-	bool sleeps = deadline_ns != RING_NO_WAIT && !ring_has_work(loop->ring);
-	if (loop->mailbox != NULL && sleeps && !mailbox_may_sleep(loop->mailbox))
-		sleeps = false;
-	ring_wait(loop->ring, sleeps ? deadline_ns : RING_NO_WAIT);
-	if (loop->mailbox != NULL && sleeps)
-		mailbox_awake(loop->mailbox);
+	if (deadline_ns == RING_NO_WAIT || ring_has_work(loop->ring))
+		ring_wait(loop->ring, RING_NO_WAIT);
+	else if (loop->nap_ns > 0 && messages >= LOOP_NAP_MESSAGES_MIN)
+		ring_wait(loop->ring, earlier(deadline_ns, loop->now_ns + loop->nap_ns));
+	else
+		sleep_until(loop, deadline_ns);
 	/* Completions, and the messages of the next turn, come before timers: not with the time of before
 	 * the sleep. */
 	loop->now_ns = clock_now_ns();

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include "engine/base/nanoseconds.h"
 #include "engine/io/loop.h"
 
 enum { KIND_PING = 1, KIND_STOP, KIND_COUNT };
@@ -100,6 +101,60 @@ static void messages_that_are_there_are_read_before_it_sleeps(void **state)
 	mailbox_post(mailbox, &(struct mailbox_message){ .kind = KIND_STOP });
 	loop_run(&solo.loop);
 	assert_int_equal(solo.messages, 1001);
+	loop_deinit(&solo.loop);
+	mailbox_destroy(mailbox);
+}
+
+/* Who posts beside a thread that naps does not wake it, and is heard when the nap is over. */
+static void a_loop_with_much_mail_naps_and_looks_again(void **state)
+{
+	(void)state;
+	enum { NAP_NS = 20000000 };
+	struct solo solo;
+	struct mailbox *mailbox = mailbox_for_test(1024);
+	init_solo(&solo, mailbox);
+	solo.loop.nap_ns = NAP_NS;
+	for (int i = 0; i < LOOP_NAP_MESSAGES_MIN; i++)
+		mailbox_post(mailbox, &(struct mailbox_message){ .kind = KIND_PING });
+	uint64_t start_ns = clock_now_ns();
+	loop_run_once(&solo.loop, RING_FOREVER); /* returns without a wake-up, timer or completion */
+	assert_in_range(clock_now_ns() - start_ns, NAP_NS, 5000000000);
+	assert_int_equal(solo.messages, LOOP_NAP_MESSAGES_MIN);
+	for (int i = 0; i < LOOP_NAP_MESSAGES_MIN; i++)
+		mailbox_post(mailbox, &(struct mailbox_message){ .kind = KIND_PING });
+	/* A timer does not wait for the end of a nap. */
+	solo.loop.nap_ns = 60 * SECOND_NS;
+	loop_timer_start(&solo.loop, &solo.timer, 1000000, solo_timer);
+	loop_run(&solo.loop);
+	assert_int_equal(solo.timers, 1);
+	assert_int_equal(solo.messages, 2 * LOOP_NAP_MESSAGES_MIN);
+	loop_deinit(&solo.loop);
+	mailbox_destroy(mailbox);
+}
+
+static void *post_when_it_sleeps(void *arg)
+{
+	struct solo *solo = arg;
+	struct fail fail;
+	if (mailbox_test(solo->loop.mailbox, 60000, &fail) == RESULT_OK) /* true of one that sleeps only */
+		mailbox_post(solo->loop.mailbox, &(struct mailbox_message){ .kind = KIND_STOP });
+	return NULL;
+}
+
+static void a_loop_with_little_mail_is_woken_by_the_next(void **state)
+{
+	(void)state;
+	struct solo solo;
+	struct mailbox *mailbox = mailbox_for_test(1024);
+	init_solo(&solo, mailbox);
+	solo.loop.nap_ns = 60 * SECOND_NS;
+	for (int i = 0; i < LOOP_NAP_MESSAGES_MIN - 1; i++)
+		mailbox_post(mailbox, &(struct mailbox_message){ .kind = KIND_PING });
+	pthread_t sender;
+	assert_int_equal(pthread_create(&sender, NULL, post_when_it_sleeps, &solo), 0);
+	loop_run(&solo.loop);
+	assert_int_equal(pthread_join(sender, NULL), 0);
+	assert_int_equal(solo.messages, LOOP_NAP_MESSAGES_MIN);
 	loop_deinit(&solo.loop);
 	mailbox_destroy(mailbox);
 }
@@ -211,6 +266,8 @@ int main(void)
 		cmocka_unit_test(a_timer_fires_in_time_and_the_loop_sleeps_until_then),
 		cmocka_unit_test(a_loop_that_was_stopped_runs_again),
 		cmocka_unit_test(messages_that_are_there_are_read_before_it_sleeps),
+		cmocka_unit_test(a_loop_with_much_mail_naps_and_looks_again),
+		cmocka_unit_test(a_loop_with_little_mail_is_woken_by_the_next),
 		cmocka_unit_test(completions_have_their_go_beside_a_full_mailbox),
 		cmocka_unit_test(two_loops_wake_each_other_every_time),
 		cmocka_unit_test(two_loops_that_wait_by_poll_do_so_too),
