@@ -246,6 +246,10 @@ static void opened(struct conn *conn)
 		return;
 	d->state = DELIVERY_TALKING;
 	d->was_open = true;
+	uint16_t port;
+	struct ip_address local;
+	if (conn_local(&d->conn, &local, &port))
+		d->local = local;
 	host_memory_up(&d->worker->hosts, &d->ip, d->host->port);
 	d->since_ns = worker_now(d->worker);
 	loop_timer_stop(&d->worker->loop, &d->timer);
@@ -353,6 +357,7 @@ bool delivery_open(struct worker *w, struct lease *lease, struct attempt *attemp
 		.route = route_ref(attempt->route),
 		.host = host,
 		.ip = target->address->ip,
+		.local = attempt->source->address,
 		.source = attempt->source,
 		.waiting = attempt,
 		.opened_ns = worker_now(w),

@@ -84,7 +84,7 @@ uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt)
 		.route = route_ref(d->route),
 		.mx = d->host->name,
 		.ip = d->ip,
-		.source = d->source->address,
+		.source = d->local,
 		.helo = d->source->helo,
 		.tls = d->tls,
 		.session = d->id,
@@ -92,10 +92,6 @@ uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt)
 		.need = d->host->demand.need,
 		.authenticated = is_authenticated(security),
 	};
-	uint16_t port;
-	struct ip_address local;
-	if (conn_local(&d->conn, &local, &port))
-		facts->source = local;
 	return last;
 }
 
@@ -174,12 +170,11 @@ static void report_session(struct delivery *d, const char *reason)
 	if (report == NULL)
 		return; /* no memory: its mail has its own events */
 	struct smtp_reply reply = smtp_session_end_reply(&d->smtp);
-	uint16_t port;
 	*report = (struct session_report){
 		.route = route_ref(d->route),
 		.host = d->host,
 		.ip = d->ip,
-		.source = d->source->address,
+		.source = d->local,
 		.helo = d->source->helo,
 		.tls = d->tls,
 		.session = d->id,
@@ -191,9 +186,6 @@ static void report_session(struct delivery *d, const char *reason)
 		.worker = w->index,
 		.delivered_count = d->delivered_count,
 	};
-	struct ip_address local;
-	if (conn_local(&d->conn, &local, &port))
-		report->source = local;
 	snprintf(report->reply, sizeof report->reply, "%.*s", TEXT_ARG(reply.text));
 	snprintf(report->reason, sizeof report->reason, "%.*s", (int)sizeof report->reason - 1, reason);
 	send_report(w, report);
