@@ -340,6 +340,7 @@ void *files_run(void *files)
 	}
 	start_watching(f);
 	loop_timer_start(&f->loop, &f->look_again, LOOK_AGAIN_NS, look_again_due);
+	f->loop.nap_ns = LOOP_NAP_NS;
 	loop_run(&f->loop);
 	files_leave_all(f);
 	loop_timer_stop(&f->loop, &f->look_again);

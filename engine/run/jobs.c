@@ -260,6 +260,7 @@ void *jobs_run(void *jobs)
 	check_install_signal_stack();
 	if (loop_init(&j->loop, &options, j->hub->jobs, &handlers, j, &j->fail) != RESULT_OK)
 		return j;
+	j->loop.nap_ns = LOOP_NAP_NS;
 	loop_run(&j->loop);
 	loop_timer_stop(&j->loop, &j->save_timer);
 	loop_deinit(&j->loop);

@@ -345,6 +345,7 @@ void *recorder_run(void *recorder)
 	check_install_signal_stack();
 	if (loop_init(&r->loop, &options, r->hub->recorder, &handlers, r, &r->fail) != RESULT_OK)
 		return r;
+	r->loop.nap_ns = LOOP_NAP_NS;
 	loop_run(&r->loop);
 	/* The last word after a failure: a disk that has room again takes what is in memory. */
 	struct fail fail = { 0 };

@@ -302,6 +302,7 @@ void *scheduler_run(void *scheduler)
 	check_install_signal_stack();
 	if (loop_init(&s->loop, &options, s->hub->scheduler, &handlers, s, &s->fail) != RESULT_OK)
 		return s;
+	s->loop.nap_ns = LOOP_NAP_NS;
 	loop_run(&s->loop);
 	loop_deinit(&s->loop);
 	return NULL;
