@@ -9,7 +9,7 @@ import subprocess
 
 from case import case
 from peer import Dialogue, refusing_at_first
-from sender import FINAL, MAIL_WAITS, check, equal, program
+from sender import DONE, FINAL, MAIL_WAITS, check, equal, program
 
 TEMPLATE = (
     "From: News <news@sender.lab>\r\nTo: {{name|friend}} <{{to}}>\r\n"
@@ -149,13 +149,16 @@ def a_restart_goes_on_where_the_job_was(t):
     receiver = t.receiver(dialogue=refusing_at_first(1))
     domain = t.domain(receiver)
     other, willing = t.domain_with_receiver()
-    sender = t.sender("--retry-first=3s", "--park-after=0s")
+    sender = t.sender("--retry-first=1h", "--park-after=0s")
     put_job(sender, _people(60, domain, other))
     sender.run(expect=MAIL_WAITS)
     equal(len(sender.outcomes(event="delivered")), 30)
     equal(len(sender.outcomes(event="deferred")), 30)
     sender.run(expect=MAIL_WAITS)
     equal(len(sender.outcomes()), 60)
+    retried = subprocess.run([program(), "queue", "retry", "--domain", domain, "--spool",
+                              sender.spool], capture_output=True, text=True, check=False)
+    equal(retried.returncode, DONE, retried.stdout + retried.stderr)
     process = sender.start()
     sender.wait_event(process, count=60, event="delivered")
     process.until(lambda: not sender.waiting(), "the job goes")
