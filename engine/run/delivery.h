@@ -46,7 +46,7 @@ struct delivery {
 	struct route *route;           /* our reference: the host lives in it */
 	const struct route_host *host;
 	struct ip_address ip;
-	struct ip_address local;       /* our end, once connected; until then that of the source, maybe none */
+	struct ip_address local;       /* our end; until it is connected that of the source, maybe none */
 	const struct source *source;
 	struct attempt *waiting;       /* opened for this one; not yet begun */
 	uint32_t begun_count;          /* attempts inside the SMTP session: 0 to 2 */
