@@ -21,8 +21,10 @@ struct source;
 #define PROVIDER_MAGIC 0x940f1de4u
 
 enum {
-	/* Attempts bound ahead to each session: one at work, one so that it never waits for us. */
-	LEASE_AHEAD = 2,
+	/* Attempts bound to each session, so that it never waits for us and a message takes one round trip:
+	 * one whose last reply is awaited, one whose MAIL and RCPT went along with that one's body, and one
+	 * that goes along with the body of the second. */
+	LEASE_AHEAD = 3,
 	/* Transactional mail finds the next free session even where bulk is bound to all of them. */
 	LEASE_AHEAD_URGENT = LEASE_AHEAD + 1,
 };

@@ -102,7 +102,7 @@ static void once_does_not_wait_for_a_suspended_site_but_for_a_slow_one(void **st
 	for (int slow = 0; slow < 2; slow++) {
 		sched_init(&s, (const char *const[]){
 				       "--once", "--site-sessions=1", "--retry-first=1h", NULL });
-		for (int i = 0; i < 4; i++)
+		for (int i = 0; i < LEASE_AHEAD + 2; i++)
 			sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example" });
 		sched_files_idle(&s, 0);
 		resolver_ready();
@@ -111,8 +111,9 @@ static void once_does_not_wait_for_a_suspended_site_but_for_a_slow_one(void **st
 			slow ? (struct heard){ .slow_down = true }
 			     : (struct heard){ .suspend = true });
 		sched_settle(&s);
-		sched_answer_heard(
-			&s, sched_leased(&s, NULL), ATTEMPT_BOUNCED, (struct heard){ 0 });
+		for (int i = 1; i < LEASE_AHEAD; i++)
+			sched_answer_heard(
+				&s, sched_leased(&s, NULL), ATTEMPT_BOUNCED, (struct heard){ 0 });
 		sched_pass(&s, 100);
 		assert_int_equal(s.running, slow); /* some seconds are now */
 		sched_end(&s);
@@ -163,7 +164,7 @@ static void after_a_signal_nothing_new_is_begun_and_what_is_at_work_ends(void **
 	struct fake_file *late = sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example" });
 	sched_pass(&s, 50);
 	assert_true(s.running);
-	assert_int_equal(s.leased_count, 1);
+	assert_int_equal(s.leased_count, LEASE_AHEAD - 1);
 	assert_int_equal(late->reads, 0);
 	sched_drain_workers(&s);
 	SCHED_WAIT(&s, !s.running);

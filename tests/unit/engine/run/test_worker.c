@@ -559,9 +559,12 @@ static void transactional_mail_takes_the_next_free_session_before_bulk(void **st
 	};
 	struct attempt *attempts[COUNT_OF(table)];
 	CHECK(pthread_mutex_lock(&peers[0].lock) == 0); /* it hears no EHLO yet */
-	for (size_t i = 0; i < COUNT_OF(table); i++)
+	for (size_t i = 0; i < COUNT_OF(table); i++) {
 		attempts[i] = work_send_slots(&w, work_route_to(&peers[0]),
 			&(struct test_mail){ .rcpts = table[i].rcpt, .class = table[i].class }, i == 0);
+		WORK_WAIT(&w, peers[0].conns_count == 1);
+	}
+	WORK_WAIT(&w, mailbox_used(w.base.hub.workers[0]) == 0); /* it has heard of all */
 	CHECK(pthread_mutex_unlock(&peers[0].lock) == 0);
 	for (size_t place = 0; place < COUNT_OF(table); place++) {
 		struct attempt *attempt = work_outcome(&w);
