@@ -13,6 +13,12 @@ void hub_post(struct mailbox *to, enum post_kind kind, void *object, uint32_t nu
 	mailbox_post(to, &message);
 }
 
+uint64_t hub_done_count(const struct hub_counters *c)
+{
+	return hub_read(&c->delivered) + hub_read(&c->bounced) + hub_read(&c->expired) +
+	       hub_read(&c->withdrawn) + hub_read(&c->suppressed) + hub_read(&c->rejected);
+}
+
 const char *post_name(enum post_kind kind)
 {
 	static const char *const names[POST_COUNT] = {

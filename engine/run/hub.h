@@ -42,11 +42,13 @@ enum {
 };
 
 /* Everything accepted is in one of these; checked at every batch border (DESIGN 5). Written by the
- * thread named, read by the status line. */
+ * thread named, read by the status line. `rejected` are recipients of jobs: of a file that is no mail nobody
+ * was accepted. */
 struct hub_counters {
 	_Atomic uint64_t files_found, files_bad;                          /* scheduler */
 	_Atomic uint64_t rcpts_accepted, rcpts_pending;                   /* scheduler */
-	_Atomic uint64_t delivered, bounced, expired, withdrawn, suppressed; /* scheduler */
+	_Atomic uint64_t delivered, bounced, expired, withdrawn;          /* scheduler */
+	_Atomic uint64_t suppressed, rejected;                            /* scheduler */
 	_Atomic uint64_t deferrals;                                       /* scheduler: passes */
 	_Atomic uint64_t waiting;                                         /* scheduler: until a retry */
 	_Atomic uint64_t sessions_open, sessions_total;                   /* workers */
@@ -68,6 +70,9 @@ struct hub {
 	struct suppress *suppress; /* the scheduler looks at it; NULL: nobody is on the list */
 	struct hub_counters counters;
 };
+
+/* Recipients with a final outcome. */
+uint64_t hub_done_count(const struct hub_counters *counters);
 
 /* Posts to one of the mailboxes. */
 void hub_post(struct mailbox *to, enum post_kind kind, void *object, uint32_t number, uint64_t a);

@@ -200,8 +200,8 @@ static void count_final(struct scheduler *s, const struct attempt *attempt, enum
 	case ATTEMPT_SUPPRESSED:
 		hub_count(&counters->suppressed, 1);
 		break;
-	case ATTEMPT_REJECTED: /* as a file that is no mail: never accepted */
-		hub_uncount(&counters->rcpts_accepted, 1);
+	case ATTEMPT_REJECTED:
+		hub_count(&counters->rejected, 1);
 		break;
 	case ATTEMPT_OPEN:
 	case ATTEMPT_DEFERRED:

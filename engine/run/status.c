@@ -12,12 +12,6 @@
 
 enum { STATUS_AUTO, STATUS_ON, STATUS_OFF };
 
-static uint64_t done_count(const struct hub_counters *c)
-{
-	return hub_read(&c->delivered) + hub_read(&c->bounced) + hub_read(&c->expired) +
-		hub_read(&c->withdrawn) + hub_read(&c->suppressed);
-}
-
 static void show_line(struct status *status, uint64_t rate)
 {
 	const struct hub_counters *c = &status->hub->counters;
@@ -49,6 +43,7 @@ static void log_line(struct status *status, enum log_row row, uint64_t rate)
 			log_number("expired", hub_read(&c->expired)),
 			log_number("withdrawn", hub_read(&c->withdrawn)),
 			log_number("suppressed", hub_read(&c->suppressed)),
+			log_number("rejected", hub_read(&c->rejected)),
 			log_number("pending", hub_read(&c->rcpts_pending)),
 			log_number("deferrals", hub_read(&c->deferrals)),
 			log_number("bad_files", hub_read(&c->files_bad)),
@@ -60,7 +55,7 @@ static void log_line(struct status *status, enum log_row row, uint64_t rate)
 static void due(struct timer *timer)
 {
 	struct status *status = CONTAINER_OF(timer, struct status, timer);
-	uint64_t now_ns = loop_now_ns(status->loop), done = done_count(&status->hub->counters);
+	uint64_t now_ns = loop_now_ns(status->loop), done = hub_done_count(&status->hub->counters);
 	uint64_t passed_ns = now_ns - status->last_ns;
 	uint64_t rate = passed_ns > 0 ? (done - status->last_done) * SECOND_NS / passed_ns : 0;
 	if (status->is_terminal)
@@ -91,7 +86,7 @@ void status_stop(struct status *status)
 {
 	loop_timer_stop(status->loop, &status->timer);
 	uint64_t passed_ns = clock_now_ns() - status->started_ns;
-	uint64_t done = done_count(&status->hub->counters);
+	uint64_t done = hub_done_count(&status->hub->counters);
 	if (status->is_terminal) {
 		show_line(status, passed_ns > 0 ? done * SECOND_NS / passed_ns : 0);
 		if (write(STDERR_FILENO, "\n", 1) < 0)
