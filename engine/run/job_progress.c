@@ -4,11 +4,11 @@
 #include "engine/base/buf.h"
 #include "engine/io/file_at.h"
 
-enum { PAGE_BYTES = 4096 };
+enum { PAGE_BYTES = 4096, RCPTS_PER_PAGE = 2 * PAGE_BYTES };
 #define NAME  "done"
-#define MAGIC "LSJOBDN\n"
+#define MAGIC "LSJOBOC\n"
 
-static size_t bits_bytes(const struct job_progress *p)
+static size_t halves_bytes(const struct job_progress *p)
 {
 	return (size_t)p->pages_count * PAGE_BYTES;
 }
@@ -25,77 +25,110 @@ static enum result write_head(struct job_progress *p, const uint64_t identity[2]
 	return r == RESULT_OK ? file_sync(p->fd, false, fail) : r;
 }
 
-static bool is_head(const uint8_t *head, const uint64_t identity[2])
+static enum result check_head(const uint8_t *head, const uint64_t identity[2], struct fail *fail)
 {
 	struct buf_reader reader;
 	buf_reader_init(&reader, head, PAGE_BYTES);
-	bool is_ours = memcmp(buf_reader_bytes(&reader, 8), MAGIC, 8) == 0;
-	is_ours &= buf_reader_u64(&reader) == identity[0];
-	is_ours &= buf_reader_u64(&reader) == identity[1];
-	return is_ours;
+	if (memcmp(buf_reader_bytes(&reader, 8), MAGIC, 8) != 0)
+		return fail_set(fail, RESULT_DAMAGED,
+			"the file '" NAME
+			"' of the job's state is damaged, or of another version of "
+			"longship: let the version that wrote it end the job");
+	bool is_its = buf_reader_u64(&reader) == identity[0];
+	is_its &= buf_reader_u64(&reader) == identity[1];
+	return is_its ? RESULT_OK
+		      : fail_set(fail, RESULT_CHANGED, "what is done belongs to another job");
 }
 
 static void count_done(struct job_progress *p)
 {
-	/* What stands behind the last recipient is not ours. */
-	for (uint32_t i = p->rcpts_count;
-		i < p->pages_count * (uint64_t)PAGE_BYTES * 8 && i % 8 != 0; i++)
-		p->bits[i / 8] = (uint8_t)(p->bits[i / 8] & ~(1u << i % 8));
-	for (size_t i = 0; i < ((size_t)p->rcpts_count + 7) / 8; i++)
-		p->done_count += (uint32_t)__builtin_popcount(p->bits[i]);
+	for (uint32_t i = 0; i < p->rcpts_count; i++)
+		p->by_kind[job_progress_code(p, i)]++;
+	p->done_count = p->rcpts_count - p->by_kind[0];
 }
 
-static enum result read_file(struct job_progress *p, const uint64_t identity[2], struct fail *fail)
+static enum result read_file(
+	struct job_progress *p, const uint64_t identity[2], bool is_to_be_made, struct fail *fail)
 {
 	uint8_t head[PAGE_BYTES];
 	size_t len;
 	enum result r = file_read_at(p->fd, 0, head, sizeof head, &len, fail);
 	if (r != RESULT_OK)
 		return r;
-	if (len < sizeof head)
-		return write_head(p, identity, fail);
-	if (!is_head(head, identity))
-		return fail_set(fail, RESULT_CHANGED, "what is done belongs to another job");
-	r = file_read_at(p->fd, PAGE_BYTES, p->bits, bits_bytes(p), &len, fail);
+	if (len < sizeof head) /* a crash came before it was whole */
+		return is_to_be_made ? write_head(p, identity, fail) : RESULT_OK;
+	r = check_head(head, identity, fail);
 	if (r == RESULT_OK)
-		count_done(p);
+		r = file_read_at(p->fd, PAGE_BYTES, p->halves, halves_bytes(p), &len, fail);
 	return r;
+}
+
+static enum result make(struct job_progress *p, uint32_t rcpts_count, struct fail *fail)
+{
+	*p = (struct job_progress){ .fd = -1, .rcpts_count = rcpts_count };
+	p->pages_count = rcpts_count / RCPTS_PER_PAGE + 1;
+	p->halves = calloc(p->pages_count, PAGE_BYTES);
+	p->dirty = calloc(p->pages_count, 1);
+	return p->halves != NULL && p->dirty != NULL
+		       ? RESULT_OK
+		       : fail_set(fail, RESULT_MEMORY, "no memory for the progress of a job");
 }
 
 enum result job_progress_open(int state_fd, const uint64_t identity[2], uint32_t rcpts_count,
 	struct job_progress *out_progress, struct fail *fail)
 {
 	struct job_progress *p = out_progress;
-	*p = (struct job_progress){ .fd = -1, .rcpts_count = rcpts_count };
-	p->pages_count = rcpts_count / (PAGE_BYTES * 8) + 1;
-	p->bits = calloc(p->pages_count, PAGE_BYTES);
-	p->dirty = calloc(p->pages_count, 1);
-	enum result r =
-		p->bits == NULL || p->dirty == NULL
-			? fail_set(fail, RESULT_MEMORY, "no memory for the progress of a job")
-			: file_open_own(state_fd, NAME, &p->fd, fail);
+	enum result r = make(p, rcpts_count, fail);
 	if (r == RESULT_OK)
-		r = read_file(p, identity, fail);
+		r = file_open_own(state_fd, NAME, &p->fd, fail);
+	if (r == RESULT_OK)
+		r = read_file(p, identity, true, fail);
 	if (r != RESULT_OK)
 		job_progress_close(p);
+	else
+		count_done(p);
+	return r;
+}
+
+enum result job_progress_look(int state_fd, const uint64_t identity[2], uint32_t rcpts_count,
+	struct job_progress *out_progress, struct fail *fail)
+{
+	struct job_progress *p = out_progress;
+	enum result r = make(p, rcpts_count, fail);
+	if (r == RESULT_OK)
+		r = file_open_regular(state_fd, NAME, &p->fd, NULL, fail);
+	if (r == RESULT_OK)
+		r = read_file(p, identity, false, fail);
+	else if (r == RESULT_NOT_FOUND) {
+		fail_clear(fail);
+		r = RESULT_OK;
+	}
+	if (r != RESULT_OK)
+		job_progress_close(p);
+	else
+		count_done(p);
 	return r;
 }
 
 void job_progress_close(struct job_progress *p)
 {
 	file_close(p->fd);
-	free(p->bits);
+	free(p->halves);
 	free(p->dirty);
 	*p = (struct job_progress){ .fd = -1 };
 }
 
-void job_progress_set(struct job_progress *p, uint32_t ordinal)
+void job_progress_set(struct job_progress *p, uint32_t ordinal, enum event_kind kind)
 {
 	CHECK(ordinal < p->rcpts_count);
+	CHECK(event_kind_is_final(kind) && kind + 1 < JOB_PROGRESS_CODES);
 	if (job_progress_is_done(p, ordinal))
 		return;
-	p->bits[ordinal / 8] = (uint8_t)(p->bits[ordinal / 8] | 1u << ordinal % 8);
-	p->dirty[ordinal / (PAGE_BYTES * 8)] = 1;
+	unsigned code = (unsigned)kind + 1;
+	p->halves[ordinal / 2] = (uint8_t)(p->halves[ordinal / 2] | code << (ordinal % 2 * 4));
+	p->dirty[ordinal / RCPTS_PER_PAGE] = 1;
+	p->by_kind[0]--;
+	p->by_kind[code]++;
 	p->done_count++;
 	p->changed = true;
 }
@@ -108,7 +141,7 @@ enum result job_progress_save(struct job_progress *p, struct fail *fail)
 	for (uint32_t i = 0; i < p->pages_count && r == RESULT_OK; i++)
 		if (p->dirty[i] != 0)
 			r = file_write_at(p->fd, PAGE_BYTES * (1 + (uint64_t)i),
-				p->bits + (size_t)i * PAGE_BYTES, PAGE_BYTES, fail);
+				p->halves + (size_t)i * PAGE_BYTES, PAGE_BYTES, fail);
 	if (r == RESULT_OK)
 		r = file_sync(p->fd, true, fail);
 	if (r != RESULT_OK)

@@ -49,7 +49,7 @@ struct job_run {
 	struct job_domain *domains; /* in the arena, as are their names */
 	struct arena arena;
 	uint32_t domains_count, rcpts_count;
-	struct text label;             /* what events call the job */
+	struct text label; /* what events call the job */
 	enum envelope_class class;
 	int64_t not_before_unix_s, expiry_unix_s;
 	bool is_orphan; /* its directory went away while nobody looked */
@@ -105,5 +105,16 @@ static inline bool job_name_is_rcpt(const char *name)
 }
 
 struct file_identity job_identity(struct text manifest_id);
+
+/* What POST_JOB_RCPT_DONE says: what he came to, and the seq of the record. */
+static inline uint64_t job_done_pack(enum event_kind kind, uint64_t seq)
+{
+	return (uint64_t)kind << 56 | seq;
+}
+static inline enum event_kind job_done_kind(uint64_t packed)
+{
+	return (enum event_kind)(packed >> 56);
+}
+static inline uint64_t job_done_seq(uint64_t packed) { return packed << 8 >> 8; }
 
 #endif

@@ -211,10 +211,11 @@ void jobs_save_soon(struct jobs *j)
 		loop_timer_start(&j->loop, &j->save_timer, SAVE_NS, save_due);
 }
 
-static void rcpt_done(struct jobs *j, struct job_run *job, uint32_t ordinal, uint64_t seq)
+static void rcpt_done(struct jobs *j, struct job_run *job, uint32_t ordinal, uint64_t packed)
 {
+	uint64_t seq = job_done_seq(packed);
 	CHECK_OBJ(job, JOB_RUN_MAGIC);
-	job_progress_set(&job->progress, ordinal);
+	job_progress_set(&job->progress, ordinal, job_done_kind(packed));
 	if (seq > job->seen_seq)
 		job->seen_seq = seq;
 	if (job->progress.done_count == job->rcpts_count)

@@ -11,7 +11,7 @@
  * withdrawn. A recipient is done when the journal or `done` says so, waits when the queue has him, and is
  * still to be sent otherwise: nothing else is kept about him, so nothing can disagree.
  *
- * In memory a job has its template, its domains, two bits for each recipient, and the messages that are on
+ * In memory a job has its template, its domains, five bits for each recipient, and the messages that are on
  * their way. */
 #ifndef ENGINE_RUN_JOBS_H
 #define ENGINE_RUN_JOBS_H

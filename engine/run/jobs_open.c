@@ -149,7 +149,7 @@ static void merge_recovery(struct jobs *j, struct job_run *job)
 		job->is_recovered = true;
 		for (uint32_t i = 0; i < job->rcpts_count; i++)
 			if (recovered_is_done(recovered, i))
-				job_progress_set(&job->progress, i);
+				job_progress_set(&job->progress, i, recovered_kind(recovered, i));
 	}
 }
 
@@ -215,13 +215,15 @@ static enum result load(struct jobs *j, struct job_run *job, struct fail *fail)
 			r = job_progress_open(
 				job->state_fd, identity, job->rcpts_count, &job->progress, fail);
 	}
-	job->taken = r == RESULT_OK ? malloc(job->rcpts_count / 8 + 1) : NULL;
+	job->taken = r == RESULT_OK ? calloc(job->rcpts_count / 8 + 1, 1) : NULL;
 	if (r == RESULT_OK && job->taken == NULL)
 		r = fail_set(fail, RESULT_MEMORY, "no memory for the recipients of a job");
 	if (r != RESULT_OK)
 		return r;
 	merge_recovery(j, job);
-	memcpy(job->taken, job->progress.bits, job->rcpts_count / 8 + 1);
+	for (uint32_t i = 0; i < job->rcpts_count; i++)
+		if (job_progress_is_done(&job->progress, i))
+			job_bit_set(job->taken, i);
 	r = merge_queue(j, job, &waiting, fail);
 	if (r == RESULT_OK)
 		r = make_domains(job, fail);

@@ -28,7 +28,7 @@ static enum result on_record(const struct journal_record *journal_record, void *
 		result = recovery_add_done(r->recovery, record.file.name, &identity, record.rcpt, seq);
 	else if (record.type == JOURNAL_RECORD_JOB_OUTCOME)
 		result = recovery_add_job_done(
-			r->recovery, record.file.name, &identity, record.rcpt, seq);
+			r->recovery, record.file.name, &identity, record.rcpt, record.kind, seq);
 	else if (record.type == JOURNAL_RECORD_SPLIT)
 		result = recovery_add_split(r->recovery, record.file.name, &identity, seq);
 	else if (record.type == JOURNAL_RECORD_REJECTED)

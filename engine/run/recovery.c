@@ -25,6 +25,7 @@ static void drop(struct hash_node *node, void *context)
 	struct recovered_file *file = CONTAINER_OF(node, struct recovered_file, node);
 	hash_map_remove(&recovery->files, node);
 	free(file->done_bits);
+	free(file->kinds);
 	free(file);
 }
 
@@ -61,21 +62,30 @@ static struct recovered_file *find_or_add(struct recovery *recovery, struct text
 	return file;
 }
 
+/* So that there is room for one more. A job's come one by one, up to a million of them. */
+static enum result grow(struct recovered_file *file, uint32_t rcpt)
+{
+	uint32_t more = file->is_job ? rcpt / 2 : 0;
+	uint32_t bits_max = ((rcpt + more) / 64 + 1) * 64;
+	uint8_t *bits = realloc(file->done_bits, bits_max / 8);
+	if (bits == NULL)
+		return RESULT_MEMORY;
+	memset(bits + file->done_max / 8, 0, (bits_max - file->done_max) / 8);
+	file->done_bits = bits;
+	if (file->is_job) {
+		uint8_t *kinds = realloc(file->kinds, bits_max);
+		if (kinds == NULL)
+			return RESULT_MEMORY;
+		file->kinds = kinds;
+	}
+	file->done_max = bits_max;
+	return RESULT_OK;
+}
+
 static enum result add_done(struct recovery *recovery, struct recovered_file *file, uint32_t rcpt)
 {
-	if (file == NULL)
+	if (file == NULL || (rcpt >= file->done_max && grow(file, rcpt) != RESULT_OK))
 		return RESULT_MEMORY;
-	if (rcpt >= file->done_max) {
-		/* A job's come one by one, up to a million of them. */
-		uint32_t more = file->is_job ? rcpt / 2 : 0;
-		uint32_t bits_max = ((rcpt + more) / 64 + 1) * 64;
-		uint8_t *bits = realloc(file->done_bits, bits_max / 8);
-		if (bits == NULL)
-			return RESULT_MEMORY;
-		memset(bits + file->done_max / 8, 0, (bits_max - file->done_max) / 8);
-		file->done_bits = bits;
-		file->done_max = bits_max;
-	}
 	file->done_bits[rcpt / 8] = (uint8_t)(file->done_bits[rcpt / 8] | 1u << rcpt % 8);
 	recovery->outcomes_count++;
 	return RESULT_OK;
@@ -90,14 +100,19 @@ enum result recovery_add_done(struct recovery *recovery, struct text name,
 }
 
 enum result recovery_add_job_done(struct recovery *recovery, struct text name,
-	const struct file_identity *identity, uint32_t ordinal, uint64_t seq)
+	const struct file_identity *identity, uint32_t ordinal, enum event_kind kind, uint64_t seq)
 {
 	if (ordinal >= JOURNAL_JOB_RCPTS_MAX)
 		return RESULT_DAMAGED;
 	struct recovered_file *file = find_or_add(recovery, name, identity, seq);
+	if (file != NULL && !file->is_job && file->done_max > 0)
+		return RESULT_DAMAGED; /* no job has the identity of a file */
 	if (file != NULL)
 		file->is_job = true;
-	return add_done(recovery, file, ordinal);
+	enum result r = add_done(recovery, file, ordinal);
+	if (r == RESULT_OK)
+		file->kinds[ordinal] = (uint8_t)kind;
+	return r;
 }
 
 enum result recovery_add_rejected(struct recovery *recovery, struct text name,
@@ -139,4 +154,10 @@ struct recovered_file *recovery_find(struct recovery *recovery, const char *name
 bool recovered_is_done(const struct recovered_file *file, uint32_t rcpt)
 {
 	return rcpt < file->done_max && (file->done_bits[rcpt / 8] >> rcpt % 8 & 1) != 0;
+}
+
+enum event_kind recovered_kind(const struct recovered_file *file, uint32_t ordinal)
+{
+	CHECK(file->is_job && recovered_is_done(file, ordinal));
+	return (enum event_kind)file->kinds[ordinal];
 }

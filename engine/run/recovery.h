@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "engine/base/event.h"
 #include "engine/base/hash_map.h"
 #include "engine/base/result.h"
 #include "engine/io/file.h"
@@ -20,6 +21,7 @@ struct recovered_file {
 	bool split;              /* a batch file: what is in it is mail of its own */
 	uint32_t done_max;       /* bits there are */
 	uint8_t *done_bits;
+	uint8_t *kinds; /* of a job: what each of them came to, an event_kind; as many */
 	uint64_t first_seq;
 	char name[];
 };
@@ -37,7 +39,7 @@ MUST_USE enum result recovery_add_done(struct recovery *recovery, struct text na
 	const struct file_identity *identity, uint32_t rcpt, uint64_t seq);
 /* The same of a job, which has more recipients than a file may have. */
 MUST_USE enum result recovery_add_job_done(struct recovery *recovery, struct text name,
-	const struct file_identity *identity, uint32_t ordinal, uint64_t seq);
+	const struct file_identity *identity, uint32_t ordinal, enum event_kind kind, uint64_t seq);
 MUST_USE enum result recovery_add_rejected(struct recovery *recovery, struct text name,
 	const struct file_identity *identity, uint64_t seq);
 MUST_USE enum result recovery_add_split(struct recovery *recovery, struct text name,
@@ -49,5 +51,7 @@ void recovery_forget(struct recovery *recovery, struct text name, const struct f
 struct recovered_file *recovery_find(struct recovery *recovery, const char *name,
 	const struct file_identity *identity);
 bool recovered_is_done(const struct recovered_file *file, uint32_t rcpt);
+/* What one of a job that is done has come to. */
+enum event_kind recovered_kind(const struct recovered_file *file, uint32_t ordinal);
 
 #endif

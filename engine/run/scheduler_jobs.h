@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "engine/base/event.h"
 
 struct attempt;
 struct job_domain;
@@ -46,7 +47,7 @@ bool jobs_hold_back(struct scheduler *s, struct site *site, struct attempt *atte
 /* The attempt is queued, waits, or has a fate: no more counted as coming. */
 void jobs_arrived(struct scheduler *s, struct message *message);
 /* He has a final outcome, and it is durable. */
-void jobs_rcpt_final(struct scheduler *s, struct message *message);
+void jobs_rcpt_final(struct scheduler *s, struct message *message, enum event_kind kind);
 /* Nothing of him is open in memory. */
 void jobs_rcpt_over(struct scheduler *s, struct message *message);
 /* One that comes from the queue. */

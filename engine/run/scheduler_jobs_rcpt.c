@@ -160,13 +160,13 @@ void jobs_arrived(struct scheduler *s, struct message *message)
 
 /* ---- done ---- */
 
-void jobs_rcpt_final(struct scheduler *s, struct message *message)
+void jobs_rcpt_final(struct scheduler *s, struct message *message, enum event_kind kind)
 {
 	if (message->rcpt == NULL || message->rcpt->job == NULL)
 		return;
 	message->rcpt->job->left--;
 	hub_post(s->hub->jobs, POST_JOB_RCPT_DONE, message->rcpt->job, message->rcpt->ordinal,
-		message->first_seq);
+		job_done_pack(kind, message->first_seq));
 }
 
 void jobs_rcpt_over(struct scheduler *s, struct message *message)

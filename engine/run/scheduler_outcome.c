@@ -1,4 +1,5 @@
 #include "engine/io/clock.h"
+#include "engine/run/record_event.h"
 #include "engine/run/scheduler_parts.h"
 
 /* ---- times ---- */
@@ -210,7 +211,7 @@ static void count_final(struct scheduler *s, const struct attempt *attempt, enum
 	hub_uncount(&counters->rcpts_pending, 1);
 	CHECK(message->rcpts_open > 0);
 	message->rcpts_open--;
-	jobs_rcpt_final(s, message);
+	jobs_rcpt_final(s, message, record_event_kind(fate));
 }
 
 /* Takes the recipients with a final fate out; returns how many are left. */

@@ -152,19 +152,54 @@ static void what_is_done_is_known_after_it_was_saved(void **state)
 	struct job_progress progress;
 	assert_int_equal(job_progress_open(state_fd, identity, COUNT, &progress, &fail), RESULT_OK);
 	for (uint32_t i = 0; i < COUNT; i += 1000)
-		job_progress_set(&progress, i);
-	job_progress_set(&progress, 0);
+		job_progress_set(&progress, i, i % 3000 == 0 ? EVENT_BOUNCED : EVENT_DELIVERED);
+	job_progress_set(&progress, 0, EVENT_EXPIRED); /* the first one counts */
 	assert_int_equal(progress.done_count, 101);
 	assert_int_equal(job_progress_save(&progress, &fail), RESULT_OK);
-	job_progress_set(&progress, 1); /* and not saved */
+	job_progress_set(&progress, 1, EVENT_SUPPRESSED); /* and not saved */
 	job_progress_close(&progress);
 	assert_int_equal(job_progress_open(state_fd, identity, COUNT, &progress, &fail), RESULT_OK);
 	assert_int_equal(progress.done_count, 101);
 	for (uint32_t i = 0; i < COUNT; i++)
 		assert_int_equal(job_progress_is_done(&progress, i), i % 1000 == 0);
+	assert_int_equal(job_progress_count(&progress, EVENT_BOUNCED), 34);
+	assert_int_equal(job_progress_count(&progress, EVENT_DELIVERED), 67);
+	assert_int_equal(job_progress_code(&progress, 3000), 1 + EVENT_BOUNCED);
 	job_progress_close(&progress);
 	assert_int_equal(
 		job_progress_open(state_fd, other, COUNT, &progress, &fail), RESULT_CHANGED);
+}
+
+static void who_only_looks_at_what_is_done_makes_no_file(void **state)
+{
+	(void)state;
+	enum { COUNT = 10 };
+	struct job_progress progress;
+	int fd;
+	assert_int_equal(job_progress_look(state_fd, identity, COUNT, &progress, &fail), RESULT_OK);
+	assert_int_equal(progress.done_count, 0);
+	job_progress_close(&progress);
+	assert_int_equal(file_open_regular(state_fd, "done", &fd, NULL, NULL), RESULT_NOT_FOUND);
+	assert_int_equal(job_progress_open(state_fd, identity, COUNT, &progress, &fail), RESULT_OK);
+	job_progress_set(&progress, 9, EVENT_WITHDRAWN);
+	assert_int_equal(job_progress_save(&progress, &fail), RESULT_OK);
+	job_progress_close(&progress);
+	assert_int_equal(job_progress_look(state_fd, identity, COUNT, &progress, &fail), RESULT_OK);
+	assert_int_equal(job_progress_count(&progress, EVENT_WITHDRAWN), 1);
+	job_progress_close(&progress);
+}
+
+static void progress_of_another_version_is_not_taken_for_none(void **state)
+{
+	(void)state;
+	int fd;
+	struct job_progress progress;
+	char page[4096] = "LSJOBDN\n";
+	assert_int_equal(file_create(state_fd, "done", &fd, &fail), RESULT_OK);
+	assert_int_equal(file_write_all(fd, page, sizeof page, &fail), RESULT_OK);
+	file_close(fd);
+	assert_int_equal(
+		job_progress_open(state_fd, identity, 10, &progress, &fail), RESULT_DAMAGED);
 }
 
 int main(void)
@@ -178,6 +213,10 @@ int main(void)
 			an_index_that_is_cut_short_is_damaged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			what_is_done_is_known_after_it_was_saved, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			who_only_looks_at_what_is_done_makes_no_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			progress_of_another_version_is_not_taken_for_none, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

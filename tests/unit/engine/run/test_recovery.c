@@ -65,14 +65,22 @@ static void the_last_recipient_that_a_message_can_have_fits_and_the_next_is_dama
 static void a_job_may_have_more_recipients_than_a_file(void **state)
 {
 	(void)state;
-	assert_int_equal(recovery_add_job_done(&recovery, TEXT("may"), &identity, 1000000, 1), RESULT_OK);
-	assert_int_equal(recovery_add_job_done(&recovery, TEXT("may"), &identity, 7, 2), RESULT_OK);
+	assert_int_equal(
+		recovery_add_job_done(&recovery, TEXT("may"), &identity, 1000000, EVENT_BOUNCED, 1),
+		RESULT_OK);
+	assert_int_equal(
+		recovery_add_job_done(&recovery, TEXT("may"), &identity, 7, EVENT_DELIVERED, 2),
+		RESULT_OK);
+	assert_int_equal(
+		recovered_kind(recovery_find(&recovery, "may", &identity), 7), EVENT_DELIVERED);
+	assert_int_equal(
+		recovered_kind(recovery_find(&recovery, "may", &identity), 1000000), EVENT_BOUNCED);
 	const struct recovered_file *job = recovery_find(&recovery, "may", &identity);
 	assert_true(job->is_job);
 	for (uint32_t i = 0; i < 2000000; i++)
 		assert_int_equal(recovered_is_done(job, i), i == 7 || i == 1000000);
-	assert_int_equal(
-		recovery_add_job_done(&recovery, TEXT("may"), &identity, JOURNAL_JOB_RCPTS_MAX, 3),
+	assert_int_equal(recovery_add_job_done(&recovery, TEXT("may"), &identity,
+				 JOURNAL_JOB_RCPTS_MAX, EVENT_DELIVERED, 3),
 		RESULT_DAMAGED);
 }
 
