@@ -39,26 +39,29 @@ static int print_version(int argc, char *const *argv);
 static const struct command commands[] = {
 	{ "send", "--spool DIR --helo NAME [flags]", "deliver the spool until stopped",
 		&send_option_table, run_send },
-	{ "explain", "DOMAIN [--connect] [--json] [flags]", "every step from MX records to the decision",
-		&explain_option_table, run_explain },
+	{ "explain", "DOMAIN [--connect] [--json] [flags]",
+		"every step from MX records to the decision", &explain_option_table, run_explain },
 	{ "verify", "--chain FILE --tlsa 'U S M HEX' --name HOST [--time TIME] [--json]",
 		"check a chain of certificates against TLSA records, offline", &verify_option_table,
 		run_verify },
 	{ "sts", "--policy FILE [--mx HOST ...] | --txt RECORD ... [--json]",
-		"check an MTA-STS policy file and its hosts, or TXT records, offline", &sts_option_table,
-		run_sts },
+		"check an MTA-STS policy file and its hosts, or TXT records, offline",
+		&sts_option_table, run_sts },
 	{ "cache", "list [--dane|--sts] | show DOMAIN | forget DOMAIN, --store DIR [--json]",
 		"what is kept of domains: TLSA records, MTA-STS policies, answers of the DNS",
 		&cache_option_table, run_cache },
 	{ "queue",
-		"list | show FILE | retry | drop | hold | release, --spool DIR [FILE ...] "
-		"[--domain NAME] [--job NAME] [--json]",
-		"what waits and why; due now, withdrawn, held or released", &queue_option_table, run_queue },
+		"list | show FILE | retry | drop | hold | release | job list | job show NAME, "
+		"--spool DIR "
+		"[FILE ...] [--domain NAME] [--job NAME] [--json]",
+		"what waits and why, what jobs have come to; due now, withdrawn, held or released",
+		&queue_option_table, run_queue },
 	{ "submit", "--spool DIR FILE|DIR ... [--check] [--json]",
 		"put message files into the spool: whole and on the disk, or not at all",
 		&submit_option_table, run_submit },
 	{ "suppress",
-		"add ADDRESS ... | del ADDRESS ... | import FILE ... | list [ADDRESS ...], --spool DIR "
+		"add ADDRESS ... | del ADDRESS ... | import FILE ... | list [ADDRESS ...], --spool "
+		"DIR "
 		"[--json]",
 		"the addresses that get no mail", &suppress_option_table, run_suppress },
 	{ "man", "", "the manual page (roff)", NULL, print_man },

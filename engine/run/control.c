@@ -113,9 +113,13 @@ static void pump(struct client *c);
 static void post(struct client *c, enum post_kind kind)
 {
 	struct hub *hub = c->control->hub;
+	struct mailbox *to = hub->scheduler;
+	if (c->task->phase == CONTROL_ON_DISK)
+		to = hub->keeper;
+	if (c->task->phase == CONTROL_IN_JOBS)
+		to = hub->jobs;
 	c->is_out = true;
-	hub_post(c->task->phase == CONTROL_ON_DISK ? hub->keeper : hub->scheduler, kind, c->task, 0,
-		0);
+	hub_post(to, kind, c->task, 0, 0);
 }
 
 static void finish(struct client *c)
@@ -155,15 +159,12 @@ static void go_on(struct client *c)
 		post(c, POST_CONTROL_CANCEL);
 		return;
 	}
-	if (task->is_phase_over &&
-		(task->phase == CONTROL_TO_END ||
-			(task->phase == CONTROL_ON_DISK && task->request.act != CONTROL_DROP))) {
+	if (task->is_phase_over)
+		control_task_go_on(task);
+	if (task->phase == CONTROL_OVER)
 		finish(c);
-		return;
-	}
-	task->phase += task->is_phase_over;
-	task->is_phase_over = false;
-	post(c, POST_CONTROL);
+	else
+		post(c, POST_CONTROL);
 }
 
 /* Sends what there is; false: the client is to read first. */

@@ -13,7 +13,7 @@ size_t control_entry_bytes(const struct control_entry *entry, bool with_rcpts)
 	size_t texts = entry->file.len + entry->id.len + entry->job.len + entry->from.len +
 		       entry->domain.len + entry->last.len + entry->why.len;
 	size_t bytes = FIXED_BYTES + JSON_ESCAPE_MAX * texts;
-	for (uint32_t i = 0; with_rcpts && i < entry->rcpts_count; i++)
+	for (uint32_t i = 0; with_rcpts && entry->rcpt != NULL && i < entry->rcpts_count; i++)
 		bytes += RCPT_FIXED_BYTES + JSON_ESCAPE_MAX * entry->rcpt(entry->context, i).len;
 	return bytes;
 }
@@ -57,7 +57,7 @@ void control_entry_put(struct buf *out, const struct control_entry *entry, bool 
 	put_time(buf, "expires", entry->expires_us);
 	json_object_put_text(buf, "last", entry->last);
 	json_object_put_text(buf, "why", entry->why);
-	if (with_rcpts)
+	if (with_rcpts && entry->rcpt != NULL)
 		put_rcpts(buf, entry);
 	json_object_close(buf);
 	buf_put_u8(buf, '\n');

@@ -20,12 +20,14 @@ static bool is_in_memory(const struct control_queue *on, const struct queue_key 
 static bool is_meant(const struct look *look, const struct queue_attempt *attempt)
 {
 	const struct control_task *task = look->task;
-	if (!control_request_matches(
+	if (!control_request_means(
 		    &task->request, attempt->domain, look->file->job, look->file->file.name))
 		return false;
 	switch (task->request.act) {
 	case CONTROL_LIST:
 	case CONTROL_SHOW:
+	case CONTROL_JOB_LIST:
+	case CONTROL_JOB_SHOW:
 	case CONTROL_HOLD: return true;
 	case CONTROL_RETRY:
 		return attempt->waits > 0 && !attempt->is_held &&
@@ -60,9 +62,12 @@ static void tell(struct look *look, const struct queue_attempt *attempt)
 	char why[CONTROL_WHY_MAX];
 	struct control_entry entry;
 	struct holds *holds = look->on->holds;
-	const char *hold = holds != NULL ? holds_match(holds, attempt->domain, look->file->job,
-						   look->file->file.name)
-					 : NULL;
+	struct text name = look->file->file.name;
+	size_t slash = text_find(name, '/'); /* of a job: rules name its directory */
+	if (slash != TEXT_NONE)
+		name = text_cut(name, slash);
+	const char *hold =
+		holds != NULL ? holds_match(holds, attempt->domain, look->file->job, name) : NULL;
 	control_entry_of_queue(look->file, attempt, hold, why, &entry);
 	control_task_put(look->task, &entry);
 }
@@ -98,14 +103,34 @@ static uint32_t look_at(struct look *look, bool *out_changed)
 	return look->file->keys_count;
 }
 
+/* A file by its name, then the recipients of a job directory of that name. */
+static enum result next_named(
+	struct control_queue *on, struct control_task *task, struct queue_file *out_file)
+{
+	char prefix[FILE_NAME_BYTES_MAX + 2];
+	struct fail *fail = &task->fail;
+	const char *name = task->request.file;
+	if (task->at[0] == '\0') {
+		enum result r = queue_find(on->reader, text_of(name), on->arena, out_file, fail);
+		if (r != RESULT_NOT_FOUND)
+			return r;
+		arena_reset(on->arena);
+	}
+	(void)snprintf(prefix, sizeof prefix, "%s/", name);
+	bool is_inside = text_starts(text_of(task->at), text_of(prefix));
+	enum result r = queue_next_file(
+		on->reader, text_of(is_inside ? task->at : prefix), on->arena, out_file, fail);
+	if (r == RESULT_OK && !text_starts(out_file->file.name, text_of(prefix)))
+		return fail_set(fail, RESULT_NOT_FOUND, "no more of %s wait", name);
+	return r;
+}
+
 static enum result next_file(
 	struct control_queue *on, struct control_task *task, struct queue_file *out_file)
 {
-	const char *name = task->request.file;
-	if (*name == '\0')
-		return queue_next_file(
-			on->reader, text_of(task->at), on->arena, out_file, &task->fail);
-	return queue_find(on->reader, text_of(name), on->arena, out_file, &task->fail);
+	if (task->request.file[0] != '\0')
+		return next_named(on, task, out_file);
+	return queue_next_file(on->reader, text_of(task->at), on->arena, out_file, &task->fail);
 }
 
 void control_queue_step(struct control_queue *on, struct control_task *task, bool *out_changed)
@@ -126,10 +151,6 @@ void control_queue_step(struct control_queue *on, struct control_task *task, boo
 			break;
 		looked += 1 + look_at(&look, out_changed);
 		(void)snprintf(task->at, sizeof task->at, "%.*s", TEXT_ARG(file.file.name));
-		if (task->request.file[0] != '\0')
-			task->is_phase_over = true;
-		if (task->is_phase_over)
-			return;
 	}
 	task->is_phase_over = task->fail.result != RESULT_OK;
 }

@@ -13,6 +13,8 @@ const char *control_act_name(enum control_act act)
 		[CONTROL_DROP] = "drop",
 		[CONTROL_HOLD] = "hold",
 		[CONTROL_RELEASE] = "release",
+		[CONTROL_JOB_LIST] = "job list",
+		[CONTROL_JOB_SHOW] = "job show",
 	};
 	CHECK(act < CONTROL_ACTS);
 	return names[act];
@@ -84,6 +86,11 @@ enum result control_request_check(const struct control_request *request, struct 
 		    (request->file[0] != '\0');
 	if (request->act == CONTROL_SHOW && request->file[0] == '\0')
 		return fail_set(fail, RESULT_INVALID, "show needs a file");
+	if (request->act == CONTROL_JOB_LIST && names != 0)
+		return fail_set(
+			fail, RESULT_INVALID, "job list takes no names: job show NAME does");
+	if (request->act == CONTROL_JOB_SHOW && (names != 1 || request->job[0] == '\0'))
+		return fail_set(fail, RESULT_INVALID, "job show needs the name of one job");
 	if ((request->act == CONTROL_HOLD || request->act == CONTROL_RELEASE) && names != 1)
 		return fail_set(fail, RESULT_INVALID, "%s needs one domain, one job or one file",
 			control_act_name(request->act));
@@ -177,6 +184,18 @@ bool control_request_matches(const struct control_request *request, struct text 
 	return (request->domain[0] == '\0' || text_equal(text_of(request->domain), domain)) &&
 	       (request->job[0] == '\0' || text_equal(text_of(request->job), job)) &&
 	       (request->file[0] == '\0' || text_equal(text_of(request->file), file));
+}
+
+bool control_request_means(const struct control_request *request, struct text domain,
+	struct text job, struct text file)
+{
+	size_t slash = text_find(file, '/');
+	if (request->act == CONTROL_JOB_LIST)
+		return slash == TEXT_NONE && job.len > 0;
+	if (request->act == CONTROL_JOB_SHOW && slash != TEXT_NONE)
+		return false;
+	return control_request_matches(
+		request, domain, job, slash == TEXT_NONE ? file : text_cut(file, slash));
 }
 
 bool control_request_wants_rules(const struct control_request *request)

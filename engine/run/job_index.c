@@ -1,4 +1,5 @@
 #include "engine/run/job_index.h"
+#include <stdlib.h>
 #include <string.h>
 #include "engine/base/buf.h"
 #include "engine/base/limits.h"
@@ -19,6 +20,30 @@ enum result job_index_read(const struct job_index *index, uint32_t ordinal,
 	if (len < sizeof bytes || !job_index_get_entry(bytes, &index->header, out_entry))
 		return fail_set(fail, RESULT_DAMAGED, "the index of the job is damaged");
 	return RESULT_OK;
+}
+
+enum result job_index_read_block(const struct job_index *index, uint32_t first,
+	struct job_index_entry out_entries[static JOB_INDEX_BLOCK_ENTRIES], uint32_t *out_len,
+	struct fail *fail)
+{
+	enum { BLOCK_BYTES = JOB_INDEX_BLOCK_ENTRIES * JOB_INDEX_ENTRY_BYTES };
+	uint32_t left = first < index->header.rcpts_count ? index->header.rcpts_count - first : 0;
+	*out_len = left < JOB_INDEX_BLOCK_ENTRIES ? left : JOB_INDEX_BLOCK_ENTRIES;
+	size_t size = (size_t)*out_len * JOB_INDEX_ENTRY_BYTES, len = 0;
+	uint8_t *bytes = malloc(BLOCK_BYTES);
+	if (bytes == NULL)
+		return fail_set(fail, RESULT_MEMORY, "no memory to read the index of a job");
+	enum result r = file_read_at(index->fd,
+		JOB_INDEX_HEADER_BYTES + (uint64_t)first * JOB_INDEX_ENTRY_BYTES, bytes, size, &len,
+		fail);
+	bool is_good = len == size;
+	for (uint32_t i = 0; i < *out_len && is_good && r == RESULT_OK; i++)
+		is_good = job_index_get_entry(
+			bytes + (size_t)i * JOB_INDEX_ENTRY_BYTES, &index->header, &out_entries[i]);
+	free(bytes);
+	if (r == RESULT_OK && !is_good)
+		return fail_set(fail, RESULT_DAMAGED, "the index of the job is damaged");
+	return r;
 }
 
 static enum result read_domains(struct job_index *index, struct text bytes, struct arena *arena)

@@ -21,6 +21,7 @@
 enum {
 	JOB_INDEX_HEADER_BYTES = 64,
 	JOB_INDEX_ENTRY_BYTES = 16,
+	JOB_INDEX_BLOCK_ENTRIES = 4096, /* of job_index_read_block(): 64 KB */
 	/* Names and numbers of three million domains. */
 	JOB_INDEX_ARENA_BYTES_MAX = 256 * 1024 * 1024,
 };
@@ -56,6 +57,10 @@ MUST_USE enum result job_index_open(
 void job_index_close(struct job_index *index);
 MUST_USE enum result job_index_read(const struct job_index *index, uint32_t ordinal,
 	struct job_index_entry *out_entry, struct fail *fail);
+/* So many of them from `first` on as a block has, fewer at the end; *out_len: 0 behind the last one. */
+MUST_USE enum result job_index_read_block(const struct job_index *index, uint32_t first,
+	struct job_index_entry out_entries[static JOB_INDEX_BLOCK_ENTRIES], uint32_t *out_len,
+	struct fail *fail);
 
 /* ---- making one ---- */
 

@@ -5,12 +5,14 @@
 #ifndef ENGINE_RUN_JOB_RUN_H
 #define ENGINE_RUN_JOB_RUN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "engine/base/envelope.h"
 #include "engine/base/list.h"
 #include "engine/base/timer_wheel.h"
 #include "engine/io/file.h"
+#include "engine/run/job_drops.h"
 #include "engine/run/job_index.h"
 #include "engine/run/job_progress.h"
 
@@ -32,10 +34,17 @@ struct job_domain {
 	struct text name; /* empty: lines that cannot be read */
 
 	/* jobs thread */
-	uint32_t next; /* ordinal; JOB_NONE: no more */
+	uint32_t next;   /* ordinal; JOB_NONE: no more */
+	uint32_t unmade; /* recipients whom nobody has: no message, not in the queue, not done */
+	bool drops;      /* whoever is made from now on is dropped */
+
+	/* jobs thread until it is opened, then scheduler */
+	bool is_dropped; /* by the operator: whoever is made gets that outcome */
 
 	/* scheduler */
-	struct list_node node; /* in job->ready, or in site->job_domains while that has enough */
+	struct list_node
+		node; /* in job->ready, ->dropped or ->held, or in site->job_domains while that
+	                        * has enough */
 	struct site *site;     /* whom the next ones are for, if that is known */
 	uint32_t coming;       /* asked for, and not yet queued or settled */
 	bool is_over;          /* no more are left */
@@ -63,13 +72,21 @@ struct job_run {
 	uint8_t *taken;    /* a bit for each recipient that is in memory, in the queue or done */
 	uint64_t seen_seq; /* of the journal: what was told of it so far */
 	bool is_recovered, is_told_over;
+	struct job_drops drops;
+	uint32_t unmade; /* of all domains */
+	struct job_mark {
+		uint64_t at_ns;
+		uint32_t done_count;
+	} marks[2]; /* how much was done then, for the rate; the older one first */
 
 	/* jobs thread until it is opened, then scheduler */
 	uint32_t left;            /* recipients without final outcome */
 	uint32_t fresh_left;      /* of these, those that are not in the queue */
 	uint32_t queue_leftovers; /* done, but a crash left them in the queue */
 	struct list_node run_node;
-	struct list ready; /* domains that may be asked for more */
+	struct list ready;   /* domains that may be asked for more */
+	struct list dropped; /* the same of those that are dropped, whatever holds the job */
+	struct list held;    /* domains that a rule holds */
 	struct list rcpts; /* messages in memory, by rcpt->node */
 	uint32_t alive;    /* of these, and those that are asked for */
 	uint64_t begins_ns;
@@ -78,6 +95,13 @@ struct job_run {
 	void *scheduler; /* for the timer */
 	uint8_t verdict; /* enum attempt_fate; not OPEN: what all that are left get */
 	bool is_over;    /* the jobs thread knows of every recipient that he is done */
+
+	/* what the scheduler has told of it last, for tools */
+	struct {
+		_Atomic uint32_t alive;
+		_Atomic bool is_ending;
+		_Atomic int64_t expires_us;
+	} told;
 
 	char name[];
 };
@@ -92,6 +116,7 @@ struct job_rcpt {
 	uint16_t name_len; /* of the name of the job */
 	bool is_coming;    /* scheduler: counted in domain->coming */
 	bool is_done;      /* it has had its outcome in an earlier run */
+	bool is_dropped;   /* it was when it was made: counted already */
 	uint32_t line_len;
 	char *line; /* of recipients.jsonl; NULL: not read yet */
 };

@@ -83,6 +83,7 @@ static struct message *make_message(
 		message->rcpt->job = job;
 		message->rcpt->domain = domain;
 		message->rcpt->is_coming = true;
+		message->rcpt->is_dropped = domain->drops;
 	}
 	if (message->rcpt != NULL && fill_line(j, message, at))
 		return message;
@@ -131,6 +132,8 @@ static void more(struct jobs *j, struct job_domain *domain, uint32_t count)
 			break;
 		}
 		job_bit_set(domain->job->taken, ordinal);
+		domain->unmade--;
+		domain->job->unmade--;
 		hub_post(j->hub->scheduler, POST_JOB_RCPT, message, 0, 0);
 		made++;
 	}
@@ -144,6 +147,8 @@ static void more(struct jobs *j, struct job_domain *domain, uint32_t count)
 static void take_back(struct job_domain *domain, uint32_t ordinal)
 {
 	job_bit_clear(domain->job->taken, ordinal);
+	domain->unmade++;
+	domain->job->unmade++;
 	/* In a domain they come in the order of their ordinals. */
 	if (ordinal < domain->next)
 		domain->next = ordinal;
@@ -216,6 +221,7 @@ static void rcpt_done(struct jobs *j, struct job_run *job, uint32_t ordinal, uin
 	uint64_t seq = job_done_seq(packed);
 	CHECK_OBJ(job, JOB_RUN_MAGIC);
 	job_progress_set(&job->progress, ordinal, job_done_kind(packed));
+	jobs_note_rate(j, job);
 	if (seq > job->seen_seq)
 		job->seen_seq = seq;
 	if (job->progress.done_count == job->rcpts_count)
@@ -237,6 +243,7 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_JOB_READ: read_again(j, message->object); break;
 	case POST_JOB_RCPT_DONE: rcpt_done(j, message->object, message->number, message->a); break;
 	case POST_JOB_CLOSE: jobs_close(j, message->object); break;
+	case POST_CONTROL: jobs_control(j, message->object); break;
 	case POST_STOP:
 		save_due(&j->save_timer);
 		loop_stop(loop);
@@ -281,6 +288,9 @@ static enum result open_parts(struct jobs *j, struct fail *fail)
 	enum result r = file_make_directories(path, 0700, fail);
 	if (r == RESULT_OK)
 		r = file_open_directory(AT_FDCWD, path, &j->jobs_fd, fail);
+	path[strlen(path) - strlen("/jobs")] = '\0';
+	if (r == RESULT_OK)
+		r = holds_load(&j->holds, path, fail);
 	if (r == RESULT_OK && j->hub->queue != NULL)
 		r = queue_reader_create(j->hub->queue, &j->reader, fail);
 	return r;
@@ -340,6 +350,7 @@ void jobs_destroy(struct jobs *j)
 	free(j->recovered);
 	queue_reader_destroy(&j->reader);
 	arena_deinit(&j->arena);
+	holds_deinit(&j->holds);
 	file_close(j->jobs_fd);
 	j->magic = 0;
 	free(j);

@@ -17,7 +17,8 @@
  * earlier run has accepted goes on with the index of that one. */
 
 static const char *const names[] = { "recipients.jsonl", "template.eml", "manifest.json" };
-static const char *const own_names[] = { "index", "index.tmp", "done" };
+static const char *const own_names[] = { "index", "index.tmp", "done", JOB_DROPS_NAME,
+	JOB_DROPS_NEW_NAME };
 
 /* ---- the state of one job ---- */
 
@@ -84,6 +85,8 @@ static struct job_run *create(struct jobs *j, const char *name)
 	job->dir_fd = job->state_fd = job->recipients_fd = job->index.fd = job->progress.fd = -1;
 	arena_init(&job->arena, 4096, JOB_INDEX_ARENA_BYTES_MAX);
 	list_init(&job->ready);
+	list_init(&job->dropped);
+	list_init(&job->held);
 	list_init(&job->rcpts);
 	memcpy(job->name, name, size);
 	list_push_back(&j->accepting, &job->node);
@@ -103,6 +106,7 @@ void jobs_free(struct jobs *j, struct job_run *job)
 	for (size_t i = 0; i < COUNT_OF(fds); i++)
 		file_close(fds[i]);
 	free(job->taken);
+	job_drops_end(&job->drops);
 	arena_deinit(&job->arena);
 	job->magic = 0;
 	free(job);
@@ -198,8 +202,29 @@ static enum result make_domains(struct job_run *job, struct fail *fail)
 			.job = job,
 			.name = job->index.domains[i].name,
 			.next = job->index.domains[i].first,
+			.drops = job_drops_have(&job->drops, job->index.domains[i].name),
+			.is_dropped = job_drops_have(&job->drops, job->index.domains[i].name),
 		};
 	return RESULT_OK;
+}
+
+/* Who is left of each domain for this run to make. */
+static enum result count_unmade(struct job_run *job, struct fail *fail)
+{
+	enum result r = RESULT_OK;
+	uint32_t len = 1;
+	struct job_index_entry *entries = malloc(JOB_INDEX_BLOCK_ENTRIES * sizeof *entries);
+	if (entries == NULL)
+		return fail_set(fail, RESULT_MEMORY, "no memory to count the recipients of a job");
+	for (uint32_t at = 0; r == RESULT_OK && len > 0; at += len) {
+		r = job_index_read_block(&job->index, at, entries, &len, fail);
+		for (uint32_t i = 0; r == RESULT_OK && i < len; i++)
+			job->domains[entries[i].domain].unmade += !job_bit(job->taken, at + i);
+	}
+	free(entries);
+	for (uint32_t i = 0; i < job->domains_count; i++)
+		job->unmade += job->domains[i].unmade;
+	return r;
 }
 
 static enum result load(struct jobs *j, struct job_run *job, struct fail *fail)
@@ -227,6 +252,8 @@ static enum result load(struct jobs *j, struct job_run *job, struct fail *fail)
 	r = merge_queue(j, job, &waiting, fail);
 	if (r == RESULT_OK)
 		r = make_domains(job, fail);
+	if (r == RESULT_OK)
+		r = count_unmade(job, fail);
 	job->left = job->rcpts_count - job->progress.done_count;
 	job->fresh_left = job->left - waiting;
 	return r;
@@ -253,6 +280,7 @@ static void opened(struct jobs *j, struct job_run *job)
 			log_number("domains", job->domains_count - 1),
 			log_number("done", job->progress.done_count),
 			log_number("waiting", job->left - job->fresh_left)));
+	jobs_note_rate(j, job);
 	answer(j, job->message, RESULT_OK, &fail);
 	if (job->is_recovered || job->progress.done_count == job->rcpts_count)
 		jobs_save(j, job);
@@ -353,7 +381,10 @@ static enum result prepare(struct jobs *j, struct job_run *job, struct fail *fai
 	if (r != RESULT_OK)
 		return r;
 	job->identity = job_identity(job->content->manifest.id);
+	const uint64_t identity[2] = { job->identity.inode, (uint64_t)job->identity.birth_ns };
 	r = open_state(j, job, fail);
+	if (r == RESULT_OK)
+		r = job_drops_read(job->state_fd, identity, &job->drops, fail);
 	return r == RESULT_OK ? begin(job, fail) : r;
 }
 

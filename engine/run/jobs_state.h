@@ -1,13 +1,16 @@
-/* The state of the jobs thread, shared by its files: jobs.c runs, jobs_open.c accepts jobs and ends them. */
+/* The state of the jobs thread, shared by its files: jobs.c runs, jobs_open.c accepts jobs and ends
+ * them, jobs_control.c answers tools. */
 #ifndef ENGINE_RUN_JOBS_STATE_H
 #define ENGINE_RUN_JOBS_STATE_H
 
 #include "engine/base/log.h"
 #include "engine/io/loop.h"
+#include "engine/run/holds.h"
 #include "engine/run/job_run.h"
 #include "engine/spool/job_recipients.h"
 #include "store/queue.h"
 
+struct control_task;
 struct hub;
 struct recovered_file;
 
@@ -26,6 +29,7 @@ struct jobs {
 	struct arena arena; /* of one entry of the queue */
 	struct timer save_timer;
 	bool failing; /* a save failed, and it was said */
+	struct holds holds; /* for the words of tools */
 	char line[JOB_LINE_BYTES_MAX + 1];
 };
 
@@ -44,6 +48,12 @@ void jobs_open_orphans(struct jobs *j);
 /* JOB_CLOSE: its state goes. */
 void jobs_close(struct jobs *j, struct job_run *job);
 void jobs_free(struct jobs *j, struct job_run *job);
+
+/* ---- jobs_control.c ---- */
+/* POST_CONTROL */
+void jobs_control(struct jobs *j, struct control_task *task);
+/* One more recipient is done. */
+void jobs_note_rate(struct jobs *j, struct job_run *job);
 
 static inline bool job_bit(const uint8_t *bits, uint32_t i)
 {

@@ -13,40 +13,61 @@
 struct queue_command {
 	struct arena arena;
 	struct queue_options options;
-	struct option_list words; /* the first is the act */
+	struct option_list words; /* the act, of one word or two, then names of files or jobs */
+	size_t names_at;
 	struct control_request request;
 	struct fail fail;
 };
 
 /* ---- arguments ---- */
 
+/* "job list" are two. */
 static enum result parse_act(struct queue_command *c)
 {
+	char word[32];
 	int i = 0;
-	while (c->words.count > 0 && i < CONTROL_ACTS &&
-		strcmp(c->words.items[0], control_act_name((enum control_act)i)) != 0)
+	const char *const *words = (const char *const *)c->words.items;
+	bool is_pair = c->words.count > 1 && strcmp(words[0], "job") == 0;
+	(void)snprintf(word, sizeof word, "%s%s%s", c->words.count > 0 ? words[0] : "",
+		is_pair ? " " : "", is_pair ? words[1] : "");
+	while (i < CONTROL_ACTS && strcmp(word, control_act_name((enum control_act)i)) != 0)
 		i++;
-	if (c->words.count == 0 || i == CONTROL_ACTS)
+	if (i == CONTROL_ACTS)
 		return fail_set(&c->fail, RESULT_INVALID,
-			"list, show FILE, retry, drop, hold or release must stand behind the name");
+			"list, show FILE, retry, drop, hold, release, job list or job show NAME "
+			"must "
+			"stand behind the name");
 	c->request.act = (enum control_act)i;
+	c->names_at = is_pair ? 2 : 1;
 	return RESULT_OK;
+}
+
+static enum result set_name(struct queue_command *c, size_t i)
+{
+	struct text name = text_of(c->words.items[i]);
+	if (c->request.act == CONTROL_JOB_SHOW || c->request.act == CONTROL_JOB_LIST)
+		return control_request_set_job(&c->request, name, &c->fail);
+	return control_request_set_file(&c->request, name, &c->fail);
 }
 
 static enum result parse_filter(struct queue_command *c)
 {
 	const struct queue_options *o = &c->options;
-	bool has_files = c->words.count > 1, has_filter = *o->domain != '\0' || *o->job != '\0';
+	bool has_files = c->words.count > c->names_at,
+	     has_filter = *o->domain != '\0' || *o->job != '\0';
 	enum control_act act = c->request.act;
 	enum result r = RESULT_OK;
 	if (*o->domain != '\0')
 		r = control_request_set_domain(&c->request, text_of(o->domain), &c->fail);
 	if (r == RESULT_OK && *o->job != '\0')
 		r = control_request_set_job(&c->request, text_of(o->job), &c->fail);
-	for (size_t i = 1; i < c->words.count && r == RESULT_OK; i++)
-		r = control_request_set_file(&c->request, text_of(c->words.items[i]), &c->fail);
+	for (size_t i = c->names_at; i < c->words.count && r == RESULT_OK; i++)
+		r = set_name(c, i);
 	if (r != RESULT_OK)
 		return r;
+	if (c->names_at == 2 && has_filter)
+		return fail_set(
+			&c->fail, RESULT_INVALID, "job list and job show take no flags of mail");
 	if (o->all && (has_files || has_filter || (act != CONTROL_RETRY && act != CONTROL_DROP)))
 		return fail_set(&c->fail, RESULT_INVALID,
 			"--all is for retry and drop, without FILE, --domain and --job");
@@ -162,10 +183,14 @@ static int status_of_answer(
 			  c->request.file[0] != '\0';
 	if (!was_asked && act == CONTROL_DROP && answer->busy > 0)
 		return RUN_EXIT_MAIL_WAITS;
-	if (answer->rcpts > 0 || answer->has_rule || answer->busy > 0 ||
-		(act == CONTROL_LIST && !has_filter))
+	if (answer->rcpts > 0 || answer->has_rule || answer->busy > 0 || act == CONTROL_JOB_LIST ||
+		(act == CONTROL_LIST && !has_filter) ||
+		(control_act_tells(act) && answer->attempts > 0))
 		return RUN_EXIT_DONE;
-	fprintf(stderr, "longship queue: nothing that waits is meant\n");
+	if (act == CONTROL_JOB_SHOW)
+		fprintf(stderr, "longship queue: there is no job %s\n", c->request.job);
+	else
+		fprintf(stderr, "longship queue: nothing that waits is meant\n");
 	return RUN_EXIT_NO;
 }
 
@@ -203,16 +228,14 @@ static int request(struct queue_command *c)
 	return status;
 }
 
-/* Each FILE is a request of its own; the worst status counts. */
+/* Each name is a request of its own; the worst status counts. */
 static int run(struct queue_command *c)
 {
 	int worst = RUN_EXIT_DONE;
-	size_t i = 1;
+	size_t i = c->names_at;
 	do {
 		c->fail = (struct fail){ 0 };
-		if (i < c->words.count &&
-			control_request_set_file(
-				&c->request, text_of(c->words.items[i]), &c->fail) != RESULT_OK)
+		if (i < c->words.count && set_name(c, i) != RESULT_OK)
 			return RUN_EXIT_ARGUMENTS;
 		int status = request(c);
 		worst = status > worst ? status : worst;

@@ -35,7 +35,7 @@ struct local {
 
 static bool changes(const struct control_task *task)
 {
-	return task->request.act != CONTROL_LIST && task->request.act != CONTROL_SHOW;
+	return !control_act_tells(task->request.act);
 }
 
 /* What was written so far, line by line. */
@@ -151,8 +151,7 @@ static uint32_t look_at_parts(struct local *l, const char *name, const struct en
 			if (!text_equal(domain,
 				    envelope_domain(&envelope->rcpts[indices[at + n]].address)))
 				break;
-		if (!control_request_matches(
-			    &l->task->request, domain, envelope->job, text_of(name)))
+		if (!control_request_means(&l->task->request, domain, envelope->job, text_of(name)))
 			continue;
 		meant += n;
 		tell_part(l, name, &part, n);
@@ -167,7 +166,7 @@ static void look_at_envelope(struct local *l, const char *name, const struct env
 	enum control_act act = task->request.act;
 	uint32_t meant = look_at_parts(l, name, envelope);
 	bool is_whole = meant == envelope->rcpts_count;
-	if (act == CONTROL_LIST || act == CONTROL_SHOW || act == CONTROL_HOLD || meant == 0)
+	if (control_act_tells(act) || act == CONTROL_HOLD || meant == 0)
 		return;
 	if (act == CONTROL_DROP && is_whole && task->fail.result == RESULT_OK) {
 		l->has_unlinked |= file_unlink(l->new_fd, name, &task->fail) == RESULT_OK;

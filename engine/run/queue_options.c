@@ -20,7 +20,7 @@ const struct option_table queue_option_table = {
 		 "sender has not "
 		 "read yet is not meant, so hold a job before it is dropped.",
 	.operands = "list | show FILE | retry | drop | hold | release, [FILE ...] [--domain NAME] "
-		    "[--job NAME]",
+		    "[--job NAME]; job list | job show NAME",
 	.rows = rows,
 	.rows_count = COUNT_OF(rows),
 	.size = sizeof(struct queue_options),

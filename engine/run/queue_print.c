@@ -16,7 +16,7 @@ struct row {
 };
 
 static const char *const states[] = { "waiting", "held", "queued", "routing", "sending",
-	"recording", "new" };
+	"recording", "new", "unmade" };
 
 static struct text name_of(const struct hash_node *node)
 {
@@ -31,6 +31,8 @@ enum result queue_print_init(struct queue_print *print, const struct control_req
 	*print = (struct queue_print){ .request = request, .json = json, .by = by };
 	if (hash_map_init(&print->rows, 64, &key, name_of) != RESULT_OK)
 		return fail_set(fail, RESULT_MEMORY, "out of memory");
+	if (queue_print_jobs_init(&print->jobs, json, fail) != RESULT_OK)
+		return RESULT_MEMORY;
 	print->lines = open_memstream(&print->lines_text, &print->lines_len);
 	return print->lines != NULL ? RESULT_OK : fail_set(fail, RESULT_MEMORY, "out of memory");
 }
@@ -50,6 +52,7 @@ void queue_print_deinit(struct queue_print *print)
 		hash_map_for_each(&print->rows, end_row, print);
 		hash_map_deinit(&print->rows);
 	}
+	queue_print_jobs_deinit(&print->jobs);
 	if (print->lines != NULL)
 		(void)fclose(print->lines);
 	free(print->lines_text);
@@ -68,8 +71,8 @@ static uint64_t number(const json_t *entry, const char *key)
 	return (uint64_t)json_integer_value(json_object_get(entry, key));
 }
 
-/* It comes from submitters and peers: no terminal is driven by it. C0, DEL and C1 (U+0080 to U+009F). */
-static void put(FILE *out, const char *text)
+/* C0, DEL and C1 (U+0080 to U+009F). */
+void queue_print_text(FILE *out, const char *text)
 {
 	for (const uint8_t *at = (const uint8_t *)text; *at != 0; at++) {
 		bool is_c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
@@ -82,11 +85,11 @@ static void put(FILE *out, const char *text)
 static void put_words(FILE *out, const json_t *entry)
 {
 	const char *last = get(entry, "last");
-	put(out, get(entry, "why"));
+	queue_print_text(out, get(entry, "why"));
 	if (*last == '\0')
 		return;
 	fputs("; last: ", out);
-	put(out, last);
+	queue_print_text(out, last);
 }
 
 static struct row *row_of(struct queue_print *print, const char *name)
@@ -142,14 +145,14 @@ static void put_time(FILE *out, const char *key, const json_t *entry)
 	if (*time == '\0')
 		return;
 	fprintf(out, ", %s ", key);
-	put(out, time);
+	queue_print_text(out, time);
 }
 
 static void put_attempt(FILE *out, const json_t *entry)
 {
 	uint64_t rcpts = number(entry, "recipients");
 	fputs("  ", out);
-	put(out, get(entry, "domain"));
+	queue_print_text(out, get(entry, "domain"));
 	fprintf(out, ": %" PRIu64 " recipient%s %s, attempt %" PRIu64, rcpts, rcpts == 1 ? "" : "s",
 		get(entry, "state"), number(entry, "attempt"));
 	put_time(out, "next", entry);
@@ -162,13 +165,13 @@ static void put_attempt(FILE *out, const json_t *entry)
 static void put_title(FILE *out, const json_t *entry)
 {
 	static const char *const keys[] = { "class", "job", "id", "from" };
-	put(out, get(entry, "file"));
+	queue_print_text(out, get(entry, "file"));
 	for (size_t i = 0; i < COUNT_OF(keys); i++) {
 		const char *value = get(entry, keys[i]);
 		if (*value == '\0')
 			continue;
 		fprintf(out, ", %s ", keys[i]);
-		put(out, value);
+		queue_print_text(out, value);
 	}
 	fputc('\n', out);
 }
@@ -185,7 +188,7 @@ static void show(struct queue_print *print, const json_t *entry)
 	json_array_foreach(json_object_get(entry, "rcpts"), index, rcpt)
 	{
 		fputs("    ", out);
-		put(out, json_string_value(rcpt));
+		queue_print_text(out, json_string_value(rcpt));
 		fputc('\n', out);
 	}
 }
@@ -226,8 +229,13 @@ static void take_end(struct queue_print *print, const json_t *end)
 static void put_hold(const json_t *entry)
 {
 	fputs("held: ", stdout);
-	put(stdout, get(entry, "hold"));
+	queue_print_text(stdout, get(entry, "hold"));
 	putchar('\n');
+}
+
+static bool is_of_jobs(const struct queue_print *print)
+{
+	return print->request->act == CONTROL_JOB_LIST || print->request->act == CONTROL_JOB_SHOW;
 }
 
 void queue_print_line(struct text line, void *context)
@@ -239,6 +247,8 @@ void queue_print_line(struct text line, void *context)
 		print->is_broken = true;
 	else if (json_object_get(entry, "end") != NULL)
 		take_end(print, entry);
+	else if (is_of_jobs(print))
+		queue_print_jobs_line(&print->jobs, entry);
 	else if (print->json)
 		(void)printf("%.*s\n", TEXT_ARG(line));
 	else if (json_object_get(entry, "hold") != NULL)
@@ -281,7 +291,7 @@ static void print_rows(struct queue_print *print)
 	for (size_t i = 0; i < rows.count; i++) {
 		const struct row *row = rows.rows[i];
 		printf("%10" PRIu64 "  ", row->rcpts);
-		put(stdout, row->name_len > 0 ? row->name : "-");
+		queue_print_text(stdout, row->name_len > 0 ? row->name : "-");
 		fputs("\n            ", stdout);
 		if (row->next[0] != '\0')
 			printf("next %s: ", row->next);
@@ -327,7 +337,12 @@ static void print_change(const struct queue_print *print)
 void queue_print_end(struct queue_print *print)
 {
 	enum control_act act = print->request->act;
-	if (act != CONTROL_LIST && act != CONTROL_SHOW) {
+	if (is_of_jobs(print)) {
+		queue_print_jobs_end(&print->jobs);
+		print->is_broken |= print->jobs.is_broken;
+		return;
+	}
+	if (!control_act_tells(act)) {
 		print_change(print);
 		return;
 	}

@@ -8,6 +8,7 @@
 #include "engine/base/hash_map.h"
 #include "engine/base/result.h"
 #include "engine/run/control_request.h"
+#include "engine/run/queue_print_jobs.h"
 
 enum queue_by { QUEUE_BY_DOMAIN, QUEUE_BY_JOB, QUEUE_BY_FILE };
 
@@ -27,6 +28,7 @@ struct queue_print {
 	struct queue_answer answer;
 	/* in text */
 	struct hash_map rows; /* by name */
+	struct queue_print_jobs jobs;
 	uint64_t by_state[8]; /* recipients */
 	FILE *lines;          /* of single files, until the sums are known */
 	char *lines_text;
@@ -42,5 +44,7 @@ void queue_print_line(struct text line, void *print);
 /* What was collected. */
 void queue_print_end(struct queue_print *print);
 void queue_print_deinit(struct queue_print *print);
+/* It comes from submitters and peers: no terminal is driven by it. */
+void queue_print_text(FILE *out, const char *text);
 
 #endif

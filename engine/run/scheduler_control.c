@@ -18,6 +18,7 @@ static struct text job_of(const struct message *message)
 	return message->envelope != NULL ? message->envelope->job : TEXT_EMPTY;
 }
 
+/* `file`: as the queue calls it. */
 static bool is_dropped(
 	const struct scheduler *s, struct text domain, struct text job, struct text file)
 {
@@ -25,7 +26,7 @@ static bool is_dropped(
 	{
 		const struct control_task *task = CONTAINER_OF(node, struct control_task, node);
 		if (task->request.act == CONTROL_DROP &&
-			control_request_matches(&task->request, domain, job, file))
+			control_request_means(&task->request, domain, job, file))
 			return true;
 	}
 	return false;
@@ -130,6 +131,8 @@ static bool change(struct scheduler *s, struct control_task *task, struct attemp
 		return true;
 	case CONTROL_LIST:
 	case CONTROL_SHOW:
+	case CONTROL_JOB_LIST:
+	case CONTROL_JOB_SHOW:
 	case CONTROL_ACTS: break;
 	}
 	UNREACHABLE("a list changes nothing");
@@ -141,7 +144,7 @@ static bool change(struct scheduler *s, struct control_task *task, struct attemp
 static uint32_t look_at(struct scheduler *s, struct control_task *task, struct message *message)
 {
 	const struct control_request *request = &task->request;
-	bool only_tells = request->act == CONTROL_LIST || request->act == CONTROL_SHOW;
+	bool only_tells = control_act_tells(request->act);
 	bool has_changed = false;
 	uint32_t looked = 1;
 	mark_revivals_of(s, message);
@@ -151,8 +154,8 @@ static uint32_t look_at(struct scheduler *s, struct control_task *task, struct m
 	{
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
 		looked++;
-		if (!control_request_matches(
-			    request, domain_of(attempt), job_of(message), message_file(message)))
+		if (!control_request_means(
+			    request, domain_of(attempt), job_of(message), text_of(message->name)))
 			continue;
 		uint32_t rcpts_count = attempt->rcpts_count;
 		if (only_tells) {
@@ -224,6 +227,7 @@ static void begin(struct scheduler *s, struct control_task *task)
 {
 	change_rules(s, task);
 	list_push_back(&s->tasks, &task->node);
+	jobs_task_begins(s, task);
 	task->next = list_first(&s->in_work);
 	task->left = s->messages_count;
 	if (task->request.act != CONTROL_DROP)

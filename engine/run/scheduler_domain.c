@@ -52,6 +52,13 @@ const struct job *domain_job(struct scheduler *s, struct text name)
 	return job;
 }
 
+void domain_job_count(struct scheduler *s, struct text name, enum event_kind kind)
+{
+	struct hash_node *node = name.len > 0 ? hash_map_find(&s->jobs, name) : NULL;
+	if (node != NULL)
+		CONTAINER_OF(node, struct job, node)->by_kind[kind]++;
+}
+
 /* ---- providers ---- */
 
 static struct provider *provider_of(struct scheduler *s, const struct route *route)

@@ -65,7 +65,7 @@ static uint32_t wanted_of(
 	struct scheduler *s, const struct job_domain *domain, struct site **out_site)
 {
 	*out_site = NULL;
-	if (domain->job->verdict != ATTEMPT_OPEN || domain->name.len == 0)
+	if (domain->job->verdict != ATTEMPT_OPEN || domain->is_dropped || domain->name.len == 0)
 		return BURST_MAX;
 	struct hash_node *node = hash_map_find(&s->domains, domain->name);
 	const struct domain *known = node != NULL ? CONTAINER_OF(node, struct domain, node) : NULL;
@@ -99,6 +99,19 @@ static void ask(struct scheduler *s, struct job_domain *domain, struct site *sit
 	hub_post(s->hub->jobs, POST_JOB_MORE, domain, count, 0);
 }
 
+/* It may be asked for more. */
+static void make_ready(struct job_domain *domain)
+{
+	struct job_run *job = domain->job;
+	list_push_back(domain->is_dropped ? &job->dropped : &job->ready, &domain->node);
+}
+
+void jobs_domain_ready(struct job_domain *domain)
+{
+	if (domain->coming == 0 && !domain->is_over && !list_node_is_linked(&domain->node))
+		make_ready(domain);
+}
+
 void jobs_domain_less(struct scheduler *s, struct job_domain *domain, uint32_t count)
 {
 	CHECK(domain->coming >= count);
@@ -111,8 +124,7 @@ void jobs_domain_less(struct scheduler *s, struct job_domain *domain, uint32_t c
 	if (domain->coming > 0)
 		return;
 	domain->site = NULL;
-	if (!domain->is_over && !list_node_is_linked(&domain->node))
-		list_push_back(&domain->job->ready, &domain->node);
+	jobs_domain_ready(domain);
 }
 
 void jobs_ended(struct scheduler *s, struct job_domain *domain, uint32_t missing, bool is_over)
@@ -125,16 +137,26 @@ void jobs_ended(struct scheduler *s, struct job_domain *domain, uint32_t missing
 	jobs_domain_less(s, domain, missing);
 }
 
-/* False: there is nothing to look at. */
-static bool pump_one(struct scheduler *s, struct job_run *job)
+static bool is_held(struct scheduler *s, const struct job_run *job, struct text domain)
+{
+	return s->hub->holds != NULL &&
+	       holds_match(s->hub->holds, domain, job->label, text_of(job->name)) != NULL;
+}
+
+/* The next domain of `list`. False: there is nothing to look at. */
+static bool pump_one(struct scheduler *s, struct job_run *job, struct list *list)
 {
 	struct site *site;
 	if (s->job_alive >= s->job_alive_max)
 		return false;
-	struct list_node *node = list_pop_front(&job->ready);
+	struct list_node *node = list_pop_front(list);
 	if (node == NULL)
 		return false;
 	struct job_domain *domain = CONTAINER_OF(node, struct job_domain, node);
+	if (list == &job->ready && job->verdict == ATTEMPT_OPEN && is_held(s, job, domain->name)) {
+		list_push_back(&job->held, &domain->node);
+		return true;
+	}
 	uint32_t count = wanted_of(s, domain, &site), left = s->job_alive_max - s->job_alive;
 	if (count > BURST_MAX)
 		count = BURST_MAX;
@@ -150,9 +172,7 @@ static bool may_go_on(struct scheduler *s, const struct job_run *job)
 {
 	if (job->verdict != ATTEMPT_OPEN)
 		return true;
-	return job->begins_ns <= scheduler_now(s) &&
-		(s->hub->holds == NULL ||
-			holds_match(s->hub->holds, TEXT_EMPTY, job->label, text_of(job->name)) == NULL);
+	return job->begins_ns <= scheduler_now(s) && !is_held(s, job, TEXT_EMPTY);
 }
 
 /* One domain of each job in turn. */
@@ -165,8 +185,9 @@ static void pump(struct scheduler *s)
 		{
 			struct job_run *job = CONTAINER_OF(node, struct job_run, run_node);
 			looks++;
+			is_more |= pump_one(s, job, &job->dropped);
 			if (may_go_on(s, job))
-				is_more |= pump_one(s, job);
+				is_more |= pump_one(s, job, &job->ready);
 		}
 	}
 	if (is_more)
@@ -220,7 +241,7 @@ static void judge(struct scheduler *s, struct job_run *job, enum attempt_fate fa
 			continue;
 		if (list_node_is_linked(&domain->node))
 			list_remove(&domain->node);
-		list_push_back(&job->ready, &domain->node);
+		make_ready(domain);
 	}
 	if (fate != ATTEMPT_WITHDRAWN)
 		return; /* who is in memory has a timer of his own */
@@ -264,7 +285,7 @@ static void begin(struct scheduler *s, struct message *message)
 		struct job_domain *domain = &job->domains[i];
 		domain->is_over = domain->next == JOB_NONE;
 		if (!domain->is_over)
-			list_push_back(&job->ready, &domain->node);
+			make_ready(domain);
 	}
 	int64_t begins_ns = 0;
 	if (job->not_before_unix_s != 0)
@@ -354,7 +375,8 @@ bool jobs_have_work_now(struct scheduler *s)
 	LIST_FOR_EACH(node, &s->job_runs)
 	{
 		const struct job_run *job = CONTAINER_OF(node, struct job_run, run_node);
-		if ((may_go_on(s, job) && !list_is_empty(&job->ready)) ||
+		if (!list_is_empty(&job->dropped) ||
+			(may_go_on(s, job) && !list_is_empty(&job->ready)) ||
 			(job->left == 0 && job->queue_leftovers == 0))
 			return true;
 	}

@@ -8,6 +8,7 @@
 #include "engine/base/event.h"
 
 struct attempt;
+struct control_task;
 struct job_domain;
 struct list_node;
 struct job_run;
@@ -35,6 +36,10 @@ bool jobs_have_work_now(struct scheduler *s);
 /* At the end: what was on its way. */
 void jobs_drop(struct scheduler *s, struct message *message);
 
+/* ---- scheduler_jobs_control.c ---- */
+/* A task of a tool begins. */
+void jobs_task_begins(struct scheduler *s, struct control_task *task);
+
 /* ---- scheduler_jobs_rcpt.c ---- */
 /* POST_JOB_RCPT; then READ_DONE of one that does not come from the queue. */
 void jobs_rcpt(struct scheduler *s, struct message *message);
@@ -60,5 +65,7 @@ void jobs_rcpts_turn_end(struct scheduler *s);
 /* How many attempts a site should have: enough that it never waits. */
 uint32_t jobs_site_wants(const struct scheduler *s, const struct site *site);
 void jobs_domain_less(struct scheduler *s, struct job_domain *domain, uint32_t count);
+/* There may be more of it. */
+void jobs_domain_ready(struct job_domain *domain);
 
 #endif

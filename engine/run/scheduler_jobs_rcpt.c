@@ -64,8 +64,7 @@ static void back_to_job(struct scheduler *s, struct message *message)
 	jobs_arrived(s, message);
 	hub_post(s->hub->jobs, POST_JOB_BACK, domain, rcpt->ordinal, 0);
 	domain->is_over = false;
-	if (domain->coming == 0 && !list_node_is_linked(&domain->node))
-		list_push_back(&domain->job->ready, &domain->node);
+	jobs_domain_ready(domain);
 	message->rcpts_open = 0;
 	jobs_rcpt_over(s, message);
 }
@@ -112,15 +111,23 @@ void jobs_rcpt_read(struct scheduler *s, struct message *message)
 
 /* ---- with the job, or back to it ---- */
 
+static bool is_dropped(const struct job_rcpt *rcpt)
+{
+	return rcpt->is_dropped || (rcpt->domain != NULL && rcpt->domain->is_dropped);
+}
+
 bool message_is_judged(const struct message *message)
 {
-	return message->rcpt != NULL && !message->in_queue &&
-	       message->rcpt->job->verdict != ATTEMPT_OPEN;
+	const struct job_rcpt *rcpt = message->rcpt;
+	return rcpt != NULL && !message->in_queue &&
+	       (rcpt->job->verdict != ATTEMPT_OPEN || is_dropped(rcpt));
 }
 
 void jobs_settle(struct scheduler *s, struct attempt *attempt)
 {
-	if (attempt->message->rcpt->job->verdict == ATTEMPT_WITHDRAWN)
+	if (is_dropped(attempt->message->rcpt))
+		control_settle_dropped(s, attempt);
+	else if (attempt->message->rcpt->job->verdict == ATTEMPT_WITHDRAWN)
 		outcome_settle(s, attempt, ATTEMPT_WITHDRAWN, BOUNCE_CLASS_NONE, "",
 			"the directory of the job was removed or replaced");
 	else
@@ -162,7 +169,7 @@ void jobs_arrived(struct scheduler *s, struct message *message)
 
 void jobs_rcpt_final(struct scheduler *s, struct message *message, enum event_kind kind)
 {
-	if (message->rcpt == NULL || message->rcpt->job == NULL)
+	if (message->rcpt->job == NULL)
 		return;
 	message->rcpt->job->left--;
 	hub_post(s->hub->jobs, POST_JOB_RCPT_DONE, message->rcpt->job, message->rcpt->ordinal,

@@ -31,6 +31,11 @@ int64_t outcome_instant_of(const struct scheduler *s, int64_t unix_s)
 	return (int64_t)scheduler_now(s) + left_us * 1000;
 }
 
+int64_t outcome_wall_of(const struct scheduler *s, uint64_t monotonic_ns)
+{
+	return clock_wall_us() + ((int64_t)monotonic_ns - (int64_t)scheduler_now(s)) / 1000;
+}
+
 uint64_t outcome_expires_at(const struct scheduler *s, enum envelope_class class, int64_t accepted_ns,
 	int64_t not_before_unix_s, int64_t expiry_unix_s)
 {
@@ -211,7 +216,10 @@ static void count_final(struct scheduler *s, const struct attempt *attempt, enum
 	hub_uncount(&counters->rcpts_pending, 1);
 	CHECK(message->rcpts_open > 0);
 	message->rcpts_open--;
-	jobs_rcpt_final(s, message, record_event_kind(fate));
+	if (message->rcpt != NULL)
+		jobs_rcpt_final(s, message, record_event_kind(fate));
+	else if (message->envelope != NULL)
+		domain_job_count(s, message->envelope->job, record_event_kind(fate));
 }
 
 /* Takes the recipients with a final fate out; returns how many are left. */

@@ -2,10 +2,10 @@
 #ifndef ENGINE_RUN_SCHEDULER_PARTS_H
 #define ENGINE_RUN_SCHEDULER_PARTS_H
 
+#include "engine/run/scheduler_control.h"
 #include "engine/run/scheduler_jobs.h"
 #include "engine/run/scheduler_state.h"
 
-struct control_task;
 struct revival;
 /* ---- scheduler_intake.c ---- */
 void intake_init(struct scheduler *s);
@@ -46,6 +46,8 @@ void domains_turn_end(struct scheduler *s);
 void provider_collect(struct scheduler *s, struct provider *provider);
 /* The interned job; NULL for none. */
 const struct job *domain_job(struct scheduler *s, struct text name);
+/* One recipient of a file of that job has come to this. */
+void domain_job_count(struct scheduler *s, struct text name, enum event_kind kind);
 
 /* ---- scheduler_lease.c ---- */
 /* Something of the site has changed: it is looked at at the end of this turn. */
@@ -97,24 +99,6 @@ void park_discard(struct message *message);
 /* At the end of a run, when the workers are drained. */
 void park_all(struct scheduler *s);
 
-/* ---- scheduler_control.c ---- */
-/* Before an attempt sets out: false if the operator holds it, and it waits, or has dropped it, and it has
- * been settled. Who has nothing else to do with the message calls park_consider() then. */
-bool hold_pass(struct scheduler *s, struct attempt *attempt);
-/* It is not sent any more: nobody has it. */
-void control_settle_dropped(struct scheduler *s, struct attempt *attempt);
-/* It may be one that is being dropped. */
-void control_mark_revival(struct scheduler *s, struct revival *revival);
-/* The message is about to be taken out of in_work. */
-void control_message_leaves(struct scheduler *s, struct message *message);
-/* POST_CONTROL, POST_CONTROL_CANCEL */
-void control_step(struct scheduler *s, struct control_task *task);
-void control_cancel(struct scheduler *s, struct control_task *task);
-void control_turn_end(struct scheduler *s);
-
-/* ---- scheduler_tell.c ---- */
-void tell_attempt(struct scheduler *s, struct control_task *task, const struct attempt *attempt);
-
 /* ---- scheduler_outcome.c ---- */
 void outcomes_init(struct scheduler *s);
 /* The monotonic instant of a time that a submitter gave; negative if that was before the boot. What is
@@ -123,6 +107,8 @@ int64_t outcome_instant_of(const struct scheduler *s, int64_t unix_s);
 /* Mail that is not to be sent yet lives from the time on when it is: else it would expire untried. */
 uint64_t outcome_expires_at(const struct scheduler *s, enum envelope_class class, int64_t accepted_ns,
 	int64_t not_before_unix_s, int64_t expiry_unix_s);
+/* An instant of the scheduler as a time, in microseconds since 1970. */
+int64_t outcome_wall_of(const struct scheduler *s, uint64_t monotonic_ns);
 /* Every recipient that is open gets this fate, and the attempt goes to the recorder. `status` as "4.4.3". */
 void outcome_settle(struct scheduler *s, struct attempt *attempt, enum attempt_fate fate,
 	enum bounce_class bounce_class, const char *status, const char *reason);

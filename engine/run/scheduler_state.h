@@ -4,6 +4,8 @@
  *   scheduler_split.c    batch files
  *   scheduler_domain.c   domains and their routes, providers and sites
  *   scheduler_jobs.c     job directories: which domain of which job comes next, and how much of it
+ *   scheduler_jobs_control.c  what a tool does to whole jobs
+ *   scheduler_control.c  requests of tools; scheduler_tell.c  what is told of one attempt
  *   scheduler_jobs_rcpt.c  their recipients, each a message of its own
  *   scheduler_lease.c    what is leased to which worker: slots, fairness, call-backs
  *   scheduler_site.c     the life of a site
@@ -21,6 +23,7 @@
 #include "engine/run/config.h"
 #include "engine/run/domain.h"
 #include "engine/run/hub.h"
+#include "engine/run/job_label.h"
 #include "engine/run/job_run.h"
 #include "engine/run/recovery.h"
 #include "engine/run/scheduler.h"
@@ -42,12 +45,6 @@ enum scheduler_phase {
 	PHASE_RECORDING, /* outcomes become durable, finished files go */
 	PHASE_FLUSHING,  /* the recorder writes the last records */
 	PHASE_OVER,
-};
-
-struct job {
-	struct hash_node node;
-	size_t name_len;
-	char name[];
 };
 
 struct scheduler {

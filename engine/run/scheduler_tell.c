@@ -1,15 +1,9 @@
 #include <stdio.h>
-#include "engine/io/clock.h"
 #include "engine/run/control_entry.h"
 #include "engine/run/control_task.h"
 #include "engine/run/scheduler_parts.h"
 
 /* An attempt in memory as a tool is told of it: where it is, and what it waits for. */
-
-static int64_t wall_of(const struct scheduler *s, uint64_t monotonic_ns)
-{
-	return clock_wall_us() + ((int64_t)monotonic_ns - (int64_t)scheduler_now(s)) / 1000;
-}
 
 static struct text rcpt_of(const void *context, uint32_t index)
 {
@@ -81,7 +75,7 @@ static void tell_state(struct scheduler *s, const struct attempt *attempt, const
 		next_ns = tell_waiting(attempt, hold, why);
 		break;
 	}
-	entry->next_us = next_ns != 0 ? wall_of(s, next_ns) : 0;
+	entry->next_us = next_ns != 0 ? outcome_wall_of(s, next_ns) : 0;
 	entry->why = text_of(why);
 }
 
@@ -100,13 +94,13 @@ void tell_attempt(struct scheduler *s, struct control_task *task, const struct a
 		.transactional = attempt->transactional,
 		.rcpts_count = attempt->rcpts_count,
 		.attempt = attempt->number,
-		.expires_us = wall_of(s, attempt->expires_ns),
+		.expires_us = outcome_wall_of(s, attempt->expires_ns),
 		.last = text_of(attempt->last),
 		.rcpt = rcpt_of,
 		.context = attempt,
 	};
 	const char *hold = s->hub->holds != NULL ? holds_match(s->hub->holds, domain, envelope->job,
-							   text_of(message->name))
+							   message_file(message))
 						 : NULL;
 	tell_state(s, attempt, hold, why, &entry);
 	control_task_put(task, &entry);

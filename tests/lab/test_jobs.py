@@ -281,3 +281,139 @@ def killed_again_and_again_every_recipient_has_one_outcome(t):
     equal({event["event"] for event in _finals(sender)}, {"delivered"})
     sequence = [int(event["seq"]) for event in sender.events()]
     equal(sequence, sorted(set(sequence)), "no line of events is missing its place or there twice")
+
+
+def _start(sender):
+    """A sender that answers."""
+    process = sender.start()
+    process.until(lambda: os.path.exists(os.path.join(sender.spool, "state/control")), "the socket")
+    return process
+
+
+def _job(sender, *words, expect=0):
+    return [json.loads(line) for line in _queue(sender, "job", *words, "--json", expect=expect).splitlines()]
+
+
+@case()
+def a_job_is_shown_with_what_it_has_come_to_so_far(t):
+    slow = t.domain(t.receiver(dialogue=refusing_at_first(9)))
+    domain = t.domain_with_receiver()[0]
+    sender = t.sender("--retry-first=1h", "--park-after=0s")
+    put_job(sender, _people(40, domain, slow) + ["no json"], job="May letter")
+    process = sender.start()
+    sender.wait_event(process, count=20, event="delivered")
+    sender.wait_event(process, count=20, event="deferred")
+    process.until(lambda: _job(sender, "show", "may")[0]["parked"] == 20, "they are parked")
+    (job,) = _job(sender, "show", "May letter")
+    equal({key: job[key] for key in ("directory", "job", "state", "recipients", "delivered", "rejected",
+                                     "bounced", "pending", "unmade", "in_memory", "parked", "held")},
+          {"directory": "may", "job": "May letter", "state": "running", "recipients": 41, "delivered": 20,
+           "rejected": 1, "bounced": 0, "pending": 20, "unmade": 0, "in_memory": 0, "parked": 20, "held": ""})
+    equal([(row["domain"], row["recipients"], row["delivered"], row["failed"], row["pending"])
+           for row in job["domains"]],
+          [(slow, 20, 0, 0, 20), (domain, 20, 20, 0, 0), ("", 1, 0, 1, 0)])
+    check(job["begun"] and job["expires"], f"{job}")
+    check("20 delivered, 1 rejected, 20 pending (20 on disk)" in _queue(sender, "job", "show", "may"))
+    _queue(sender, "job", "show", "june", expect=1)
+    # Another one, of single files.
+    sender.put(f"a@{domain}", lines=("X-Longship-Job: alarm",))
+    sender.put(f"b@{slow}", lines=("X-Longship-Job: alarm",))
+    sender.wait_event(process, event="delivered", job="alarm")
+    process.until(lambda: [row["pending"] for row in _job(sender, "show", "alarm")] == [1], "it waits")
+    equal([(row["job"], row["delivered"], row["pending"]) for row in _job(sender, "list")],
+          [("May letter", 20, 20), ("alarm", 1, 1)])
+    _queue(sender, "hold", "--job", "May letter")
+    equal([(row["state"], row["held"]) for row in _job(sender, "show", "may")],
+          [("held", "job May letter")])
+
+
+def _check_each_has_one(sender, people, **kinds):
+    """Each has one final outcome, and so many are of these kinds."""
+    equal(collections.Counter(event["rcpt"] for event in _finals(sender)),
+          collections.Counter(person["to"] for person in people))
+    found = collections.Counter(event["event"] for event in _finals(sender))
+    equal({kind: found[kind] for kind in kinds}, kinds)
+
+
+@case()
+def a_job_that_is_dropped_is_withdrawn_to_the_last_recipient_though_the_sender_is_killed(t):
+    first, second = t.domain_with_receiver()[0], t.domain(t.receiver(dialogue=refusing_at_first(9)))
+    sender = t.sender("--site-sessions=1", "--retry-first=1h")
+    people = _people(3000, first, second)
+    put_job(sender, people, job="May letter", verp="b-{{id}}@list.sender.lab")
+    process = sender.start()
+    sender.wait_event(process, count=20, event="delivered")
+    said = json.loads(_queue(sender, "drop", "--job", "May letter", "--json"))
+    check(said["drop"] > 2000, f"{said}")
+    process.signal(signal.SIGKILL)
+    process.wait(10)
+    before = len(sender.events(event="delivered"))
+    process = sender.start()
+    process.until(lambda: not sender.waiting(), "the job goes")
+    process.until(lambda: not _state(sender), "its state goes")
+    delivered = len(sender.events(event="delivered"))
+    # One that was in transaction may have been accepted when the sender was killed.
+    check(delivered <= before + 2, f"{delivered - before} were sent after they were dropped")
+    _check_each_has_one(sender, people, delivered=delivered, withdrawn=3000 - delivered)
+    withdrawn = sender.events(event="withdrawn")
+    equal({event["reason"] for event in withdrawn}, {"dropped by the operator"})
+    equal({(event["file"], event["job"]) for event in withdrawn}, {("may", "May letter")})
+    check(all(event["from"] for event in withdrawn), "no sender")
+
+
+@case()
+def of_a_job_that_is_held_one_domain_can_be_dropped(t):
+    first, receiver = t.domain_with_receiver()
+    second, other = t.domain_with_receiver()
+    sender = t.sender()
+    people = _people(600, first, second)
+    process = _start(sender)
+    _queue(sender, "hold", "--job", "may-1")
+    put_job(sender, people)
+    process.until(lambda: _job(sender, "list") and _job(sender, "list")[0]["state"] == "held", "it is held")
+    equal(_job(sender, "show", "may")[0]["unmade"], 600)
+    equal(json.loads(_queue(sender, "drop", "--domain", second, "--json"))["drop"], 300)
+    sender.wait_event(process, count=300, event="withdrawn", domain=second)
+    equal((receiver.accepted(), other.accepted()), ([], []))
+    equal([(row["pending"], row["withdrawn"]) for row in _job(sender, "show", "may")], [(300, 300)])
+    _queue(sender, "drop", "--domain", second, expect=1)
+    _queue(sender, "release", "--job", "may-1")
+    sender.wait_event(process, count=300, event="delivered")
+    process.until(lambda: not sender.waiting(), "the job goes")
+    equal((len(receiver.accepted()), len(other.accepted())), (300, 0))
+    _check_each_has_one(sender, people, delivered=300, withdrawn=300)
+
+
+@case()
+def who_is_of_a_domain_that_is_held_is_not_even_made_until_it_is_released(t):
+    first, receiver = t.domain_with_receiver()
+    second, other = t.domain_with_receiver()
+    sender = t.sender("--park-after=0s")
+    process = _start(sender)
+    _queue(sender, "hold", "--domain", second)
+    put_job(sender, _people(400, first, second))
+    sender.wait_event(process, count=200, event="delivered")
+    (entry,) = [json.loads(line) for line in
+                _queue(sender, "list", "--domain", second, "--json").splitlines()]
+    equal((entry["file"], entry["state"], entry["recipients"], entry["parked"]), ("may", "held", 200, False))
+    check(f"held by the operator: domain {second}" in entry["why"], entry["why"])
+    equal([(row["unmade"], row["domains"][0]["held"]) for row in _job(sender, "show", "may")],
+          [(200, f"domain {second}")])
+    equal(len(other.accepted()), 0)
+    check("200 recipients released" in _queue(sender, "release", "--domain", second))
+    sender.wait_event(process, count=400, event="delivered")
+    process.until(lambda: not sender.waiting(), "the job goes")
+    equal((len(receiver.accepted()), len(other.accepted())), (200, 200))
+
+
+@case()
+def a_job_of_which_all_waits_on_disk_is_dropped_by_the_name_of_its_directory(t):
+    domain = t.domain(t.receiver(dialogue=refusing_at_first(9)))
+    sender = t.sender("--retry-first=1h", "--park-after=0s")
+    people = _people(50, domain)
+    put_job(sender, people)
+    process = _start(sender)
+    process.until(lambda: _job(sender, "list") and _job(sender, "list")[0]["parked"] == 50, "they are parked")
+    check("50 recipients dropped" in _queue(sender, "drop", "may"))
+    process.until(lambda: not sender.waiting(), "the job goes")
+    _check_each_has_one(sender, people, withdrawn=50)

@@ -1,4 +1,4 @@
-/* The door of a sender for tools: what a tool may do to it. Scheduler and keeper are played. */
+/* The door of a sender for tools: what a tool may do to it. Scheduler, keeper and jobs thread are played. */
 #include "engine/run/control.h"
 #include <errno.h>
 #include <string.h>
@@ -16,7 +16,7 @@ static struct run_test t;
 static struct loop loop;
 static struct control control;
 static struct fail why;
-static unsigned scheduler_count, keeper_count, cancel_count;
+static unsigned scheduler_count, keeper_count, jobs_count, cancel_count;
 static unsigned
 	slices_wanted;   /* of each task at the scheduler, 64 KB each; then its phase is over */
 static bool keeps_tasks; /* the scheduler does not answer, */
@@ -38,9 +38,10 @@ static int set_up(void **state)
 	if (temp_folder_make(state) != 0 || mkdir(temp_path("state"), 0700) != 0)
 		return -1;
 	run_test_init(&t, temp_folder, NULL);
-	scheduler_count = keeper_count = cancel_count = slices_wanted = 0;
+	scheduler_count = keeper_count = jobs_count = cancel_count = slices_wanted = 0;
 	keeps_tasks = false;
 	if (mailbox_create(64, &t.hub.keeper, &why) != RESULT_OK ||
+		mailbox_create(64, &t.hub.jobs, &why) != RESULT_OK ||
 		loop_init(&loop, &options, t.hub.main, &handlers, NULL, &why) != RESULT_OK ||
 		control_open(&control, &t.hub, &loop, &why) != RESULT_OK)
 		fail_msg("%s", why.text);
@@ -52,6 +53,7 @@ static int tear_down(void **state)
 	control_close(&control);
 	loop_deinit(&loop);
 	mailbox_destroy(t.hub.keeper);
+	mailbox_destroy(t.hub.jobs);
 	run_test_deinit(&t);
 	return temp_folder_remove(state);
 }
@@ -99,6 +101,14 @@ static void turn(void)
 		struct control_task *task = message.object;
 		keeper_count++;
 		task->rcpts = 7;
+		task->is_phase_over = true;
+		hub_post(t.hub.main, POST_CONTROL_SLICE, task, 0, 0);
+	}
+	while (mailbox_take(t.hub.jobs, &message)) {
+		struct control_task *task = message.object;
+		/* A drop begins here: who is made from then on is dropped. */
+		assert_true(task->request.act != CONTROL_DROP || keeper_count == jobs_count);
+		jobs_count++;
 		task->is_phase_over = true;
 		hub_post(t.hub.main, POST_CONTROL_SLICE, task, 0, 0);
 	}
@@ -169,7 +179,7 @@ static void hang_up(struct tool *tool)
 
 /* ---- the tests ---- */
 
-static void a_request_goes_to_memory_then_to_the_disk_and_is_answered(void **state)
+static void a_request_goes_to_memory_to_the_disk_and_to_the_jobs_and_is_answered(void **state)
 {
 	(void)state;
 	struct tool tool = ask("{\"do\":\"list\"}\n");
@@ -178,11 +188,17 @@ static void a_request_goes_to_memory_then_to_the_disk_and_is_answered(void **sta
 		strstr(tool.last, "{\"end\":true,\"status\":0,\"attempts\":0,\"recipients\":7"));
 	assert_int_equal(scheduler_count, 1);
 	assert_int_equal(keeper_count, 1);
+	assert_int_equal(jobs_count, 1);
 	hang_up(&tool);
 	tool = ask("{\"do\":\"drop\",\"file\":\"m.eml\"}\n");
 	UNTIL(hears_end(&tool));
 	assert_int_equal(scheduler_count, 3); /* once more: what was on its way has arrived */
 	assert_int_equal(keeper_count, 2);
+	assert_int_equal(jobs_count, 2);
+	hang_up(&tool);
+	tool = ask("{\"do\":\"retry\"}\n");
+	UNTIL(hears_end(&tool));
+	assert_int_equal(jobs_count, 2); /* who is not made yet is due in any case */
 	hang_up(&tool);
 }
 
@@ -354,7 +370,7 @@ int main(void)
 {
 #define TEST_OF(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST_OF(a_request_goes_to_memory_then_to_the_disk_and_is_answered),
+		TEST_OF(a_request_goes_to_memory_to_the_disk_and_to_the_jobs_and_is_answered),
 		TEST_OF(a_line_may_come_in_pieces),
 		TEST_OF(what_is_no_request_is_refused_and_nobody_is_bothered),
 		TEST_OF(a_line_without_end_is_cut_off),

@@ -28,6 +28,29 @@ static void a_request_says_what_is_to_be_done_with_which_mail(void **state)
 	assert_string_equal(request.domain, "[192.0.2.1]");
 }
 
+static bool means(const char *job, const char *file)
+{
+	return control_request_means(&request, TEXT("a.example"), text_of(job), text_of(file));
+}
+
+static void a_recipient_of_a_job_goes_by_the_name_of_its_directory(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("{\"do\":\"drop\",\"file\":\"may\"}"), RESULT_OK);
+	assert_true(means("letter", "may/7"));
+	assert_true(means("letter", "may"));
+	assert_false(means("letter", "maybe/7"));
+	/* What a directory has come to is told as a whole. */
+	assert_int_equal(parse("{\"do\":\"job list\"}"), RESULT_OK);
+	assert_true(means("spring", "m.eml"));
+	assert_false(means("", "m.eml"));
+	assert_false(means("spring", "may/7"));
+	assert_int_equal(parse("{\"do\":\"job show\",\"job\":\"spring\"}"), RESULT_OK);
+	assert_true(means("spring", "m.eml"));
+	assert_false(means("summer", "m.eml"));
+	assert_false(means("spring", "may/7"));
+}
+
 static void what_is_no_request_is_refused_with_a_sentence(void **state)
 {
 	(void)state;
@@ -57,6 +80,10 @@ static void what_is_no_request_is_refused_with_a_sentence(void **state)
 		"{\"do\":\"hold\",\"file\":\"a\",\"job\":\"b\"}",
 		"{\"do\":\"release\"}",
 		"{\"do\":\"list\",\"file\":\"\xff\"}",
+		"{\"do\":\"job list\",\"job\":\"a\"}",
+		"{\"do\":\"job show\"}",
+		"{\"do\":\"job show\",\"file\":\"a\"}",
+		"{\"do\":\"job show\",\"job\":\"a\",\"domain\":\"b.example\"}",
 	};
 	for (size_t i = 0; i < COUNT_OF(lines); i++) {
 		fail_clear(&why);
@@ -113,6 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_says_what_is_to_be_done_with_which_mail),
+		cmocka_unit_test(a_recipient_of_a_job_goes_by_the_name_of_its_directory),
 		cmocka_unit_test(what_is_no_request_is_refused_with_a_sentence),
 		cmocka_unit_test(names_of_full_length_fit_and_longer_ones_do_not),
 		cmocka_unit_test(mail_is_meant_that_is_of_all_names_given),

@@ -1,10 +1,12 @@
-/* What a job keeps in state/jobs: the index over its recipients, and who is done. */
+/* What a job keeps in state/jobs: the index over its recipients, who is done, who is dropped. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "engine/io/file.h"
+#include "engine/run/job_count.h"
+#include "engine/run/job_drops.h"
 #include "engine/run/job_index.h"
 #include "engine/run/job_progress.h"
 #include "tests/unit/unit.h"
@@ -28,7 +30,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	static const char *const names[] = { "index", "index.tmp", "done", "recipients.jsonl" };
+	static const char *const names[] = { "index", "index.tmp", "done", "recipients.jsonl",
+		JOB_DROPS_NAME, JOB_DROPS_NEW_NAME };
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		(void)unlinkat(state_fd, names[i], 0);
 	file_close(state_fd);
@@ -202,6 +205,94 @@ static void progress_of_another_version_is_not_taken_for_none(void **state)
 		job_progress_open(state_fd, identity, 10, &progress, &fail), RESULT_DAMAGED);
 }
 
+static void a_job_is_counted_by_domain_and_the_one_with_most_to_do_comes_first(void **state)
+{
+	(void)state;
+	enum { COUNT = 70000 };
+	struct job_index index;
+	struct job_progress progress;
+	struct job_count count;
+	struct control_job_domain largest[2];
+	enum result r;
+	char *text = malloc(COUNT * 40), *end = text;
+	for (int i = 0; i < COUNT; i++)
+		end += snprintf(end, 40, "{\"to\":\"r%d@d%d.example\"}\n", i, i % 7);
+	write_recipients(text);
+	free(text);
+	make_index(COUNT);
+	assert_int_equal(job_index_open(state_fd, &arena, &index, &fail), RESULT_OK);
+	assert_int_equal(job_progress_open(state_fd, identity, COUNT, &progress, &fail), RESULT_OK);
+	for (uint32_t i = 0; i < COUNT; i++)
+		if (i % 7 != 3 && (i % 7 != 5 || i < 35000))
+			job_progress_set(
+				&progress, i, i % 14 == 5 ? EVENT_BOUNCED : EVENT_DELIVERED);
+	assert_int_equal(job_count_begin(&count, &index, &fail), RESULT_OK);
+	while ((r = job_count_step(&count, &index, &progress, &fail)) == RESULT_AGAIN)
+		;
+	assert_int_equal(r, RESULT_OK);
+	assert_int_equal(job_count_largest(&count, &index, largest, 2), 2);
+	assert_text_equal(largest[0].name, "d3.example");
+	assert_int_equal(largest[0].pending, 10000);
+	assert_text_equal(largest[1].name, "d5.example");
+	assert_int_equal(largest[1].pending, 5000);
+	assert_int_equal(largest[1].delivered, 2500);
+	assert_int_equal(largest[1].failed, 2500);
+	assert_int_equal(largest[1].rcpts_count, 10000);
+	job_count_end(&count);
+	job_progress_close(&progress);
+	job_index_close(&index);
+}
+
+static void read_drops(const uint64_t of[2], struct job_drops *drops)
+{
+	assert_int_equal(job_drops_read(state_fd, of, drops, &fail), RESULT_OK);
+}
+
+static void what_was_dropped_of_a_job_is_known_to_the_next_run_and_to_no_other_job(void **state)
+{
+	(void)state;
+	struct job_drops drops;
+	read_drops(identity, &drops);
+	assert_false(job_drops_have(&drops, TEXT("a.example")));
+	assert_int_equal(
+		job_drops_add(&drops, state_fd, identity, TEXT("a.example"), &fail), RESULT_OK);
+	assert_int_equal(
+		job_drops_add(&drops, state_fd, identity, TEXT("b.example"), &fail), RESULT_OK);
+	job_drops_end(&drops);
+	read_drops(identity, &drops);
+	assert_true(job_drops_have(&drops, TEXT("a.example")));
+	assert_true(job_drops_have(&drops, TEXT("b.example")));
+	assert_false(job_drops_have(&drops, TEXT("c.example")));
+	assert_false(job_drops_have(&drops, TEXT_EMPTY)); /* lines that cannot be read */
+	assert_false(drops.is_all);
+	assert_int_equal(job_drops_add(&drops, state_fd, identity, TEXT_EMPTY, &fail), RESULT_OK);
+	job_drops_end(&drops);
+	read_drops(identity, &drops);
+	assert_true(drops.is_all);
+	assert_true(job_drops_have(&drops, TEXT_EMPTY));
+	job_drops_end(&drops);
+	read_drops(other, &drops);
+	assert_false(job_drops_have(&drops, TEXT("a.example")));
+	job_drops_end(&drops);
+}
+
+static void drops_that_cannot_be_read_stop_the_job(void **state)
+{
+	(void)state;
+	static const char *const texts[] = { "", "job 12", "nonsense\n",
+		"job 00000000000000070000000000000009\nnobody\n",
+		"job 00000000000000070000000000000009\nall" };
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		int fd;
+		struct job_drops drops;
+		(void)unlinkat(state_fd, JOB_DROPS_NAME, 0);
+		assert_int_equal(file_create(state_fd, JOB_DROPS_NAME, &fd, &fail), RESULT_OK);
+		assert_int_equal(file_write_all(fd, texts[i], strlen(texts[i]), &fail), RESULT_OK);
+		file_close(fd);
+		assert_int_equal(job_drops_read(state_fd, identity, &drops, &fail), RESULT_DAMAGED);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +308,14 @@ int main(void)
 			who_only_looks_at_what_is_done_makes_no_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			progress_of_another_version_is_not_taken_for_none, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_job_is_counted_by_domain_and_the_one_with_most_to_do_comes_first, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_was_dropped_of_a_job_is_known_to_the_next_run_and_to_no_other_job,
+			set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			drops_that_cannot_be_read_stop_the_job, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,9 @@ static struct control_task *task_of(const char *line)
 	assert_int_equal(control_request_parse(text_of(line), &request, &fail), RESULT_OK);
 	struct control_task *task = control_task_create(&request);
 	assert_non_null(task);
+	if (task->phase == CONTROL_IN_JOBS)
+		control_task_go_on(task);
+	assert_int_equal(task->phase, CONTROL_IN_MEMORY);
 	return task;
 }
 
