@@ -11,6 +11,7 @@
 #include "engine/run/control_queue.h"
 #include "engine/run/control_task.h"
 #include "engine/run/holds.h"
+#include "engine/run/queue_local_jobs.h"
 #include "engine/run/revival.h"
 #include "engine/run/spool_put.h"
 #include "engine/spool/message_file.h"
@@ -251,6 +252,22 @@ static enum result work_on_files(struct local *l)
 	return task->fail.result;
 }
 
+static void give_lines_of(void *context) { give_lines(context); }
+
+static enum result work_on_jobs(struct local *l)
+{
+	struct local_jobs jobs = {
+		.state = l->state,
+		.new_fd = l->new_fd,
+		.reader = l->reader,
+		.holds = &l->holds,
+		.task = l->task,
+		.give = give_lines_of,
+		.context = l,
+	};
+	return queue_local_jobs(&jobs);
+}
+
 /* ---- the rules ---- */
 
 static void put_rule(struct hash_node *node, void *context)
@@ -293,6 +310,8 @@ static enum result work(struct local *l)
 		r = work_on_queue(l);
 	if (r == RESULT_OK)
 		r = work_on_files(l);
+	if (r == RESULT_OK)
+		r = work_on_jobs(l);
 	/* At the end: what it held is due before nothing holds it. */
 	if (r == RESULT_OK && act == CONTROL_RELEASE)
 		r = change_rules(l);

@@ -176,6 +176,66 @@ static void holds_that_cannot_be_read_stop_everything(void **state)
 	assert_true(is_there("m.eml"));
 }
 
+static void write_job(const char *file, const char *text)
+{
+	char path[64];
+	(void)snprintf(path, sizeof path, "new/may/%s", file);
+	temp_write(path, "w", text, strlen(text));
+}
+
+static void put_job(void)
+{
+	assert_int_equal(mkdir(temp_path("new/may"), 0700), 0);
+	write_job("template.eml", "Subject: x\r\n\r\nHello.\r\n");
+	write_job("recipients.jsonl", "{\"to\":\"a@a.example\"}\n{\"to\":\"b@b.example\"}\n");
+	write_job("manifest.json", "{\"version\":1,\"id\":\"may-1\",\"recipients\":2,"
+				   "\"sender\":\"me@b.example\",\"job\":\"letter\"}");
+}
+
+static void a_job_that_no_sender_has_seen_is_told_and_dropped_as_a_whole(void **state)
+{
+	(void)state;
+	put_job();
+	put("m.eml", "X-Receiver: ann@a.example\n");
+	QUEUE("job", "list");
+	assert_int_equal(result.status, 0);
+	ASSERT_SAYS("may, job letter, new\n    2 recipients: 2 pending (2 not made yet)\n");
+	ASSERT_SAYS("job spring, single files\n    1 recipient pending\n");
+	QUEUE("job", "show", "letter", "--json");
+	ASSERT_SAYS("{\"directory\":\"may\",\"job\":\"letter\",\"state\":\"new\"");
+	QUEUE("job", "show", "autumn");
+	assert_int_equal(result.status, 1);
+	QUEUE("list", "--job=letter");
+	ASSERT_SAYS("2 recipients: 2 unmade\n");
+	/* Who of them is of a domain only a sender finds out. */
+	QUEUE("drop", "--domain=a.example", "--job=letter");
+	assert_int_equal(result.status, 75);
+	QUEUE("drop", "may");
+	assert_int_equal(result.status, 0);
+	ASSERT_SAYS("2 recipients dropped\n");
+	assert_int_equal(access(temp_path("state/jobs/may/dropped"), F_OK), 0);
+	assert_true(is_there("may")); /* the next sender tells of each */
+	QUEUE("list", "--job=letter");
+	ASSERT_SAYS("dropped by the operator: the next sender tells so");
+	QUEUE("drop", "may");
+	assert_int_equal(result.status, 1);
+}
+
+static void words_of_jobs_that_mean_nothing_are_refused(void **state)
+{
+	(void)state;
+	QUEUE("job");
+	assert_int_equal(result.status, 2);
+	QUEUE("job", "burn");
+	assert_int_equal(result.status, 2);
+	QUEUE("job", "show");
+	assert_int_equal(result.status, 2);
+	QUEUE("job", "list", "may");
+	assert_int_equal(result.status, 2);
+	QUEUE("job", "show", "may", "--domain=a.example");
+	assert_int_equal(result.status, 2);
+}
+
 int main(void)
 {
 #define TEST_OF(name) cmocka_unit_test_setup_teardown(name, set_up, temp_folder_remove)
@@ -186,6 +246,8 @@ int main(void)
 		TEST_OF(what_is_held_is_told_as_held_until_it_is_released),
 		TEST_OF(what_another_has_is_shown_but_not_changed),
 		TEST_OF(holds_that_cannot_be_read_stop_everything),
+		TEST_OF(a_job_that_no_sender_has_seen_is_told_and_dropped_as_a_whole),
+		TEST_OF(words_of_jobs_that_mean_nothing_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
