@@ -40,13 +40,15 @@ void control_entry_put(struct buf *out, const struct control_entry *entry, bool 
 {
 	struct buf object,
 		*buf = &object; /* a value of its own, not one more of what stands before it */
+	const char *class = entry->transactional ? "transactional" : "bulk";
+	if (entry->rcpts_count == 0)
+		class = ""; /* nobody has read it */
 	buf_init(buf, out->data + out->len, buf_room(out));
 	json_object_open(buf, NULL);
 	json_object_put_text(buf, "file", entry->file);
 	json_object_put_text(buf, "id", entry->id);
 	json_object_put_text(buf, "job", entry->job);
-	json_object_put_text(
-		buf, "class", text_of(entry->transactional ? "transactional" : "bulk"));
+	json_object_put_text(buf, "class", text_of(class));
 	json_object_put_text(buf, "from", entry->from);
 	json_object_put_text(buf, "domain", entry->domain);
 	json_object_put_text(buf, "state", text_of(entry->state));

@@ -22,7 +22,7 @@ struct control_entry {
 	const char *
 		state; /* "waiting", "held", "queued", "routing", "sending", "recording", "new", "unmade" */
 	bool is_parked; /* on disk alone */
-	uint32_t rcpts_count;
+	uint32_t rcpts_count; /* 0: nobody has read the file yet */
 	uint32_t attempt;   /* number of the next one, from 1 */
 	int64_t next_us;    /* since 1970; 0: nobody knows */
 	int64_t expires_us; /* 0: nobody knows yet */

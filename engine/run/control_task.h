@@ -57,6 +57,7 @@ struct control_task {
 
 	/* scheduler; also while others have it */
 	struct list_node node;  /* linked: at work, its cursor is kept and a drop is in force */
+	struct list *list;      /* of the scheduler, that it walks over */
 	struct list_node *next; /* the message to be looked at next; NULL: the end */
 	uint64_t left;          /* messages still to be looked at */
 	uint64_t parks_wanted, drops_wanted; /* by the scheduler, when it had walked */

@@ -191,6 +191,20 @@ static bool is_queued(struct local *l, const char *name, const struct file_ident
 	return file_identity_equal(&parked, identity);
 }
 
+static void tell_batch(struct local *l, const char *name)
+{
+	struct control_task *task = l->task;
+	const struct control_entry entry = {
+		.file = text_of(name),
+		.state = "new",
+		.attempt = 1,
+		.why = TEXT("a batch file: no sender runs that would make mail of it"),
+	};
+	if (control_act_tells(task->request.act) &&
+		control_request_means(&task->request, TEXT_EMPTY, TEXT_EMPTY, text_of(name)))
+		control_task_put(task, &entry);
+}
+
 static void look_at_mail(struct local *l, const char *name, int fd)
 {
 	struct text file;
@@ -203,11 +217,13 @@ static void look_at_mail(struct local *l, const char *name, int fd)
 	struct envelope *envelope = NULL;
 	struct body *body = NULL;
 	arena_reset(&l->scratch);
-	if (spool_put_read(fd, &l->arena, &file, &fail) == RESULT_OK &&
-		spool_format_of(text_cut(file, SPOOL_FORMAT_HEAD_BYTES), false) !=
-			SPOOL_FORMAT_BATCH &&
-		message_file_parse(file, &context, &l->scratch, &envelope, &body, &fail) ==
-			RESULT_OK)
+	enum result r = spool_put_read(fd, &l->arena, &file, &fail);
+	if (r == RESULT_TOO_LONG || /* no message is */
+		(r == RESULT_OK && spool_format_of(text_cut(file, SPOOL_FORMAT_HEAD_BYTES),
+					   false) == SPOOL_FORMAT_BATCH))
+		tell_batch(l, name);
+	else if (r == RESULT_OK && message_file_parse(file, &context, &l->scratch, &envelope, &body,
+					   &fail) == RESULT_OK)
 		look_at_envelope(l, name, envelope);
 	envelope_unref(envelope);
 	body_unref(body);

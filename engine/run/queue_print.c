@@ -151,6 +151,12 @@ static void put_time(FILE *out, const char *key, const json_t *entry)
 static void put_attempt(FILE *out, const json_t *entry)
 {
 	uint64_t rcpts = number(entry, "recipients");
+	if (rcpts == 0) { /* nobody has read it */
+		fputs("  ", out);
+		put_words(out, entry);
+		fputc('\n', out);
+		return;
+	}
 	fputs("  ", out);
 	queue_print_text(out, get(entry, "domain"));
 	fprintf(out, ": %" PRIu64 " recipient%s %s, attempt %" PRIu64, rcpts, rcpts == 1 ? "" : "s",

@@ -148,8 +148,11 @@ static uint32_t look_at(struct scheduler *s, struct control_task *task, struct m
 	bool has_changed = false;
 	uint32_t looked = 1;
 	mark_revivals_of(s, message);
-	if (message->state != MESSAGE_DELIVERING && message->state != MESSAGE_PARKING)
+	if (message->state != MESSAGE_DELIVERING && message->state != MESSAGE_PARKING) {
+		if (only_tells)
+			tell_unread(s, task, message);
 		return looked;
+	}
 	LIST_FOR_EACH_SAFE(node, &message->attempts)
 	{
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
@@ -171,18 +174,40 @@ static uint32_t look_at(struct scheduler *s, struct control_task *task, struct m
 	return looked;
 }
 
+static void begin_list(struct scheduler *s, struct control_task *task, struct list *list)
+{
+	task->list = list;
+	task->next = list_first(list);
+	task->left = s->messages_count;
+}
+
+/* Who tells goes over those that wait to be read as well. False: that was the last list. */
+static bool next_list(struct scheduler *s, struct control_task *task)
+{
+	struct list *const lists[] = { &s->to_split, &s->read_later, &s->to_read, &s->in_work };
+	size_t i = 0;
+	while (task->list != lists[i])
+		i++;
+	if (i + 1 == COUNT_OF(lists))
+		return false;
+	begin_list(s, task, lists[i + 1]);
+	return true;
+}
+
 /* Some more messages; false: there is none left. */
 static bool walk(struct scheduler *s, struct control_task *task)
 {
 	uint32_t looked = 0;
-	while (task->next != NULL && task->left > 0) {
-		if (looked >= CONTROL_SLICE_ATTEMPTS || control_task_has_enough(task))
-			return true;
-		struct message *message = CONTAINER_OF(task->next, struct message, node);
-		task->next = list_next(&s->in_work, task->next);
-		task->left--;
-		looked += look_at(s, task, message);
-	}
+	do {
+		while (task->next != NULL && task->left > 0) {
+			if (looked >= CONTROL_SLICE_ATTEMPTS || control_task_has_enough(task))
+				return true;
+			struct message *message = CONTAINER_OF(task->next, struct message, node);
+			task->next = list_next(task->list, task->next);
+			task->left--;
+			looked += look_at(s, task, message);
+		}
+	} while (next_list(s, task));
 	return false;
 }
 
@@ -192,7 +217,17 @@ void control_message_leaves(struct scheduler *s, struct message *message)
 	{
 		struct control_task *task = CONTAINER_OF(node, struct control_task, node);
 		if (task->next == &message->node)
-			task->next = list_next(&s->in_work, task->next);
+			task->next = list_next(task->list, task->next);
+	}
+}
+
+void control_list_leaves(struct scheduler *s, const struct list *list)
+{
+	LIST_FOR_EACH(node, &s->tasks)
+	{
+		struct control_task *task = CONTAINER_OF(node, struct control_task, node);
+		if (task->list == list)
+			task->next = NULL;
 	}
 }
 
@@ -228,8 +263,7 @@ static void begin(struct scheduler *s, struct control_task *task)
 	change_rules(s, task);
 	list_push_back(&s->tasks, &task->node);
 	jobs_task_begins(s, task);
-	task->next = list_first(&s->in_work);
-	task->left = s->messages_count;
+	begin_list(s, task, control_act_tells(task->request.act) ? &s->to_split : &s->in_work);
 	if (task->request.act != CONTROL_DROP)
 		return;
 	/* What has come already and waits to be read; those in in_work when their turn comes. */

@@ -6,6 +6,7 @@
 
 struct attempt;
 struct control_task;
+struct list;
 struct message;
 struct revival;
 struct scheduler;
@@ -18,8 +19,10 @@ bool hold_pass(struct scheduler *s, struct attempt *attempt);
 void control_settle_dropped(struct scheduler *s, struct attempt *attempt);
 /* It may be one that is being dropped. */
 void control_mark_revival(struct scheduler *s, struct revival *revival);
-/* The message is about to be taken out of in_work. */
+/* The message is about to be taken out of in_work, or of another list that tasks walk over; all of them are
+ * about to leave that list. */
 void control_message_leaves(struct scheduler *s, struct message *message);
+void control_list_leaves(struct scheduler *s, const struct list *list);
 /* POST_CONTROL, POST_CONTROL_CANCEL */
 void control_step(struct scheduler *s, struct control_task *task);
 void control_cancel(struct scheduler *s, struct control_task *task);
@@ -27,5 +30,7 @@ void control_turn_end(struct scheduler *s);
 
 /* ---- scheduler_tell.c ---- */
 void tell_attempt(struct scheduler *s, struct control_task *task, const struct attempt *attempt);
+/* A message without attempts, if it waits for more than its turn to be read. */
+void tell_unread(struct scheduler *s, struct control_task *task, const struct message *message);
 
 #endif

@@ -11,6 +11,7 @@
 static void read_later_due(struct timer *timer)
 {
 	struct scheduler *s = CONTAINER_OF(timer, struct scheduler, read_later_timer);
+	control_list_leaves(s, &s->read_later);
 	list_splice_back(&s->to_read, &s->read_later);
 }
 
@@ -121,8 +122,10 @@ void intake_turn_end(struct scheduler *s)
 		uint32_t worker = intake_worker_with_fewest_reads(s);
 		if (s->reads[worker] >= HUB_READS_MAX)
 			break;
-		struct list_node *node = list_pop_front(&s->to_read);
-		struct message *message = CONTAINER_OF(node, struct message, node);
+		struct message *message =
+			CONTAINER_OF(list_first(&s->to_read), struct message, node);
+		control_message_leaves(s, message);
+		list_remove(&message->node);
 		message->state = MESSAGE_READING;
 		list_push_back(&s->in_work, &message->node);
 		s->reads[worker]++;
@@ -401,6 +404,7 @@ void intake_gone(struct scheduler *s, struct message *message)
 	message->withdrawn = true;
 	switch (message->state) {
 	case MESSAGE_FOUND:
+		control_message_leaves(s, message);
 		list_remove(&message->node);
 		list_push_back(&s->in_work, &message->node);
 		s->jobs_unopened -= message->is_job;

@@ -221,6 +221,7 @@ bool jobs_open_first(struct scheduler *s)
 	struct message *message = CONTAINER_OF(list_first(&s->to_read), struct message, node);
 	if (!message->is_job)
 		return false;
+	control_message_leaves(s, message);
 	list_remove(&message->node);
 	list_push_back(&s->in_work, &message->node);
 	message->state = MESSAGE_READING;

@@ -22,13 +22,13 @@ void split_wait(struct scheduler *s, struct message *message)
 
 void split_next(struct scheduler *s)
 {
-	struct list_node *node;
-	if (s->phase != PHASE_RUNNING || s->splitting != NULL ||
-		(node = list_pop_front(&s->to_split)) == NULL)
+	if (s->phase != PHASE_RUNNING || s->splitting != NULL || list_is_empty(&s->to_split))
 		return;
-	s->splitting = CONTAINER_OF(node, struct message, node);
+	s->splitting = CONTAINER_OF(list_first(&s->to_split), struct message, node);
+	control_message_leaves(s, s->splitting);
+	list_remove(&s->splitting->node);
 	s->splitting->state = MESSAGE_READING;
-	list_push_back(&s->in_work, node);
+	list_push_back(&s->in_work, &s->splitting->node);
 	hub_post(s->hub->files, POST_SPLIT, s->splitting, 0, 0);
 }
 

@@ -1,9 +1,10 @@
 #include <stdio.h>
 #include "engine/run/control_entry.h"
 #include "engine/run/control_task.h"
+#include "engine/run/revival.h"
 #include "engine/run/scheduler_parts.h"
 
-/* An attempt in memory as a tool is told of it: where it is, and what it waits for. */
+/* Mail in memory as a tool is told of it: where it is, and what it waits for. */
 
 static struct text rcpt_of(const void *context, uint32_t index)
 {
@@ -103,5 +104,74 @@ void tell_attempt(struct scheduler *s, struct control_task *task, const struct a
 							   message_file(message))
 						 : NULL;
 	tell_state(s, attempt, hold, why, &entry);
+	control_task_put(task, &entry);
+}
+
+/* ---- not read ---- */
+
+static bool waits_to_be_split(const struct scheduler *s, const struct message *message)
+{
+	return message->state == MESSAGE_FOUND && message->envelope == NULL && !message->in_queue &&
+	       (message->read_result == RESULT_UNAVAILABLE ||
+		       message->read_result == RESULT_TOO_LONG) &&
+	       s->splitting != message;
+}
+
+/* False: it is read in a moment. */
+static bool tell_why_unread(const struct scheduler *s, const struct message *message, char *why)
+{
+	enum result r = message->read_result;
+	if (s->splitting == message)
+		(void)snprintf(why, CONTROL_WHY_MAX, "a batch file: being made into mail");
+	else if (waits_to_be_split(s, message))
+		(void)snprintf(why, CONTROL_WHY_MAX,
+			"a batch file: made into mail when those before it are");
+	else if (r != RESULT_OK && message->state == MESSAGE_FOUND)
+		(void)snprintf(why, CONTROL_WHY_MAX, "cannot be read now, tried again soon: %s",
+			message->reason);
+	else if (message->in_queue)
+		(void)snprintf(why, CONTROL_WHY_MAX, "its time has come: it is being read");
+	else
+		return false;
+	return true;
+}
+
+/* What came from the queue is known all the same. */
+static void tell_revivals(
+	struct control_task *task, const struct message *message, const char *words)
+{
+	LIST_FOR_EACH(node, &message->revivals)
+	{
+		char why[CONTROL_WHY_MAX];
+		struct control_entry entry;
+		const struct revival *revival = CONTAINER_OF(node, struct revival, node);
+		const struct queue_attempt *attempt = &revival->attempt;
+		if (!control_request_means(&task->request, attempt->domain, revival->file.job,
+			    text_of(message->name)))
+			continue;
+		control_entry_of_queue(&revival->file, attempt, NULL, why, &entry);
+		entry.is_parked = false;
+		entry.why = text_of(words);
+		control_task_put(task, &entry);
+	}
+}
+
+void tell_unread(struct scheduler *s, struct control_task *task, const struct message *message)
+{
+	char why[CONTROL_WHY_MAX];
+	if (!tell_why_unread(s, message, why))
+		return;
+	if (message->in_queue) {
+		tell_revivals(task, message, why);
+		return;
+	}
+	if (!control_request_means(&task->request, TEXT_EMPTY, TEXT_EMPTY, text_of(message->name)))
+		return;
+	const struct control_entry entry = {
+		.file = text_of(message->name),
+		.state = "new",
+		.attempt = 1,
+		.why = text_of(why),
+	};
 	control_task_put(task, &entry);
 }

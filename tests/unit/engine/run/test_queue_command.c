@@ -221,6 +221,20 @@ static void a_job_that_no_sender_has_seen_is_told_and_dropped_as_a_whole(void **
 	assert_int_equal(result.status, 1);
 }
 
+static void a_batch_file_that_no_sender_has_split_is_told(void **state)
+{
+	static const char batch[] = "MAIL FROM:<me@b.example>\r\nRCPT TO:<a@a.example>\r\nDATA\r\n"
+				    "Subject: x\r\n\r\nHello.\r\n.\r\n";
+	(void)state;
+	temp_write("new/b.bsmtp", "w", batch, strlen(batch));
+	QUEUE("list", "--by=file");
+	assert_int_equal(result.status, 0);
+	ASSERT_SAYS("b.bsmtp\n  a batch file: no sender runs that would make mail of it\n");
+	QUEUE("show", "b.bsmtp");
+	assert_int_equal(result.status, 0);
+	ASSERT_SAYS("a batch file");
+}
+
 static void words_of_jobs_that_mean_nothing_are_refused(void **state)
 {
 	(void)state;
@@ -247,6 +261,7 @@ int main(void)
 		TEST_OF(what_another_has_is_shown_but_not_changed),
 		TEST_OF(holds_that_cannot_be_read_stop_everything),
 		TEST_OF(a_job_that_no_sender_has_seen_is_told_and_dropped_as_a_whole),
+		TEST_OF(a_batch_file_that_no_sender_has_split_is_told),
 		TEST_OF(words_of_jobs_that_mean_nothing_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,80 @@ static void a_list_tells_the_state_of_each_and_why(void **state)
 	end();
 }
 
+static struct fake_file *put_batch(void)
+{
+	s.hold_reads = true;
+	struct fake_file *file = sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example" });
+	file->read_result = RESULT_UNAVAILABLE;
+	sched_settle(&s);
+	s.hold_reads = false;
+	sched_release(&s);
+	sched_settle(&s);
+	return file;
+}
+
+static void a_batch_file_that_waits_to_be_split_is_told(void **state)
+{
+	(void)state;
+	init(NULL);
+	struct fake_file *first = put_batch(), *second = put_batch();
+	assert_ptr_equal(s.splitting, first);
+	assert_int_equal(ask("{\"do\":\"list\"}"), 0); /* nobody knows how many they are for */
+	assert_int_equal(lines("a batch file: being made into mail"), 1);
+	assert_int_equal(lines("a batch file: made into mail when those before it are"), 1);
+	char line[64];
+	(void)snprintf(line, sizeof line, "{\"do\":\"show\",\"file\":\"%s\"}", second->name);
+	ask(line);
+	assert_int_equal(lines("\"file\":"), 1);
+	ask("{\"do\":\"list\",\"domain\":\"a.example\"}");
+	assert_int_equal(lines("\"file\":"), 0);
+	sched_split_over(&s, RESULT_OK);
+	sched_settle(&s);
+	sched_split_over(&s, RESULT_OK);
+	sched_settle(&s);
+	assert_int_equal(second->unlinked, 1);
+	end();
+}
+
+static void a_walk_goes_on_when_batch_files_leave_their_line(void **state)
+{
+	(void)state;
+	enum { FILES = 150 };
+	init(NULL);
+	for (int i = 0; i < FILES; i++)
+		put_batch();
+	struct control_task *task = task_of("{\"do\":\"list\"}");
+	slice(task);
+	assert_false(task->is_phase_over);
+	for (int i = 0; i < FILES - 1; i++) {
+		sched_split_over(&s, RESULT_OK);
+		sched_settle(&s);
+	}
+	told[0] = '\0';
+	walk(task);
+	assert_int_equal(lines("\"file\":"), 1);
+	control_task_destroy(task);
+	sched_split_over(&s, RESULT_OK);
+	end();
+}
+
+static void a_file_that_cannot_be_read_now_is_told_with_the_reason(void **state)
+{
+	(void)state;
+	init(NULL);
+	s.hold_reads = true;
+	struct fake_file *file = sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example" });
+	sched_settle(&s);
+	file->read_result = RESULT_FORBIDDEN;
+	s.hold_reads = false;
+	sched_release(&s);
+	sched_settle(&s);
+	ask("{\"do\":\"list\"}");
+	assert_int_equal(lines("\"state\":\"new\""), 1);
+	assert_int_equal(lines("cannot be read now, tried again soon: "), 1);
+	end();
+}
+
 /* A list is made in slices, and what leaves meanwhile does not break it. */
 static void a_walk_goes_on_where_it_was_when_messages_leave(void **state)
 {
@@ -319,6 +393,9 @@ int main(void)
 #define TEST_OF(name) cmocka_unit_test_setup_teardown(name, temp_folder_make, temp_folder_remove)
 	const struct CMUnitTest tests[] = {
 		TEST_OF(a_list_tells_the_state_of_each_and_why),
+		TEST_OF(a_batch_file_that_waits_to_be_split_is_told),
+		TEST_OF(a_walk_goes_on_when_batch_files_leave_their_line),
+		TEST_OF(a_file_that_cannot_be_read_now_is_told_with_the_reason),
 		TEST_OF(a_walk_goes_on_where_it_was_when_messages_leave),
 		TEST_OF(many_are_told_in_slices),
 		TEST_OF(what_is_held_is_taken_out_of_the_line_and_comes_back_when_released),
