@@ -185,6 +185,18 @@ static bool is_asleep(struct mailbox *mailbox)
 	return atomic_load_explicit(&mailbox->asleep, memory_order_acquire);
 }
 
+void mailbox_ping(struct mailbox *mailbox)
+{
+	CHECK_OBJ(mailbox, MAILBOX_MAGIC);
+	put(mailbox, &(const struct mailbox_message){ .kind = MAILBOX_KIND_PING });
+}
+
+uint32_t mailbox_pongs(struct mailbox *mailbox)
+{
+	CHECK_OBJ(mailbox, MAILBOX_MAGIC);
+	return atomic_load_explicit(&mailbox->pongs, memory_order_acquire);
+}
+
 enum result mailbox_test(struct mailbox *mailbox, uint32_t timeout_ms, struct fail *fail)
 {
 	CHECK_OBJ(mailbox, MAILBOX_MAGIC);
@@ -196,7 +208,7 @@ enum result mailbox_test(struct mailbox *mailbox, uint32_t timeout_ms, struct fa
 				"a thread did not come to rest in %u ms", timeout_ms);
 		clock_wait_ms(MAILBOX_TEST_STEP_MS);
 	}
-	put(mailbox, &(const struct mailbox_message){ .kind = MAILBOX_KIND_PING });
+	mailbox_ping(mailbox);
 	while (atomic_load_explicit(&mailbox->pongs, memory_order_acquire) == before) {
 		if (clock_now_ns() >= deadline_ns)
 			return fail_set(fail, RESULT_TIMEOUT,

@@ -39,6 +39,11 @@ void mailbox_post(struct mailbox *mailbox, const struct mailbox_message *message
 /* Makes the receiver's loop run a turn though nothing is posted; safe in a signal handler. */
 void mailbox_wake(struct mailbox *mailbox);
 
+/* Any thread: posts a ping without waiting for the answer; how many were answered so far, of all. One ping
+ * may be outstanding of each who asks. */
+void mailbox_ping(struct mailbox *mailbox);
+uint32_t mailbox_pongs(struct mailbox *mailbox);
+
 /* Any thread but the receiver, which must run a loop (loop.h): waits until the receiver sleeps,
  * posts a ping and waits for the answer. RESULT_TIMEOUT: wake-ups do not work here, and nothing
  * else would. */

@@ -121,6 +121,7 @@ struct attempt {
 	bool is_held, is_dropped;      /* by the operator: WAITING until it expires; withdrawn if not done */
 	bool is_away, given_back;      /* to the disk, untried, to make room; with its fates: by us alone */
 	uint32_t number, waits;        /* of this attempt, from 1; so far: the exponent of the next wait */
+	struct watch_mark mark;
 	uint32_t rcpts_count;
 	struct attempt_rcpt rcpts[];
 };
@@ -139,7 +140,6 @@ void attempt_add_reason(
 /* All open recipients get this fate, without a reply; `status` as "4.4.3". */
 void attempt_settle(struct attempt *attempt, enum attempt_fate fate, enum bounce_class bounce_class,
 	const char *status);
-
 struct text attempt_reply_text(const struct attempt *attempt, const struct attempt_rcpt *rcpt);
 bool attempt_has_open(const struct attempt *attempt); /* a recipient has no fate */
 struct smtp_status attempt_status_of(const char *status);

@@ -234,6 +234,7 @@ enum result run_config_init(struct run_config *config, const struct send_options
 	config->workers_count =
 		options->workers > 0 ? (uint32_t)options->workers : limits_process_cpus();
 	config->messages_max = (uint64_t)options->memory_bytes / CONFIG_MESSAGE_BYTES;
+	config->watch_minute_ns = 60 * SECOND_NS;
 	return RESULT_OK;
 }
 

@@ -49,6 +49,7 @@ struct run_config {
 	struct smtp_reply_rules reply_rules; /* --reply-rules */
 	uint32_t workers_count;
 	uint64_t messages_max;         /* in memory at once; from --memory */
+	uint64_t watch_minute_ns;      /* a minute of the watchdog; less in tests */
 	struct tls_roots *roots;       /* NULL: none; see roots.h */
 	struct logger log;             /* copies carry the thread's name */
 };

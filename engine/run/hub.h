@@ -51,6 +51,9 @@ struct hub_counters {
 	_Atomic uint64_t suppressed, rejected;                            /* scheduler */
 	_Atomic uint64_t deferrals;                                       /* scheduler: passes */
 	_Atomic uint64_t waiting;                                         /* scheduler: until a retry */
+	_Atomic uint64_t sums_checked;                                    /* scheduler: each turn */
+	_Atomic uint64_t stuck, stalled; /* scheduler: mail, threads; as the watchdog saw it last */
+	_Atomic uint64_t expired_late;   /* scheduler: whose timer did not come */
 	_Atomic uint64_t sessions_open, sessions_total;                   /* workers */
 	_Atomic uint64_t sessions_tls, sessions_resumed;                  /* workers */
 	_Atomic uint64_t messages_tls, messages_clear;                    /* workers */

@@ -15,6 +15,7 @@
 #include "engine/run/job_drops.h"
 #include "engine/run/job_index.h"
 #include "engine/run/job_progress.h"
+#include "engine/run/watch_mark.h"
 
 struct job_content;
 struct job_run;
@@ -93,6 +94,7 @@ struct job_run {
 	int64_t expires_ns;
 	struct timer timer;
 	void *scheduler; /* for the timer */
+	struct watch_mark mark;
 	uint8_t verdict; /* enum attempt_fate; not OPEN: what all that are left get */
 	bool is_over;    /* the jobs thread knows of every recipient that he is done */
 

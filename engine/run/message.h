@@ -18,6 +18,7 @@
 #include "engine/base/result.h"
 #include "engine/io/file.h"
 #include "engine/run/hub.h"
+#include "engine/run/watch_mark.h"
 #include "store/queue_schema.h"
 
 struct job_rcpt;
@@ -67,6 +68,7 @@ struct message {
 	struct list_node node;       /* waiting for a read; or of all in work */
 	struct list attempts;        /* all of its attempts, by attempt->message_node */
 	enum post_kind depart_as;    /* UNLINK or MOVE_BAD, while it waits for a credit */
+	struct watch_mark mark;
 	struct list_node depart_node; /* waits for a credit; then the recorder's, while REJECTED */
 
 	/* recorder */

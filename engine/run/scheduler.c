@@ -133,7 +133,8 @@ static void move_on(struct scheduler *s)
  * border (DESIGN 5). */
 static void check_sums(const struct scheduler *s)
 {
-	const struct hub_counters *c = &s->hub->counters;
+	struct hub_counters *c = &s->hub->counters;
+	hub_count(&c->sums_checked, 1);
 	CHECK(hub_read(&c->rcpts_accepted) == hub_done_count(c) + hub_read(&c->rcpts_pending));
 }
 
@@ -147,6 +148,7 @@ static void turn_end(struct loop *loop)
 	outcomes_turn_end(s);
 	park_turn_end(s);
 	control_turn_end(s);
+	watch_turn_end(s);
 	check_sums(s);
 	move_on(s);
 }
@@ -285,7 +287,8 @@ enum result scheduler_create(struct hub *hub, struct recovery *recovery,
 	park_init(s);
 	list_init(&s->tasks);
 	jobs_init(s);
-	if (s->reads == NULL || s->worker_slots == NULL || domains_init(s) != RESULT_OK) {
+	if (!watch_init(s) || s->reads == NULL || s->worker_slots == NULL ||
+		domains_init(s) != RESULT_OK) {
 		scheduler_destroy(s);
 		return fail_set(fail, RESULT_MEMORY, "out of memory for the scheduler");
 	}
@@ -302,6 +305,7 @@ void *scheduler_run(void *scheduler)
 	if (loop_init(&s->loop, &options, s->hub->scheduler, &handlers, s, &s->fail) != RESULT_OK)
 		return s;
 	s->loop.nap_ns = LOOP_NAP_NS;
+	watch_start(s);
 	loop_run(&s->loop);
 	loop_deinit(&s->loop);
 	return NULL;
@@ -342,6 +346,7 @@ void scheduler_destroy(struct scheduler *s)
 	back_deinit(s);
 	domains_deinit(s);
 	leases_deinit(s);
+	watch_deinit(s);
 	free(s->reads);
 	free(s->worker_slots);
 	s->magic = 0;

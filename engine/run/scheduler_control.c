@@ -213,6 +213,7 @@ static bool walk(struct scheduler *s, struct control_task *task)
 
 void control_message_leaves(struct scheduler *s, struct message *message)
 {
+	watch_message_leaves(s, message);
 	LIST_FOR_EACH(node, &s->tasks)
 	{
 		struct control_task *task = CONTAINER_OF(node, struct control_task, node);

@@ -208,7 +208,10 @@ static void start(struct scheduler *s, struct attempt *attempt)
 			(void)outcome_set_out(s, attempt);
 		return;
 	}
-	outcome_wait(s, attempt, (uint64_t)begins_ns);
+	/* What expires before its time comes is not kept for that. */
+	outcome_wait(s, attempt,
+		(uint64_t)begins_ns < attempt->expires_ns ? (uint64_t)begins_ns
+							  : attempt->expires_ns);
 }
 
 /* MX-25: the recipients of one domain share an attempt, up to --max-rcpts. Returns how many of

@@ -96,7 +96,7 @@ static void send_away(struct scheduler *s, struct message *message)
 	CHECK(outcome_hold(s, message));
 	LIST_FOR_EACH (node, &message->attempts) {
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
-		attempt->due_ns = due_ns;
+		attempt->due_ns = due_ns < attempt->expires_ns ? due_ns : attempt->expires_ns;
 		attempt->is_away = attempt->waits == 0;
 		s->away_count += attempt->is_away;
 	}

@@ -12,6 +12,7 @@
  *   scheduler_park.c     what waits for long: into the queue on disk, and back
  *   scheduler_park_gone.c  what comes back and has no file any more
  *   scheduler_suppress.c who of an attempt is on the suppression list
+ *   scheduler_watch.c    what stands still
  *   scheduler_outcome.c  fates: recorded, deferred until when, expired; a message's end */
 #ifndef ENGINE_RUN_SCHEDULER_STATE_H
 #define ENGINE_RUN_SCHEDULER_STATE_H
@@ -27,6 +28,7 @@
 #include "engine/run/job_run.h"
 #include "engine/run/recovery.h"
 #include "engine/run/scheduler.h"
+#include "engine/run/scheduler_watch.h"
 #include "engine/run/site.h"
 #include "store/queue.h"
 
@@ -134,6 +136,7 @@ struct scheduler {
 	uint32_t job_alive, job_alive_max; /* recipients in memory, or asked for */
 	uint32_t job_coming;             /* of these, not yet queued, waiting or settled */
 
+	struct scheduler_watch watch;
 	bool suppress_failed;            /* the list could not be read when it was last looked at */
 
 	/* the end */

@@ -45,6 +45,9 @@ static void log_line(struct status *status, enum log_row row, uint64_t rate)
 			log_number("suppressed", hub_read(&c->suppressed)),
 			log_number("rejected", hub_read(&c->rejected)),
 			log_number("pending", hub_read(&c->rcpts_pending)),
+			log_number("sums_checked", hub_read(&c->sums_checked)),
+			log_number("stuck", hub_read(&c->stuck)),
+			log_number("stalled", hub_read(&c->stalled)),
 			log_number("deferrals", hub_read(&c->deferrals)),
 			log_number("bad_files", hub_read(&c->files_bad)),
 			log_number("messages_tls", hub_read(&c->messages_tls)),
@@ -67,6 +70,14 @@ static void due(struct timer *timer)
 	loop_timer_start(status->loop, &status->timer, status->is_terminal ? TERMINAL_NS : LOG_NS, due);
 }
 
+static void stall_due(struct timer *timer)
+{
+	struct status *status = CONTAINER_OF(timer, struct status, stall_timer);
+	uint64_t minute_ns = status->hub->config->watch_minute_ns;
+	(void)stall_look(&status->scheduler, loop_now_ns(status->loop), minute_ns, &status->log);
+	loop_timer_start(status->loop, timer, minute_ns / 2, stall_due);
+}
+
 void status_start(struct status *status, struct hub *hub, struct loop *loop)
 {
 	int wish = hub->config->options->status;
@@ -78,6 +89,9 @@ void status_start(struct status *status, struct hub *hub, struct loop *loop)
 		.last_ns = loop_now_ns(loop),
 		.started_ns = loop_now_ns(loop),
 	};
+	stall_init(&status->scheduler, hub->scheduler, "scheduler",
+		"restart the sender, and report it");
+	stall_due(&status->stall_timer);
 	if (wish != STATUS_OFF)
 		loop_timer_start(loop, &status->timer, status->is_terminal ? TERMINAL_NS : LOG_NS, due);
 }
@@ -85,6 +99,7 @@ void status_start(struct status *status, struct hub *hub, struct loop *loop)
 void status_stop(struct status *status)
 {
 	loop_timer_stop(status->loop, &status->timer);
+	loop_timer_stop(status->loop, &status->stall_timer);
 	uint64_t passed_ns = clock_now_ns() - status->started_ns;
 	uint64_t done = hub_done_count(&status->hub->counters);
 	if (status->is_terminal) {

@@ -1,5 +1,6 @@
 /* The live status line on a terminal (rate, sessions, done, waiting), and plain lines now and then where
- * there is none. Runs on the main thread; reads the counters of the hub. */
+ * there is none; and a look at whether the scheduler comes round. Runs on the main thread; reads the counters
+ * of the hub. */
 #ifndef ENGINE_RUN_STATUS_H
 #define ENGINE_RUN_STATUS_H
 
@@ -7,6 +8,7 @@
 #include <stdint.h>
 #include "engine/base/log.h"
 #include "engine/io/loop.h"
+#include "engine/run/stall.h"
 
 struct hub;
 
@@ -18,6 +20,8 @@ struct status {
 	bool is_terminal;
 	uint64_t last_ns, last_done;
 	uint64_t started_ns;
+	struct stall scheduler; /* which watches all other threads */
+	struct timer stall_timer;
 };
 
 /* --status: shows nothing when it is off. */

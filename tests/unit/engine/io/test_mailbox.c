@@ -233,6 +233,19 @@ static void a_receiver_that_can_be_woken_passes_the_test(void **state)
 	mailbox_destroy(mailbox);
 }
 
+static void a_ping_is_answered_by_whoever_takes_mail_and_is_no_mail(void **state)
+{
+	(void)state;
+	struct mailbox *mailbox = mailbox_for_test(8);
+	struct mailbox_message message;
+	mailbox_ping(mailbox);
+	mailbox_ping(mailbox);
+	assert_int_equal(mailbox_pongs(mailbox), 0);
+	assert_false(mailbox_take(mailbox, &message));
+	assert_int_equal(mailbox_pongs(mailbox), 2);
+	mailbox_destroy(mailbox);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +254,7 @@ int main(void)
 		cmocka_unit_test(credits_are_counted),
 		cmocka_unit_test(the_eventfd_is_written_only_for_a_sleeper),
 		cmocka_unit_test(several_senders_lose_nothing_and_wake_the_receiver),
+		cmocka_unit_test(a_ping_is_answered_by_whoever_takes_mail_and_is_no_mail),
 		cmocka_unit_test(nobody_at_home_fails_the_test_in_time),
 		cmocka_unit_test(a_receiver_that_can_be_woken_passes_the_test),
 	};

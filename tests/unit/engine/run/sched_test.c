@@ -250,6 +250,9 @@ bool sched_play(struct sched *s)
 		hear_as_files(s, &message);
 	for (; mailbox_take(hub->resolver, &message); any = true)
 		hear_as_resolver(s, &message);
+	/* Nothing but pings and the end comes to these from the scheduler. */
+	while (mailbox_take(hub->verifier, &message) || mailbox_take(hub->cache, &message))
+		assert_int_equal(message.kind, POST_STOP);
 	for (; mailbox_take(hub->recorder, &message); any = true)
 		hear_as_recorder(s, &message);
 	for (uint32_t i = 0; i < hub->workers_count; i++)
