@@ -1,5 +1,5 @@
-/* Whether a thread comes round: its mailbox is pinged now and then, and the answer looked for, without waiting
- * for it. Owned by the thread that watches. */
+/* Whether a thread comes round: its mailbox is pinged now and then, and the answer looked for, without
+ * waiting for it. Owned by the thread that watches. */
 #ifndef ENGINE_RUN_STALL_H
 #define ENGINE_RUN_STALL_H
 

@@ -135,6 +135,72 @@ static void an_outcome_that_is_not_recorded(void **state)
 	sched_end(&s);
 }
 
+static void a_file_that_is_not_unlinked(void **state)
+{
+	(void)state;
+	init(NULL);
+	s.hold_unlinks = true;
+	struct fake_file *file = sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example" });
+	sched_settle(&s);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	SCHED_WAIT(&s, stuck() > 0);
+	assert_true(was_logged("state=leaving count=1 file=m0 "));
+	struct message *message = file->message;
+	file->message = NULL;
+	hub_post(s.base.hub.scheduler, POST_MESSAGE_OVER, message, 0, 0);
+	SCHED_WAIT(&s, stuck() == 0);
+	sched_end(&s);
+}
+
+static void mail_that_the_keeper_does_not_park(void **state)
+{
+	(void)state;
+	static int stands_for_a_queue; /* nobody looks into it here */
+	struct fail fail;
+	struct mailbox *keeper;
+	struct mailbox_message parked = { .kind = 0 };
+	sched_prepare(&s, (const char *const[]){ "--retry-first=1h", "--park-after=0s", NULL });
+	s.base.config.watch_minute_ns = MINUTE_NS;
+	assert_int_equal(mailbox_create(64, &keeper, &fail), RESULT_OK);
+	s.base.hub.keeper = keeper;
+	s.base.hub.queue = (struct queue *)(void *)&stands_for_a_queue;
+	sched_start(&s);
+	struct fake_file *file = sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example" });
+	sched_settle(&s);
+	sched_answer_all(&s, ATTEMPT_DEFERRED);
+	SCHED_WAIT(&s, stuck() > 0);
+	assert_true(was_logged("state=parking count=1 file=m0 "));
+	assert_true(mailbox_take(keeper, &parked));
+	assert_int_equal(parked.kind, POST_PARK);
+	file->message->park_left = 1;
+	hub_post(s.base.hub.scheduler, POST_PARKED, file->message, RESULT_OK, 0);
+	SCHED_WAIT(&s, stuck() == 0);
+	assert_int_equal(file->evicted, 1);
+	sched_end(&s);
+	mailbox_destroy(keeper);
+}
+
+/* As if the timer of it had been lost. */
+static void mail_past_its_lifetime_that_its_timer_missed_is_expired(void **state)
+{
+	(void)state;
+	init((const char *const[]){ "--site-sessions=1", NULL });
+	struct fake_file *files[8];
+	for (size_t i = 0; i < COUNT_OF(files); i++)
+		files[i] = sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example" });
+	sched_settle(&s);
+	struct fake_file *last = files[COUNT_OF(files) - 1];
+	struct attempt *attempt =
+		CONTAINER_OF(list_first(&last->message->attempts), struct attempt, message_node);
+	assert_int_equal(attempt->state, ATTEMPT_QUEUED);
+	attempt->expires_ns = 1;
+	SCHED_WAIT(&s, last->by_fate[ATTEMPT_EXPIRED] == 1);
+	assert_int_equal(hub_read(&s.base.hub.counters.expired_late), 1);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	assert_int_equal(files[0]->by_fate[ATTEMPT_DELIVERED], 1);
+	sched_end(&s);
+}
+
 static void what_waits_for_its_turn_or_its_time_is_not_stuck(void **state)
 {
 	(void)state;
@@ -196,6 +262,9 @@ int main(void)
 		cmocka_unit_test(a_domain_without_a_route),
 		cmocka_unit_test(mail_that_a_worker_keeps_beyond_every_session),
 		cmocka_unit_test(an_outcome_that_is_not_recorded),
+		cmocka_unit_test(a_file_that_is_not_unlinked),
+		cmocka_unit_test(mail_that_the_keeper_does_not_park),
+		cmocka_unit_test(mail_past_its_lifetime_that_its_timer_missed_is_expired),
 		cmocka_unit_test(what_waits_for_its_turn_or_its_time_is_not_stuck),
 		cmocka_unit_test(mail_that_expires_before_its_time_comes_expires_then),
 		cmocka_unit_test(threads_that_do_not_come_round_are_told_once_and_when_they_do),
