@@ -1,5 +1,6 @@
 #include "engine/run/revival.h"
 #include "engine/run/scheduler_back.h"
+#include "engine/run/scheduler_parts.h"
 
 /* Revivals that cannot be used now: the message is just leaving, there is no memory, or the file is not
  * what it was. The keeper hands them out again; to it they have arrived once, to --once not at all until
@@ -48,10 +49,17 @@ void back_turn_end(struct scheduler *s)
 	s->due_taken = 0;
 }
 
+bool back_is_of_stub(const struct message *message, const struct revival *revival)
+{
+	uint32_t at = 0;
+	return message->stub_rcpts == NULL ||
+	       park_stub_index(message, revival->attempt.rcpts[0].rcpt, &at);
+}
+
 /* With other recipients now: none is to get another's mail, and none to be lost. */
 bool back_is_of_envelope(const struct message *message, const struct revival *revival)
 {
-	if (message->was_gone || message->rcpt != NULL)
+	if (message->was_gone || message->rcpt != NULL || message->stub_rcpts != NULL)
 		return true; /* a recipient of a job is read by the number of its line */
 	for (uint32_t i = 0; i < revival->attempt.rcpts_count; i++) {
 		const struct queue_rcpt *rcpt = &revival->attempt.rcpts[i];

@@ -12,6 +12,8 @@ void back_deinit(struct scheduler *s);
 void back_give(struct scheduler *s, struct revival *revival);
 void back_arrived(struct scheduler *s, struct revival *revival);
 void back_turn_end(struct scheduler *s);
+/* False: the message is an envelope of others, who are settled without their mail. */
+bool back_is_of_stub(const struct message *message, const struct revival *revival);
 /* False: the file was written over in place since the attempt was parked. */
 bool back_is_of_envelope(const struct message *message, const struct revival *revival);
 

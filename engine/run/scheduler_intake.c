@@ -360,7 +360,7 @@ static void read_of_queue_done(struct scheduler *s, struct message *message)
 		message->state = MESSAGE_DELIVERING;
 		park_read_done(s, message);
 	} else {
-		intake_read_later(s, message);
+		park_read_later(s, message);
 	}
 }
 

@@ -276,7 +276,7 @@ static void take_fetched(struct scheduler *s, struct message *message)
 		jobs_unreadable(s, message);
 	} else if (message->read_result != RESULT_OK) {
 		list_push_back(&s->in_work, &message->node);
-		intake_read_later(s, message);
+		park_read_later(s, message);
 	} else {
 		list_push_back(&s->job_reads, &message->node);
 	}

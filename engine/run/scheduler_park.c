@@ -270,14 +270,15 @@ static void fill_rcpts(struct scheduler *s, struct attempt *attempt, const struc
 	const struct message *message = attempt->message;
 	const struct recovered_file *recovered =
 		recovery_find(s->recovery, message->name, &message->identity);
-	uint32_t count = 0;
+	uint32_t count = 0, at = 0;
 	for (uint32_t i = 0; i < revival->attempt.rcpts_count; i++) {
 		uint32_t rcpt = revival->attempt.rcpts[i].rcpt;
 		if (message->rcpt != NULL && message->rcpt->is_done)
 			continue;
 		if (recovered != NULL && recovered_is_done(recovered, rcpt))
 			continue;
-		rcpt = message->was_gone ? i : rcpt; /* the envelope has these alone */
+		if (message->stub_rcpts != NULL && park_stub_index(message, rcpt, &at))
+			rcpt = at;
 		if (rcpt < message->envelope->rcpts_count)
 			attempt->rcpts[count++].rcpt = rcpt;
 	}
@@ -303,6 +304,10 @@ static void withdraw(struct scheduler *s, struct attempt *attempt)
 
 static void attach(struct scheduler *s, struct message *message, struct revival *revival)
 {
+	if (!back_is_of_stub(message, revival)) {
+		back_give(s, revival); /* for the message that comes after this one */
+		return;
+	}
 	revival->is_changed |= !back_is_of_envelope(message, revival);
 	struct attempt *attempt = revival->is_changed && !message->was_gone
 					  ? NULL

@@ -3,51 +3,113 @@
 #include "engine/run/scheduler_back.h"
 #include "engine/run/scheduler_parts.h"
 
-/* What comes from the queue and has no file any more: its outcome is told out of what the queue knows. */
+/* What comes from the queue and has no file any more, or one that cannot be read before its lifetime ends:
+ * its outcome is told out of what the queue knows. */
 
-/* An envelope with those recipients alone that are told of; their mail cannot be read any more. */
-static struct envelope *make_stub(const struct revival *revival, uint32_t **out_rcpts)
+static uint32_t count_rcpts(const struct list *revivals)
 {
-	const struct queue_attempt *attempt = &revival->attempt;
-	struct envelope_rcpt *rcpts = calloc(attempt->rcpts_count, sizeof *rcpts);
-	free(*out_rcpts);
-	*out_rcpts = calloc(attempt->rcpts_count, sizeof **out_rcpts);
-	if (rcpts == NULL || *out_rcpts == NULL) {
+	uint32_t count = 0;
+	LIST_FOR_EACH(node, revivals)
+	count += CONTAINER_OF(node, struct revival, node)->attempt.rcpts_count;
+	return count;
+}
+
+static void fill_stub(
+	const struct list *revivals, struct envelope_rcpt *rcpts, uint32_t *out_numbers)
+{
+	uint32_t at = 0;
+	LIST_FOR_EACH(node, revivals)
+	{
+		const struct queue_attempt *attempt =
+			&CONTAINER_OF(node, struct revival, node)->attempt;
+		for (uint32_t i = 0; i < attempt->rcpts_count; i++, at++) {
+			struct text address = attempt->rcpts[i].address;
+			rcpts[at].address.text = address;
+			rcpts[at].address.domain_at = (uint16_t)(address.len - attempt->domain.len);
+			rcpts[at].notify.never = true; /* of what could a notification tell? */
+			out_numbers[at] = attempt->rcpts[i].rcpt;
+		}
+	}
+}
+
+/* An envelope with those recipients alone that have come; their mail cannot be read any more. */
+static struct envelope *make_stub(const struct list *revivals, uint32_t **out_numbers)
+{
+	const struct revival *first = CONTAINER_OF(list_first(revivals), struct revival, node);
+	uint32_t count = count_rcpts(revivals);
+	struct envelope_rcpt *rcpts = calloc(count, sizeof *rcpts);
+	free(*out_numbers);
+	*out_numbers = calloc(count, sizeof **out_numbers);
+	if (rcpts == NULL || *out_numbers == NULL) {
 		free(rcpts);
 		return NULL;
 	}
-	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
-		struct text address = attempt->rcpts[i].address;
-		rcpts[i].address.text = address;
-		rcpts[i].address.domain_at = (uint16_t)(address.len - attempt->domain.len);
-		(*out_rcpts)[i] = attempt->rcpts[i].rcpt;
-	}
+	fill_stub(revivals, rcpts, *out_numbers);
 	const struct envelope draft = {
-		.sender.text = revival->file.from,
-		.rcpts_count = attempt->rcpts_count,
+		.sender.text = first->file.from,
+		.rcpts_count = count,
 		.rcpts = rcpts,
-		.class = (enum envelope_class)revival->file.class,
-		.job = revival->file.job,
-		.id = revival->file.id,
+		.class = (enum envelope_class)first->file.class,
+		.job = first->file.job,
+		.id = first->file.id,
 	};
 	struct envelope *envelope = envelope_create(&draft);
 	free(rcpts);
 	return envelope;
 }
 
+bool park_stub_index(const struct message *message, uint32_t rcpt, uint32_t *inout_index)
+{
+	uint32_t count = message->envelope->rcpts_count;
+	for (uint32_t i = 0; i < count; i++) { /* mostly they come in the order of the stub */
+		uint32_t at = (*inout_index + i) % count;
+		if (message->stub_rcpts[at] != rcpt)
+			continue;
+		*inout_index = at;
+		return true;
+	}
+	return false;
+}
+
 void park_withdrawn(struct scheduler *s, struct message *message, struct revival *revival)
 {
-	message->envelope = make_stub(revival, &message->stub_rcpts);
+	list_push_back(&message->revivals, &revival->node);
+	message->envelope = make_stub(&message->revivals, &message->stub_rcpts);
 	message->withdrawn = true;
 	message->state = MESSAGE_DELIVERING;
 	list_push_back(&s->in_work, &message->node);
 	if (message->envelope != NULL) {
-		list_push_back(&message->revivals, &revival->node);
 		park_attach(s, message);
 		return;
 	}
+	list_remove(&revival->node);
 	back_give(s, revival);
 	intake_evict(s, message);
+}
+
+/* ---- not readable now ---- */
+
+static bool all_expired(const struct scheduler *s, const struct message *message)
+{
+	LIST_FOR_EACH(node, &message->revivals)
+	{
+		const struct revival *revival = CONTAINER_OF(node, struct revival, node);
+		if ((int64_t)revival->attempt.expires_us > outcome_wall_of(s, scheduler_now(s)))
+			return false;
+	}
+	return !list_is_empty(&message->revivals);
+}
+
+void park_read_later(struct scheduler *s, struct message *message)
+{
+	if (all_expired(s, message))
+		message->envelope = make_stub(&message->revivals, &message->stub_rcpts);
+	if (message->envelope == NULL) {
+		intake_read_later(s, message);
+		return;
+	}
+	message->state = MESSAGE_DELIVERING;
+	park_attach(s, message);
 }
 
 void park_unreadable(struct scheduler *s, struct message *message)

@@ -85,6 +85,11 @@ void park_consider(struct scheduler *s, struct message *message);
 /* Its mail is gone: an envelope with what the queue knows, and the outcome. */
 void park_withdrawn(struct scheduler *s, struct message *message, struct revival *revival);
 void park_attach(struct scheduler *s, struct message *message);
+/* Its file cannot be read for reasons of the system: later, or never if its lifetime is over. It is in
+ * in_work. */
+void park_read_later(struct scheduler *s, struct message *message);
+/* Which recipient of its stub that one of the file is; looked for from *inout_index on. */
+bool park_stub_index(const struct message *message, uint32_t rcpt, uint32_t *inout_index);
 /* POST_PARKED, POST_REVIVED */
 void park_done(struct scheduler *s, struct message *message, enum result result);
 void park_revived(struct scheduler *s, struct revival *revival);

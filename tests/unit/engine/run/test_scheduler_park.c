@@ -181,11 +181,38 @@ static void a_parked_file_that_was_written_over_in_place_is_not_read_for_ever(vo
 	end();
 }
 
+/* Nobody may read the file any more. Its recipients are known all the same, and each has an end. */
+static void mail_that_cannot_be_read_until_its_lifetime_ends_expires(void **state)
+{
+	(void)state;
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=0s", NULL });
+	struct fake_file *file = park("1@a.example 2@a.example 3@b.example", 3);
+	file->read_result = RESULT_FORBIDDEN;
+	struct revival *revival = revive(file, 1, 1, "2@a.example");
+	revival->attempt.expires_us = (uint64_t)clock_wall_us() - 1;
+	revival->file.rcpts_left = 3;
+	pass_on(file, revival);
+	settle(2);
+	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 1);
+	assert_int_equal(file->finals[1], 1); /* as the file counts them */
+	assert_string_equal(file->status, "4.4.7");
+	assert_int_equal(file->evicted, 2);
+	assert_int_equal(file->unlinked, 0); /* two wait still */
+	/* Of another domain, and not expired: it waits for its file, and comes when that can be read. */
+	pass_on(file, revive(file, 2, 2, "3@b.example"));
+	settle(1);
+	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 1);
+	assert_int_equal(file->reads, 3);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mail_that_cannot_be_read_until_its_lifetime_ends_expires),
 		cmocka_unit_test(what_is_given_back_is_acknowledged_once_and_once_waits_for_it),
-		cmocka_unit_test(records_of_an_earlier_run_are_counted_out_once_however_often_it_is_parked),
+		cmocka_unit_test(
+			records_of_an_earlier_run_are_counted_out_once_however_often_it_is_parked),
 		cmocka_unit_test(recipients_of_a_file_that_is_gone_keep_their_numbers),
 		cmocka_unit_test(a_parked_file_that_was_written_over_in_place_is_not_read_for_ever),
 	};
