@@ -353,9 +353,15 @@ static void keep_rule(struct keeper *k, struct control_task *task)
 		(void)holds_remove(&k->holds, kind, name);
 }
 
-/* A slice of it, durable when it is told. */
+/* A slice of it, durable when it is told. What was parked before is there for it. */
 static void control(struct keeper *k, struct control_task *task)
 {
+	CHECK_OBJ(task, CONTROL_TASK_MAGIC);
+	bool is_ready = commit(k, &task->fail) == RESULT_OK;
+	if (!is_ready && control_act_tells(task->request.act)) {
+		fail_clear(&task->fail); /* what could not be parked is in memory again */
+		is_ready = true;
+	}
 	struct control_queue on = {
 		.queue = k->hub->queue,
 		.reader = k->reader,
@@ -364,10 +370,10 @@ static void control(struct keeper *k, struct control_task *task)
 		.holds = &k->holds,
 		.now_us = wall_us(),
 	};
-	bool changed;
-	CHECK_OBJ(task, CONTROL_TASK_MAGIC);
+	bool changed = false;
 	keep_rule(k, task);
-	control_queue_step(&on, task, &changed);
+	if (is_ready)
+		control_queue_step(&on, task, &changed);
 	k->changed |= changed;
 	if (task->fail.result != RESULT_OK && changed)
 		answer_all(k, task->fail.result, &task->fail);

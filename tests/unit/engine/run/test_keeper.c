@@ -6,6 +6,9 @@
 #include <sys/stat.h>
 #include "engine/io/clock.h"
 #include "engine/io/file.h"
+#include "engine/run/attempt.h"
+#include "engine/run/control_task.h"
+#include "engine/run/domain.h"
 #include "engine/run/keeper.h"
 #include "engine/run/revival.h"
 #include "store/queue.h"
@@ -113,11 +116,55 @@ static void an_attempt_whose_file_goes_in_the_instant_it_is_due_is_handed_out_on
 	stop();
 }
 
+/* Parked and asked for in one turn: a drop would be told as done, and pass it over. */
+static void what_is_parked_is_there_for_the_request_behind_it(void **state)
+{
+	(void)state;
+	struct fail fail = { 0 };
+	struct mailbox_message heard;
+	struct control_request request;
+	const char *line = "{\"do\":\"drop\",\"file\":\"m1\"}";
+	create();
+	struct message *message = test_message(&(struct test_mail){ .name = "m1" });
+	message->envelope = test_envelope(&(struct test_mail){ .name = "m1" });
+	struct attempt *attempt = attempt_create(message, 1);
+	struct domain *domain = calloc(1, sizeof *domain + sizeof "a.example");
+	assert_non_null(attempt);
+	assert_non_null(domain);
+	domain->name_len = strlen("a.example");
+	memcpy(domain->name, "a.example", sizeof "a.example");
+	attempt->domain = domain;
+	attempt->due_ns = attempt->expires_ns = clock_now_ns() + 3600 * 1000 * TEST_MS_NS;
+	attempt->rcpts[0].rcpt = 0;
+	assert_int_equal(control_request_parse(text_of(line), &request, &fail), RESULT_OK);
+	struct control_task *task = control_task_create(&request);
+	assert_non_null(task);
+	hub_post(base.hub.keeper, POST_PARK, message, 0, 0);
+	hub_post(base.hub.keeper, POST_CONTROL, task, 0, 0);
+	start();
+	assert_true(test_mailbox_wait(base.hub.main, &heard, WAIT_MS));
+	assert_int_equal(heard.kind, POST_CONTROL_SLICE);
+	assert_int_equal(task->fail.result, RESULT_OK);
+	assert_int_equal(task->rcpts, 1);
+	/* It is due at once, with its mark. */
+	assert_true(test_mailbox_wait(base.hub.files, &heard, WAIT_MS));
+	assert_int_equal(heard.kind, POST_DUE);
+	assert_true(((struct revival *)heard.object)->attempt.is_dropped);
+	revival_destroy(heard.object);
+	control_task_destroy(task);
+	stop();
+	attempt_destroy(attempt);
+	free(domain);
+	message_destroy(message);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			an_attempt_whose_file_goes_in_the_instant_it_is_due_is_handed_out_once,
+			make_spool, remove_spool),
+		cmocka_unit_test_setup_teardown(what_is_parked_is_there_for_the_request_behind_it,
 			make_spool, remove_spool),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
