@@ -88,6 +88,7 @@ struct job_run {
 	struct list ready;   /* domains that may be asked for more */
 	struct list dropped; /* the same of those that are dropped, whatever holds the job */
 	struct list held;    /* domains that a rule holds */
+	bool has_dropped;    /* some domain is */
 	struct list rcpts; /* messages in memory, by rcpt->node */
 	uint32_t alive;    /* of these, and those that are asked for */
 	uint64_t begins_ns;

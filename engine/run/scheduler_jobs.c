@@ -285,6 +285,7 @@ static void begin(struct scheduler *s, struct message *message)
 	for (uint32_t i = 0; i < job->domains_count; i++) {
 		struct job_domain *domain = &job->domains[i];
 		domain->is_over = domain->next == JOB_NONE;
+		job->has_dropped |= domain->is_dropped;
 		if (!domain->is_over)
 			make_ready(domain);
 	}

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "engine/base/event.h"
+#include "engine/base/text.h"
 
 struct attempt;
 struct control_task;
@@ -39,6 +40,8 @@ void jobs_drop(struct scheduler *s, struct message *message);
 /* ---- scheduler_jobs_control.c ---- */
 /* A task of a tool begins. */
 void jobs_task_begins(struct scheduler *s, struct control_task *task);
+/* Recipients of that domain of the job are dropped, wherever they come from. */
+bool jobs_has_dropped(const struct job_run *job, struct text domain);
 
 /* ---- scheduler_jobs_rcpt.c ---- */
 /* POST_JOB_RCPT; then READ_DONE of one that does not come from the queue. */

@@ -45,7 +45,7 @@ static void mark_revivals(struct scheduler *s, struct job_run *job)
 
 static void drop_domain(struct job_run *job, struct job_domain *domain)
 {
-	domain->is_dropped = true;
+	domain->is_dropped = job->has_dropped = true;
 	if (domain->is_over || domain->coming > 0)
 		return;
 	if (list_node_is_linked(&domain->node))
@@ -60,6 +60,14 @@ static void drop_of(struct scheduler *s, struct control_task *task, struct job_r
 	for (uint32_t i = 0; i < job->domains_count; i++)
 		if (!job->domains[i].is_dropped && is_meant(task, job, &job->domains[i]))
 			drop_domain(job, &job->domains[i]);
+}
+
+bool jobs_has_dropped(const struct job_run *job, struct text domain)
+{
+	for (uint32_t i = 0; job->has_dropped && i < job->domains_count; i++)
+		if (job->domains[i].is_dropped && text_equal(job->domains[i].name, domain))
+			return true;
+	return false;
 }
 
 /* ---- told ---- */

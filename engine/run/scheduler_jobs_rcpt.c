@@ -230,6 +230,8 @@ static void adopt(struct scheduler *s, struct revival *revival, struct job_run *
 		park_withdrawn(s, message, revival);
 		return;
 	}
+	/* Being sent when it was dropped, and the sender was killed before it could be told. */
+	revival->attempt.is_dropped |= jobs_has_dropped(job, revival->attempt.domain);
 	remember(s, message);
 	job->alive++;
 	s->job_alive++;
