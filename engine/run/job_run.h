@@ -15,12 +15,14 @@
 #include "engine/run/job_drops.h"
 #include "engine/run/job_index.h"
 #include "engine/run/job_progress.h"
+#include "engine/run/job_rcpt.h"
 #include "engine/run/watch_mark.h"
 
 struct job_content;
 struct job_run;
 struct message;
 struct site;
+struct source;
 
 #define JOB_RUN_MAGIC 0x10b4a001u
 
@@ -43,11 +45,13 @@ struct job_domain {
 	bool is_dropped; /* by the operator: whoever is made gets that outcome */
 
 	/* scheduler */
-	struct list_node
-		node; /* in job->ready, ->dropped or ->held, or in site->job_domains while that
-	                        * has enough */
+	struct list_node node; /* in job->ready, ->unknown, ->dropped or ->held; in the line of its
+	                        * provider while that has enough, or behind the first of its job there */
+	struct list behind;    /* while it is that first one */
 	struct site *site;     /* whom the next ones are for, if that is known */
+	const struct source *source; /* from where they go; NULL: it is chosen with the route */
 	uint32_t coming;       /* asked for, and not yet queued or settled */
+	bool goes_ahead;       /* of these, as of s->job_ahead */
 	bool is_over;          /* no more are left */
 };
 
@@ -86,6 +90,7 @@ struct job_run {
 	uint32_t queue_leftovers; /* done, but a crash left them in the queue */
 	struct list_node run_node;
 	struct list ready;   /* domains that may be asked for more */
+	struct list unknown; /* domains that wait until another one may go ahead */
 	struct list dropped; /* the same of those that are dropped, whatever holds the job */
 	struct list held;    /* domains that a rule holds */
 	bool has_dropped;    /* some domain is */
@@ -109,40 +114,6 @@ struct job_run {
 	char name[];
 };
 
-/* What makes a message the one of a recipient: it has no file, its name is JOB/ORDINAL. */
-struct job_rcpt {
-	struct message *message;
-	struct job_run *job;       /* NULL: there is nothing left of the job */
-	struct job_domain *domain; /* NULL: it comes from the queue */
-	struct list_node node;     /* in job->rcpts; scheduler */
-	uint32_t ordinal;
-	uint16_t name_len; /* of the name of the job */
-	bool is_coming;    /* scheduler: counted in domain->coming */
-	bool is_done;      /* it has had its outcome in an earlier run */
-	bool is_dropped;   /* it was when it was made: counted already */
-	uint32_t line_len;
-	char *line; /* of recipients.jsonl; NULL: not read yet */
-};
-
-/* The name of the queue, and back; false: it is no recipient's. */
-void job_rcpt_name(char *out, size_t size, const struct job_run *job, uint32_t ordinal);
-bool job_rcpt_of_name(const char *name, struct job_rcpt *out_rcpt);
-static inline bool job_name_is_rcpt(const char *name)
-{
-	return text_find(text_of(name), '/') != TEXT_NONE;
-}
-
 struct file_identity job_identity(struct text manifest_id);
-
-/* What POST_JOB_RCPT_DONE says: what he came to, and the seq of the record. */
-static inline uint64_t job_done_pack(enum event_kind kind, uint64_t seq)
-{
-	return (uint64_t)kind << 56 | seq;
-}
-static inline enum event_kind job_done_kind(uint64_t packed)
-{
-	return (enum event_kind)(packed >> 56);
-}
-static inline uint64_t job_done_seq(uint64_t packed) { return packed << 8 >> 8; }
 
 #endif

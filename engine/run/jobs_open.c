@@ -87,6 +87,7 @@ static struct job_run *create(struct jobs *j, const char *name)
 	list_init(&job->ready);
 	list_init(&job->dropped);
 	list_init(&job->held);
+	list_init(&job->unknown);
 	list_init(&job->rcpts);
 	memcpy(job->name, name, size);
 	list_push_back(&j->accepting, &job->node);

@@ -80,6 +80,7 @@ static struct provider *provider_of(struct scheduler *s, const struct route *rou
 		return NULL;
 	provider->magic = PROVIDER_MAGIC;
 	memcpy(provider->key, key, sizeof key);
+	jobs_provider_init(provider);
 	hash_map_insert(&s->providers, &provider->node);
 	return provider;
 }
@@ -95,6 +96,7 @@ void provider_collect(struct scheduler *s, struct provider *provider)
 	for (uint32_t i = 0; i < s->config->sources_count; i++)
 		if (provider->sites[i] != NULL)
 			site_destroy(s, provider->sites[i]);
+	jobs_provider_ends(provider);
 	hash_map_remove(&s->providers, &provider->node);
 	provider->magic = 0;
 	free(provider);
@@ -205,16 +207,17 @@ void domains_deinit(struct scheduler *s)
 
 /* ---- from where ---- */
 
-static bool source_fits(const struct source *source, bool has_4, bool has_6)
+bool domain_source_fits(const struct route *route, const struct source *source)
 {
-	switch (source->address.family) {
-	case IP_FAMILY_4:
-		return has_4;
-	case IP_FAMILY_6:
-		return has_6;
-	default:
+	if (source->address.family != IP_FAMILY_4 && source->address.family != IP_FAMILY_6)
 		return true;
+	for (size_t i = 0; i < route->hosts_count; i++) {
+		const struct route_host *host = &route->hosts[i];
+		for (size_t j = 0; host->state == ROUTE_HOST_READY && j < host->addresses_count; j++)
+			if (host->addresses[j].ip.family == source->address.family)
+				return true;
 	}
+	return false;
 }
 
 /* The source of the last attempt if it still fits (greylisting wants the same address again), else
@@ -222,20 +225,12 @@ static bool source_fits(const struct source *source, bool has_4, bool has_6)
 static const struct source *choose_source(struct scheduler *s, const struct attempt *attempt,
 	const struct route *route)
 {
-	bool has_4 = false, has_6 = false;
-	for (size_t i = 0; i < route->hosts_count; i++) {
-		const struct route_host *host = &route->hosts[i];
-		for (size_t j = 0; host->state == ROUTE_HOST_READY && j < host->addresses_count; j++) {
-			has_4 |= host->addresses[j].ip.family == IP_FAMILY_4;
-			has_6 |= host->addresses[j].ip.family == IP_FAMILY_6;
-		}
-	}
-	if (attempt->source != NULL && source_fits(attempt->source, has_4, has_6))
+	if (attempt->source != NULL && domain_source_fits(route, attempt->source))
 		return attempt->source;
 	for (uint32_t i = 0; i < s->config->sources_count; i++) {
 		const struct source *source = &s->config->sources[s->next_source];
 		s->next_source = (s->next_source + 1) % s->config->sources_count;
-		if (source_fits(source, has_4, has_6))
+		if (domain_source_fits(route, source))
 			return source;
 	}
 	return NULL;

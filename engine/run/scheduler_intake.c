@@ -233,6 +233,7 @@ static uint32_t split_one(struct scheduler *s, struct message *message, const ui
 		return 0;
 	}
 	attempt->domain = of;
+	attempt->source = jobs_source_of(message);
 	attempt->transactional = envelope->class == ENVELOPE_CLASS_TRANSACTIONAL;
 	attempt->expires_ns = outcome_expires_at(s, envelope->class, message->accepted_ns,
 		envelope->not_before_unix_s, envelope->expiry_unix_s);

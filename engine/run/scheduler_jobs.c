@@ -7,17 +7,18 @@
 /* The way of a domain of a job:
  *
  *   ready ──▶ asked for (coming) ──▶ its messages are queued or settled ──▶ ready
- *     │ its site has enough                                                    ▲
- *     └──────────▶ site->job_domains ── there is room ─────────────────────────┘
+ *     │ its provider has enough, or is blocked                                 ▲
+ *     ├──────────▶ line of the provider ── there is room ──────────────────────┤
+ *     │ too many went ahead already                                            │
+ *     └──────────▶ unknown ── one of these has come to something ──────────────┘
  *
- * While nobody knows where a domain leads, one of its messages goes ahead. So what a throttled provider has
- * in memory is bounded, and whatever it has, the domains of all others are ready. */
+ * While nobody knows where a domain leads, or whether anybody answers there, one of its messages goes ahead.
+ * These have a part of the memory for themselves: so dead domains, however many, leave the rest to those that
+ * have sessions. A site that is blocked has nobody in memory. */
 
 enum {
 	/* Messages of a domain that are asked for at once: a burst for one session. */
 	BURST_MAX = 32,
-	/* A site has this much more than its sessions can have bound to them: what comes in one turn. */
-	SITE_RESERVE = 16,
 	/* Domains that are looked at in one turn. */
 	LOOKS_PER_TURN = 256,
 	ALIVE_MIN = 64,
@@ -40,63 +41,22 @@ void jobs_init(struct scheduler *s)
 	if (max > s->config->messages_max / 2)
 		max = s->config->messages_max / 2;
 	s->job_alive_max = max > ALIVE_MIN ? (uint32_t)max : ALIVE_MIN;
-}
-
-/* ---- what a site can use ---- */
-
-uint32_t jobs_site_wants(const struct scheduler *s, const struct site *site)
-{
-	if (throttle_state_at(&site->throttle, loop_now_ns(&s->loop)) != THROTTLE_OPEN)
-		return 1;                        /* who comes first when it opens */
-	if (s->job_alive > s->job_alive_max / 2) /* many sites share what there is */
-		return LEASE_AHEAD * site->slots + 1;
-	return 2 * LEASE_AHEAD * site->throttle.sessions_now + SITE_RESERVE;
-}
-
-static uint32_t room_of(const struct scheduler *s, const struct site *site)
-{
-	uint64_t has = site->queue.count + (uint64_t)site->jobs_coming;
-	uint32_t wants = jobs_site_wants(s, site);
-	return has < wants ? wants - (uint32_t)has : 0;
-}
-
-/* How many of the domain are wanted now, and for which site, if that is known. None: that site has enough. */
-static uint32_t wanted_of(
-	struct scheduler *s, const struct job_domain *domain, struct site **out_site)
-{
-	*out_site = NULL;
-	if (domain->job->verdict != ATTEMPT_OPEN || domain->is_dropped || domain->name.len == 0)
-		return BURST_MAX;
-	struct hash_node *node = hash_map_find(&s->domains, domain->name);
-	const struct domain *known = node != NULL ? CONTAINER_OF(node, struct domain, node) : NULL;
-	if (known == NULL || known->provider == NULL)
-		return 1;
-	uint32_t best = 0;
-	for (uint32_t i = 0; i < s->config->sources_count; i++) {
-		struct site *site = known->provider->sites[i];
-		if (site == NULL)
-			continue;
-		uint32_t room = room_of(s, site);
-		if (*out_site == NULL || room > best) {
-			*out_site = site;
-			best = room;
-		}
-	}
-	return *out_site == NULL ? 1 : best;
+	s->job_ahead_max = s->job_alive_max / 2;
 }
 
 /* ---- asking ---- */
 
-static void ask(struct scheduler *s, struct job_domain *domain, struct site *site, uint32_t count)
+/* They come to their end without anybody being asked. */
+static bool is_settled_unasked(const struct job_domain *domain)
 {
-	domain->coming = count;
-	domain->site = site;
-	if (site != NULL)
-		site->jobs_coming += count;
-	domain->job->alive += count;
-	s->job_alive += count;
-	s->job_coming += count;
-	hub_post(s->hub->jobs, POST_JOB_MORE, domain, count, 0);
+	return domain->job->verdict != ATTEMPT_OPEN || domain->is_dropped || domain->name.len == 0;
+}
+
+static bool goes_ahead(const struct job_domain *domain, const struct site *site)
+{
+	if (is_settled_unasked(domain))
+		return false;
+	return site == NULL || (site->slots == 0 && !jobs_site_is_known(site));
 }
 
 /* It may be asked for more. */
@@ -104,6 +64,32 @@ static void make_ready(struct job_domain *domain)
 {
 	struct job_run *job = domain->job;
 	list_push_back(domain->is_dropped ? &job->dropped : &job->ready, &domain->node);
+}
+
+void jobs_ask(struct scheduler *s, struct job_domain *domain, struct site *site, uint32_t count)
+{
+	uint32_t left = s->job_alive_max > s->job_alive ? s->job_alive_max - s->job_alive : 0;
+	domain->goes_ahead = goes_ahead(domain, site);
+	if (left == 0 || (domain->goes_ahead && s->job_ahead >= s->job_ahead_max)) {
+		list_push_back(
+			left == 0 ? &domain->job->ready : &domain->job->unknown, &domain->node);
+		return;
+	}
+	if (count > BURST_MAX)
+		count = BURST_MAX;
+	if (domain->goes_ahead)
+		count = 1;
+	if (count > left)
+		count = left;
+	domain->coming = count;
+	domain->site = site;
+	if (site != NULL)
+		jobs_site_comes(site, domain->job, count);
+	domain->job->alive += count;
+	s->job_alive += count;
+	s->job_coming += count;
+	s->job_ahead += domain->goes_ahead ? count : 0;
+	hub_post(s->hub->jobs, POST_JOB_MORE, domain, count, 0);
 }
 
 void jobs_domain_ready(struct job_domain *domain)
@@ -118,7 +104,7 @@ void jobs_domain_less(struct scheduler *s, struct job_domain *domain, uint32_t c
 	domain->coming -= count;
 	s->job_coming -= count;
 	if (domain->site != NULL) {
-		domain->site->jobs_coming -= count;
+		jobs_site_came(domain->site, domain->job, count);
 		lease_look_at(s, domain->site);
 	}
 	if (domain->coming > 0)
@@ -134,6 +120,7 @@ void jobs_ended(struct scheduler *s, struct job_domain *domain, uint32_t missing
 	domain->is_over = is_over;
 	job->alive -= missing;
 	s->job_alive -= missing;
+	s->job_ahead -= domain->goes_ahead ? missing : 0;
 	jobs_domain_less(s, domain, missing);
 }
 
@@ -143,32 +130,47 @@ static bool is_held(struct scheduler *s, const struct job_run *job, struct text 
 	       holds_match(s->hub->holds, domain, job->label, text_of(job->name)) != NULL;
 }
 
+bool jobs_hold_domain(struct scheduler *s, struct job_domain *domain)
+{
+	if (domain->job->verdict != ATTEMPT_OPEN || !is_held(s, domain->job, domain->name))
+		return false;
+	list_push_back(&domain->job->held, &domain->node);
+	return true;
+}
+
+static void offer(struct scheduler *s, struct job_domain *domain)
+{
+	struct site *site = NULL;
+	domain->source = NULL;
+	if (is_settled_unasked(domain)) {
+		jobs_ask(s, domain, NULL, BURST_MAX);
+		return;
+	}
+	struct hash_node *node = hash_map_find(&s->domains, domain->name);
+	const struct domain *known = node != NULL ? CONTAINER_OF(node, struct domain, node) : NULL;
+	uint32_t count = jobs_room_for(s, domain, known, &site);
+	if (count > 0)
+		jobs_ask(s, domain, site, count);
+	else
+		jobs_line_push(s, known->provider, domain);
+}
+
 /* The next domain of `list`. False: there is nothing to look at. */
 static bool pump_one(struct scheduler *s, struct job_run *job, struct list *list)
 {
-	struct site *site;
 	if (s->job_alive >= s->job_alive_max)
 		return false;
 	struct list_node *node = list_pop_front(list);
 	if (node == NULL)
 		return false;
 	struct job_domain *domain = CONTAINER_OF(node, struct job_domain, node);
-	if (list == &job->ready && job->verdict == ATTEMPT_OPEN && is_held(s, job, domain->name)) {
-		list_push_back(&job->held, &domain->node);
-		return true;
-	}
-	uint32_t count = wanted_of(s, domain, &site), left = s->job_alive_max - s->job_alive;
-	if (count > BURST_MAX)
-		count = BURST_MAX;
-	if (count == 0)
-		list_push_back(&site->job_domains, &domain->node);
-	else
-		ask(s, domain, site, count < left ? count : left);
+	if (list == &job->dropped || !jobs_hold_domain(s, domain))
+		offer(s, domain);
 	return true;
 }
 
 /* What the operator holds is not even made. */
-static bool may_go_on(struct scheduler *s, const struct job_run *job)
+bool jobs_may_go_on(struct scheduler *s, const struct job_run *job)
 {
 	if (job->verdict != ATTEMPT_OPEN)
 		return true;
@@ -186,32 +188,18 @@ static void pump(struct scheduler *s)
 			struct job_run *job = CONTAINER_OF(node, struct job_run, run_node);
 			looks++;
 			is_more |= pump_one(s, job, &job->dropped);
-			if (may_go_on(s, job))
-				is_more |= pump_one(s, job, &job->ready);
+			if (!jobs_may_go_on(s, job))
+				continue;
+			if (s->job_ahead < s->job_ahead_max)
+				is_more |= pump_one(s, job, &job->unknown);
+			is_more |= pump_one(s, job, &job->ready);
 		}
 	}
 	if (is_more)
 		mailbox_wake(s->hub->scheduler);
-}
-
-void jobs_feed(struct scheduler *s, struct site *site)
-{
-	if (list_is_empty(&site->job_domains))
-		return;
-	uint32_t room = room_of(s, site);
-	if (room <= jobs_site_wants(s, site) / 2)
-		return;
-	struct list_node *node;
-	while (room-- > 0 && (node = list_pop_front(&site->job_domains)) != NULL)
-		list_push_back(&CONTAINER_OF(node, struct job_domain, node)->job->ready, node);
-	mailbox_wake(s->hub->scheduler);
-}
-
-void jobs_site_ends(struct site *site)
-{
-	struct list_node *node;
-	while ((node = list_pop_front(&site->job_domains)) != NULL)
-		list_push_back(&CONTAINER_OF(node, struct job_domain, node)->job->ready, node);
+	struct list_node *first = list_pop_front(&s->job_runs);
+	if (first != NULL)
+		list_push_back(&s->job_runs, first); /* the next turn begins with another */
 }
 
 /* ---- a job begins ---- */
@@ -240,8 +228,7 @@ static void judge(struct scheduler *s, struct job_run *job, enum attempt_fate fa
 		struct job_domain *domain = &job->domains[i];
 		if (domain->is_over || domain->coming > 0)
 			continue;
-		if (list_node_is_linked(&domain->node))
-			list_remove(&domain->node);
+		jobs_line_leave(domain);
 		make_ready(domain);
 	}
 	if (fate != ATTEMPT_WITHDRAWN)
@@ -284,6 +271,7 @@ static void begin(struct scheduler *s, struct message *message)
 	hub_count(&s->hub->counters.rcpts_pending, job->fresh_left);
 	for (uint32_t i = 0; i < job->domains_count; i++) {
 		struct job_domain *domain = &job->domains[i];
+		list_init(&domain->behind);
 		domain->is_over = domain->next == JOB_NONE;
 		job->has_dropped |= domain->is_dropped;
 		if (!domain->is_over)
@@ -338,8 +326,7 @@ static void end_if_over(struct scheduler *s, struct job_run *job)
 	list_remove(&job->run_node);
 	loop_timer_stop(&s->loop, &job->timer);
 	for (uint32_t i = 0; i < job->domains_count; i++)
-		if (list_node_is_linked(&job->domains[i].node))
-			list_remove(&job->domains[i].node);
+		jobs_line_leave(&job->domains[i]);
 	log_write(&s->log, LOG_JOB_OVER,
 		LOG_FIELDS(
 			log_cstr("file", job->name), log_number("recipients", job->rcpts_count)));
@@ -377,8 +364,8 @@ bool jobs_have_work_now(struct scheduler *s)
 	LIST_FOR_EACH(node, &s->job_runs)
 	{
 		const struct job_run *job = CONTAINER_OF(node, struct job_run, run_node);
-		if (!list_is_empty(&job->dropped) ||
-			(may_go_on(s, job) && !list_is_empty(&job->ready)) ||
+		bool is_ready = !list_is_empty(&job->ready) || !list_is_empty(&job->unknown);
+		if (!list_is_empty(&job->dropped) || (jobs_may_go_on(s, job) && is_ready) ||
 			(job->left == 0 && job->queue_leftovers == 0))
 			return true;
 	}

@@ -10,13 +10,16 @@
 
 struct attempt;
 struct control_task;
+struct domain;
 struct job_domain;
 struct list_node;
+struct provider;
 struct job_run;
 struct message;
 struct revival;
 struct scheduler;
 struct site;
+struct source;
 
 /* ---- scheduler_jobs.c ---- */
 void jobs_init(struct scheduler *s);
@@ -29,9 +32,12 @@ void jobs_ended(struct scheduler *s, struct job_domain *domain, uint32_t missing
 void jobs_over(struct scheduler *s, struct job_run *job);
 /* Its directory is gone: whoever is left is withdrawn. */
 void jobs_withdraw(struct scheduler *s, struct job_run *job);
-/* The site has room again; or goes, and lets go of the domains that wait for it. */
-void jobs_feed(struct scheduler *s, struct site *site);
-void jobs_site_ends(struct site *site);
+/* The site can use so many of the domain, which is in no list: they are asked for, unless memory is full. */
+void jobs_ask(struct scheduler *s, struct job_domain *domain, struct site *site, uint32_t count);
+/* If a rule of the operator holds the domain, which is in no list, it waits with its job. */
+bool jobs_hold_domain(struct scheduler *s, struct job_domain *domain);
+/* False: it begins later, or the operator holds it. */
+bool jobs_may_go_on(struct scheduler *s, const struct job_run *job);
 void jobs_turn_end(struct scheduler *s);
 bool jobs_have_work_now(struct scheduler *s);
 /* At the end: what was on its way. */
@@ -43,6 +49,38 @@ void jobs_task_begins(struct scheduler *s, struct control_task *task);
 /* Recipients of that domain of the job are dropped, wherever they come from. */
 bool jobs_has_dropped(const struct job_run *job, struct text domain);
 
+/* ---- scheduler_jobs_site.c ---- */
+void jobs_provider_init(struct provider *provider);
+void jobs_site_init(struct site *site);
+/* It has answered, and can be reached as far as anybody knows. */
+bool jobs_site_is_known(const struct site *site);
+/* How many untried recipients of this domain can be used, and from where they are to go: from the next source
+ * in turn that has room. *out_site NULL: nobody knows where it leads, or nothing went there from that source.
+ * 0: the provider of `known` has enough. */
+uint32_t jobs_room_for(struct scheduler *s, struct job_domain *domain, const struct domain *known,
+	struct site **out_site);
+bool jobs_site_has_enough(const struct scheduler *s, struct site *site, const struct job_run *job);
+/* Memory is so short that nobody is to hold it for long: who waits is parked at once. */
+bool jobs_is_tight(const struct scheduler *s);
+/* Recipients that were asked for, for this site; so many of them are there. */
+void jobs_site_comes(struct site *site, const struct job_run *job, uint32_t count);
+void jobs_site_came(struct site *site, const struct job_run *job, uint32_t count);
+/* The attempt begins or ends to wait for the site. */
+void jobs_queued(struct site *site, const struct attempt *attempt);
+void jobs_unqueued(struct site *site, const struct attempt *attempt);
+/* The provider has enough: the domain waits for it. */
+void jobs_line_push(struct scheduler *s, struct provider *provider, struct job_domain *domain);
+/* Out of whatever list it is in, if it is in any. */
+void jobs_line_leave(struct job_domain *domain);
+/* Domains wait for its provider; nothing is on its way to it. */
+bool jobs_site_is_awaited(const struct site *site);
+bool jobs_site_is_idle(const struct site *site);
+/* Something of the site has changed: recipients go back that it cannot use, domains are asked for what it
+ * can. */
+void jobs_feed(struct scheduler *s, struct site *site);
+/* It lets go of the domains that wait for it. */
+void jobs_provider_ends(struct provider *provider);
+
 /* ---- scheduler_jobs_rcpt.c ---- */
 /* POST_JOB_RCPT; then READ_DONE of one that does not come from the queue. */
 void jobs_rcpt(struct scheduler *s, struct message *message);
@@ -50,8 +88,14 @@ void jobs_rcpt_read(struct scheduler *s, struct message *message);
 /* Whoever belongs to a job that is over for all gets what the job has come to. */
 bool message_is_judged(const struct message *message);
 void jobs_settle(struct scheduler *s, struct attempt *attempt);
+/* From where he goes, if that was decided when he was asked for; else NULL. */
+const struct source *jobs_source_of(const struct message *message);
 /* True: the site has enough of this job; the attempt is made again later. */
 bool jobs_hold_back(struct scheduler *s, struct site *site, struct attempt *attempt);
+/* One whose attempt is queued and was never tried: he is made again when there is room for him. */
+void jobs_put_back(struct scheduler *s, struct message *message);
+/* A worker has the attempt. */
+void jobs_leased(struct scheduler *s, const struct message *message);
 /* The attempt is queued, waits, or has a fate: no more counted as coming. */
 void jobs_arrived(struct scheduler *s, struct message *message);
 /* He has a final outcome, and it is durable. */
@@ -65,8 +109,6 @@ void jobs_unreadable(struct scheduler *s, struct message *message);
 /* Of a node of job->rcpts. */
 struct message *jobs_message_of(struct list_node *node);
 void jobs_rcpts_turn_end(struct scheduler *s);
-/* How many attempts a site should have: enough that it never waits. */
-uint32_t jobs_site_wants(const struct scheduler *s, const struct site *site);
 void jobs_domain_less(struct scheduler *s, struct job_domain *domain, uint32_t count);
 /* There may be more of it. */
 void jobs_domain_ready(struct job_domain *domain);

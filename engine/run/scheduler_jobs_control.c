@@ -48,8 +48,7 @@ static void drop_domain(struct job_run *job, struct job_domain *domain)
 	domain->is_dropped = job->has_dropped = true;
 	if (domain->is_over || domain->coming > 0)
 		return;
-	if (list_node_is_linked(&domain->node))
-		list_remove(&domain->node);
+	jobs_line_leave(domain);
 	list_push_back(&job->dropped, &domain->node);
 }
 

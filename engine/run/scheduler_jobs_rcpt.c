@@ -34,6 +34,7 @@ static void remember(struct scheduler *s, struct message *message)
 static void take_fresh(struct scheduler *s, struct message *message)
 {
 	s->messages_count++;
+	message->rcpt->goes_ahead = message->rcpt->domain->goes_ahead;
 	remember(s, message);
 	message->accepted_ns = message->rcpt->job->message->accepted_ns;
 	message->state = MESSAGE_FOUND;
@@ -135,25 +136,49 @@ void jobs_settle(struct scheduler *s, struct attempt *attempt)
 			"the lifetime of the job ended before his turn");
 }
 
+const struct source *jobs_source_of(const struct message *message)
+{
+	const struct job_domain *domain = message->rcpt != NULL ? message->rcpt->domain : NULL;
+	return domain != NULL ? domain->source : NULL;
+}
+
 bool jobs_hold_back(struct scheduler *s, struct site *site, struct attempt *attempt)
 {
 	struct message *message = attempt->message;
 	if (message->rcpt == NULL || !message->rcpt->is_coming || message->rcpt->domain == NULL ||
-		message->withdrawn || site->queue.count < jobs_site_wants(s, site))
+		message->withdrawn || !jobs_site_has_enough(s, site, message->rcpt->job))
 		return false;
 	outcome_wait(s, attempt, attempt->expires_ns);
 	list_push_back(&s->job_backs, &message->again_node);
 	return true;
 }
 
-static void put_back(struct scheduler *s, struct message *message)
+static struct attempt *attempt_of(const struct message *message)
 {
-	struct attempt *attempt =
-		CONTAINER_OF(list_first(&message->attempts), struct attempt, message_node);
-	if (attempt->state != ATTEMPT_WAITING)
-		return; /* it has been settled meanwhile */
-	outcome_discard(s, attempt);
+	return CONTAINER_OF(list_first(&message->attempts), struct attempt, message_node);
+}
+
+void jobs_put_back(struct scheduler *s, struct message *message)
+{
+	outcome_discard(s, attempt_of(message));
 	back_to_job(s, message);
+}
+
+/* ---- memory ---- */
+
+static void is_ahead_no_more(struct scheduler *s, struct job_rcpt *rcpt)
+{
+	if (!rcpt->goes_ahead)
+		return;
+	rcpt->goes_ahead = false;
+	if (s->job_ahead-- == s->job_ahead_max)
+		mailbox_wake(s->hub->scheduler); /* others may wait to go ahead */
+}
+
+void jobs_leased(struct scheduler *s, const struct message *message)
+{
+	if (message->rcpt != NULL)
+		is_ahead_no_more(s, message->rcpt);
 }
 
 void jobs_arrived(struct scheduler *s, struct message *message)
@@ -176,13 +201,17 @@ void jobs_rcpt_final(struct scheduler *s, struct message *message, enum event_ki
 		job_done_pack(kind, message->first_seq));
 }
 
+/* Not one that comes from the queue: the memory of these is everybody's. */
+static bool is_of_line(const struct job_rcpt *rcpt) { return rcpt->domain != NULL; }
+
 void jobs_rcpt_over(struct scheduler *s, struct message *message)
 {
 	struct job_run *job = message->rcpt->job;
 	if (job != NULL) {
 		CHECK(job->alive > 0);
 		job->alive--;
-		s->job_alive--;
+		s->job_alive -= is_of_line(message->rcpt);
+		is_ahead_no_more(s, message->rcpt);
 		s->wants_look |= job->verdict == ATTEMPT_WITHDRAWN && message->rcpts_parked > 0;
 		job->queue_leftovers -= message->rcpt->is_done;
 	}
@@ -234,7 +263,6 @@ static void adopt(struct scheduler *s, struct revival *revival, struct job_run *
 	revival->attempt.is_dropped |= jobs_has_dropped(job, revival->attempt.domain);
 	remember(s, message);
 	job->alive++;
-	s->job_alive++;
 	message->state = MESSAGE_FOUND;
 	list_push_back(&message->revivals, &revival->node);
 	list_push_back(&s->job_fetches, &message->node);
@@ -336,8 +364,12 @@ static void read_lines(struct scheduler *s)
 void jobs_rcpts_turn_end(struct scheduler *s)
 {
 	struct list_node *node;
-	while ((node = list_pop_front(&s->job_backs)) != NULL)
-		put_back(s, CONTAINER_OF(node, struct message, again_node));
+	while ((node = list_pop_front(&s->job_backs)) != NULL) {
+		struct message *message = CONTAINER_OF(node, struct message, again_node);
+		/* It may have been settled meanwhile. */
+		if (attempt_of(message)->state == ATTEMPT_WAITING)
+			jobs_put_back(s, message);
+	}
 	if (s->phase != PHASE_RUNNING)
 		return;
 	if (!list_is_empty(&s->job_revivals))

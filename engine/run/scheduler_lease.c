@@ -73,6 +73,7 @@ void lease_queue(struct scheduler *s, struct site *site, struct attempt *attempt
 	attempt->state = ATTEMPT_QUEUED;
 	attempt->site = site;
 	s->queued_count++;
+	jobs_queued(site, attempt);
 	fair_queue_push(&site->queue, class, job, flow, &attempt->fair,
 		fair_cost(attempt->rcpts_count, envelope->message_bytes));
 	outcome_set_time(s, attempt, attempt->expires_ns);
@@ -91,6 +92,7 @@ void lease_unqueue(struct scheduler *s, struct attempt *attempt)
 {
 	CHECK(attempt->state == ATTEMPT_QUEUED);
 	struct fair_flow *empty;
+	jobs_unqueued(attempt->site, attempt);
 	fair_queue_remove(&attempt->site->queue, &attempt->fair, &empty);
 	give_flow(s, empty);
 	s->queued_count--;
@@ -245,6 +247,7 @@ static void lease_out(struct scheduler *s, struct lease *lease, struct attempt *
 	attempt->lease = lease;
 	attempt->state = ATTEMPT_LEASED;
 	struct message *message = attempt->message;
+	jobs_leased(s, message);
 	if (message->body != NULL) {
 		attempt->body = body_ref(message->body);
 		/* Moved to the end: the next ones of the same message may follow at once. */
@@ -270,6 +273,7 @@ static struct attempt *pop(struct scheduler *s, struct site *site)
 	give_flow(s, empty);
 	s->queued_count--;
 	struct attempt *attempt = CONTAINER_OF(item, struct attempt, fair);
+	jobs_unqueued(site, attempt);
 	outcome_clear_time(s, attempt);
 	return attempt;
 }
@@ -331,7 +335,8 @@ static void pump(struct scheduler *s, struct site *site)
 	tell_state(s, site, state);
 	shrink(s, site);
 	if (state != THROTTLE_OPEN) {
-		if (site->queue.count > 0 && !timer_is_running(&site->wake))
+		bool is_awaited = site->queue.count > 0 || jobs_site_is_awaited(site);
+		if (is_awaited && !timer_is_running(&site->wake))
 			timer_start(&s->loop.timers, &site->wake, site->throttle.blocked_until_ns, site_woke);
 		return;
 	}
@@ -410,7 +415,7 @@ static void look_for_work(struct hash_node *node, void *context)
 	const struct provider *provider = CONTAINER_OF(node, struct provider, node);
 	for (uint32_t i = 0; i < work->s->config->sources_count; i++) {
 		const struct site *site = provider->sites[i];
-		if (site == NULL || site->queue.count == 0)
+		if (site == NULL || (site->queue.count == 0 && !jobs_site_is_awaited(site)))
 			continue;
 		enum throttle_state state = throttle_state_at(&site->throttle, scheduler_now(work->s));
 		work->found |= state == THROTTLE_OPEN || state == THROTTLE_PAUSED;
@@ -420,7 +425,7 @@ static void look_for_work(struct hash_node *node, void *context)
 bool leases_have_work_now(struct scheduler *s)
 {
 	struct work_now work = { .s = s };
-	if (s->queued_count > 0)
+	if (s->queued_count > 0 || !list_is_empty(&s->job_runs))
 		hash_map_for_each(&s->providers, look_for_work, &work);
 	return work.found;
 }

@@ -67,6 +67,8 @@ void park_consider(struct scheduler *s, struct message *message)
 		return;
 	}
 	uint64_t beyond_ns = scheduler_now(s) + (uint64_t)s->config->options->park_ms * MS_NS;
+	if (message->rcpt != NULL && jobs_is_tight(s))
+		beyond_ns = 0;
 	if (may_park(s, message, beyond_ns))
 		park(s, message);
 }

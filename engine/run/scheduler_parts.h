@@ -38,6 +38,8 @@ void domains_deinit(struct scheduler *s);
 /* The domain, made if it is new; NULL: out of memory. Counts one more attempt of it. */
 struct domain *domain_take(struct scheduler *s, struct text name);
 void domain_give(struct scheduler *s, struct domain *domain);
+/* A host of the route has an address of the family of the source. */
+bool domain_source_fits(const struct route *route, const struct source *source);
 /* Queues the attempt if the route is known and fresh, else lets it wait for one. */
 void domain_route(struct scheduler *s, struct attempt *attempt);
 void domain_route_found(struct scheduler *s, struct domain *domain);
@@ -99,10 +101,9 @@ void park_unreadable(struct scheduler *s, struct message *message);
 void park_turn_end(struct scheduler *s);
 /* All that was due has arrived: what --once waits for. */
 bool park_is_idle(const struct scheduler *s);
-/* At the end, when no other thread is left. */
-void park_discard(struct message *message);
-/* At the end of a run, when the workers are drained. */
+/* At the end of a run: when the workers are drained, and when no other thread is left. */
 void park_all(struct scheduler *s);
+void park_discard(struct message *message);
 
 /* ---- scheduler_outcome.c ---- */
 void outcomes_init(struct scheduler *s);

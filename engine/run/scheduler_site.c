@@ -16,7 +16,7 @@ struct site *site_create(struct scheduler *s, struct provider *provider, const s
 	throttle_init(&site->throttle, (uint32_t)s->config->options->site_sessions,
 		run_config_first_wait_ns(s->config));
 	fair_queue_init(&site->queue);
-	list_init(&site->job_domains);
+	jobs_site_init(site);
 	for (uint32_t i = 0; i < s->hub->workers_count; i++) {
 		struct lease *lease = &site->leases[i];
 		lease->magic = LEASE_MAGIC;
@@ -36,7 +36,7 @@ bool site_is_idle(const struct site *site)
 	for (uint32_t i = 0; i < s->hub->workers_count; i++)
 		if (site->leases[i].outstanding > 0 || site->leases[i].unanswered > 0)
 			return false;
-	return site->slots == 0 && site->queue.count == 0 && site->jobs_coming == 0 &&
+	return site->slots == 0 && site->queue.count == 0 && jobs_site_is_idle(site) &&
 		!list_node_is_linked(&site->pump_node);
 }
 
@@ -47,7 +47,6 @@ void site_destroy(struct scheduler *s, struct site *site)
 		CHECK(site->leases[i].outstanding == 0);
 	if (list_node_is_linked(&site->hungry_node))
 		list_remove(&site->hungry_node);
-	jobs_site_ends(site);
 	loop_timer_stop(&s->loop, &site->wake);
 	site->magic = 0;
 	free(site);

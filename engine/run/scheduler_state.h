@@ -6,6 +6,7 @@
  *   scheduler_jobs.c     job directories: which domain of which job comes next, and how much of it
  *   scheduler_jobs_control.c  what a tool does to whole jobs
  *   scheduler_control.c  requests of tools; scheduler_tell.c  what is told of one attempt
+ *   scheduler_jobs_site.c  what of them waits for which site
  *   scheduler_jobs_rcpt.c  their recipients, each a message of its own
  *   scheduler_lease.c    what is leased to which worker: slots, fairness, call-backs
  *   scheduler_site.c     the life of a site
@@ -131,11 +132,10 @@ struct scheduler {
 	struct list job_fetches;         /* from the queue: their line is to be read */
 	struct list job_revivals;        /* from the queue, of jobs that are not open yet */
 	uint32_t job_fetching;           /* of job_fetches, with the jobs thread */
-	uint32_t jobs_unopened;          /* found, and neither open nor refused yet */
-	uint32_t jobs_opening;           /* of these, with the jobs thread */
-	uint32_t job_alive, job_alive_max; /* recipients in memory, or asked for */
-	uint32_t job_coming;             /* of these, not yet queued, waiting or settled */
-
+	uint32_t jobs_unopened, jobs_opening; /* neither open nor refused; with the jobs thread */
+	uint32_t job_alive, job_alive_max; /* recipients made of their lines, in memory or asked for */
+	uint32_t job_ahead, job_ahead_max; /* of these, whose site has no session and may be dead */
+	uint32_t job_coming;             /* not yet queued, waiting or settled */
 	struct scheduler_watch watch;
 	bool suppress_failed;            /* the list could not be read when it was last looked at */
 

@@ -57,6 +57,13 @@ struct lease {
 	struct list_node pump_node;    /* has something to do at the end of this turn */
 };
 
+/* Of job directories, in one class. */
+struct site_jobs {
+	struct list rcpts;             /* recipients in the queue that were never tried */
+	uint32_t rcpts_count;
+	uint32_t coming;               /* recipients that were asked for, for this site */
+};
+
 struct site {
 	uint32_t magic;
 	struct provider *provider;
@@ -69,8 +76,7 @@ struct site {
 	struct list_node hungry_node;  /* wants a slot and the total is used up */
 	struct timer wake;             /* the end of a block */
 	void *scheduler;               /* for the timer */
-	struct list job_domains;       /* of jobs, that wait until there is room (job_run.h) */
-	uint32_t jobs_coming;          /* recipients that were asked for, for this site */
+	struct site_jobs jobs[FAIR_CLASSES];
 	struct lease leases[];         /* by worker */
 };
 
@@ -79,6 +85,8 @@ struct provider {
 	struct hash_node node;         /* by key */
 	uint32_t domains_count;        /* domains whose route leads here */
 	char key[PROVIDER_KEY_MAX];
+	struct list job_lines[FAIR_CLASSES]; /* domains of job directories that wait until a site of it
+	                                      * has room (scheduler_jobs_site.c) */
 	struct site *sites[];          /* by source; NULL until it is used */
 };
 

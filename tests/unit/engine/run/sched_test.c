@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "engine/io/clock.h"
 #include "engine/run/domain.h"
+#include "tests/unit/engine/run/sched_jobs.h"
 
 /* ---- files ---- */
 
@@ -96,6 +97,10 @@ static void hear_as_files(struct sched *s, const struct mailbox_message *message
 		break;
 	case POST_UNLINK:
 	case POST_MOVE_BAD:
+		if (((struct message *)message->object)->is_job) {
+			sched_jobs_unlinked(s, message->object);
+			break;
+		}
 		file = sched_file_of(s, message->object);
 		file->unlinked += message->kind == POST_UNLINK;
 		file->moved += message->kind == POST_MOVE_BAD;
@@ -161,8 +166,12 @@ static void hear_as_resolver(struct sched *s, const struct mailbox_message *mess
 
 static void note_outcome(struct sched *s, struct attempt *attempt)
 {
-	struct fake_file *file = sched_file_of(s, attempt->message);
 	s->outcomes++;
+	if (attempt->message->rcpt != NULL) {
+		sched_jobs_note(s, attempt);
+		return;
+	}
+	struct fake_file *file = sched_file_of(s, attempt->message);
 	file->attempt_number = attempt->number;
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
 		const struct attempt_rcpt *rcpt = &attempt->rcpts[i];
@@ -245,7 +254,7 @@ bool sched_play(struct sched *s)
 {
 	struct hub *hub = &s->base.hub;
 	struct mailbox_message message;
-	bool any = false;
+	bool any = sched_jobs_play(s);
 	for (; mailbox_take(hub->files, &message); any = true)
 		hear_as_files(s, &message);
 	for (; mailbox_take(hub->resolver, &message); any = true)
@@ -334,6 +343,7 @@ static void check_sums(const struct sched *s)
 	for (size_t i = 0; i < s->files_count; i++)
 		for (size_t fate = 0; fate < FAKE_FINALS_COUNT; fate++)
 			by_fate[fate] += s->files[i]->by_fate[fate];
+	sched_jobs_add_fates(s, by_fate);
 	if (!s->end.record_failed) {
 		assert_int_equal(hub_read(&c->delivered), by_fate[ATTEMPT_DELIVERED]);
 		assert_int_equal(hub_read(&c->bounced), by_fate[ATTEMPT_BOUNCED]);
@@ -357,7 +367,8 @@ void sched_end(struct sched *s)
 	assert_int_equal(pthread_join(s->thread, NULL), 0);
 	while (sched_play(s))
 		;
-	assert_int_equal(s->stops, 4 + hub->workers_count); /* each thread hears it once */
+	size_t threads = 4 + hub->workers_count + (s->jobs != NULL ? 2 : 0);
+	assert_int_equal(s->stops, threads); /* each hears it once */
 	s->end = scheduler_end_of(s->scheduler);
 	check_sums(s);
 	while (list_pop_front(&s->unrecorded) != NULL)

@@ -23,11 +23,12 @@
 enum {
 	FAKE_RCPTS_MAX = 64,
 	FAKE_LEASES_MAX = 4096,
-	FAKE_FINALS_COUNT = ATTEMPT_SUPPRESSED + 1,
+	FAKE_FINALS_COUNT = ATTEMPT_REJECTED + 1,
 	SCHED_WAIT_MS = 10000, /* what a test waits for at most; far more than it takes */
 };
 
 struct sched;
+struct sched_jobs;
 
 struct fake_file {
 	struct message *message; /* NULL once it is over */
@@ -80,7 +81,7 @@ struct sched {
 	bool slow_drain;         /* workers drain only when told to do so at once */
 
 	/* what was seen */
-	struct domain *asked[64]; /* held back by hold_routes */
+	struct domain *asked[4096]; /* held back by hold_routes */
 	size_t asked_count;
 	struct message *unread[512]; /* held back by hold_reads */
 	uint32_t unread_worker[512];
@@ -93,6 +94,7 @@ struct sched {
 	uint32_t slices_count;
 	char site_words[256]; /* reason of the last site report */
 	struct scheduler_end end;
+	struct sched_jobs *jobs; /* sched_jobs.h; NULL: no job directories */
 };
 
 void sched_init(struct sched *s, const char *const *flags);

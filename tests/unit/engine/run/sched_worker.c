@@ -1,5 +1,6 @@
 #include "tests/unit/engine/run/sched_parts.h"
 #include <stdio.h>
+#include "tests/unit/engine/run/sched_jobs.h"
 
 static struct fake_lease *fake_of(struct sched *s, struct lease *lease)
 {
@@ -113,6 +114,10 @@ static void take_work(struct sched *s, uint32_t worker, struct attempt *attempt,
 
 void sched_read_done(struct sched *s, struct message *message, uint32_t worker)
 {
+	if (message->rcpt != NULL) {
+		sched_jobs_merge(s, message, worker);
+		return;
+	}
 	struct fake_file *file = sched_file_of(s, message);
 	file->reads++;
 	message->read_result = file->read_result;

@@ -1,0 +1,291 @@
+#include "engine/run/scheduler_parts.h"
+
+/* What a site has of jobs: recipients that wait for it as mail, and behind these, in a line of its provider,
+ * the domains that are asked for more of them when one of its sites can use some; of each class apart, so
+ * that bulk is not in the way of others.
+ *
+ * The line holds of each job one domain, the others of the job stand behind that one: so the jobs have their
+ * turns one after the other, however many of their domains lead there. */
+
+enum {
+	/* A site has this much more than its sessions can have bound to them: what comes in one turn. */
+	SITE_RESERVE = 16,
+};
+
+static enum fair_class class_of(const struct job_run *job)
+{
+	return job->class == ENVELOPE_CLASS_TRANSACTIONAL ? FAIR_TRANSACTIONAL : FAIR_BULK;
+}
+
+static struct site_jobs *jobs_of(struct site *site, const struct job_run *job)
+{
+	return &site->jobs[class_of(job)];
+}
+
+void jobs_provider_init(struct provider *provider)
+{
+	for (size_t i = 0; i < FAIR_CLASSES; i++)
+		list_init(&provider->job_lines[i]);
+}
+
+void jobs_site_init(struct site *site)
+{
+	for (size_t i = 0; i < FAIR_CLASSES; i++)
+		list_init(&site->jobs[i].rcpts);
+}
+
+/* ---- how much ---- */
+
+static bool is_open(const struct scheduler *s, const struct site *site)
+{
+	return throttle_state_at(&site->throttle, scheduler_now(s)) == THROTTLE_OPEN;
+}
+
+bool jobs_is_tight(const struct scheduler *s) { return s->job_alive > s->job_alive_max / 2; }
+
+bool jobs_site_is_known(const struct site *site)
+{
+	return site->throttle.window_len > 0 && site->throttle.backs_off_in_row == 0;
+}
+
+/* Of one class: enough that the site never waits, nobody while it is blocked. */
+static uint32_t wants_of(const struct scheduler *s, const struct site *site)
+{
+	if (!is_open(s, site))
+		return 0;
+	if (!jobs_site_is_known(site))
+		return site->slots + 1; /* nobody knows whether it answers */
+	if (jobs_is_tight(s))
+		return LEASE_AHEAD * site->slots + 1;
+	return 2 * LEASE_AHEAD * site->throttle.sessions_now + SITE_RESERVE;
+}
+
+static uint32_t room_of(
+	const struct scheduler *s, const struct site *site, const struct site_jobs *jobs)
+{
+	uint32_t has = jobs->rcpts_count + jobs->coming, wants = wants_of(s, site);
+	return has < wants ? wants - has : 0;
+}
+
+/* Few at a time would be asked for too often. */
+static uint32_t room_worth_asking(
+	const struct scheduler *s, const struct site *site, const struct site_jobs *jobs)
+{
+	uint32_t room = room_of(s, site, jobs);
+	return room > wants_of(s, site) / 2 ? room : 0;
+}
+
+/* Who is in the line was there before. */
+static uint32_t room_for(const struct scheduler *s, struct site *site, const struct job_run *job)
+{
+	if (site == NULL)
+		return 1;
+	const struct site_jobs *jobs = jobs_of(site, job);
+	return list_is_empty(&site->provider->job_lines[class_of(job)])
+		       ? room_of(s, site, jobs)
+		       : room_worth_asking(s, site, jobs);
+}
+
+uint32_t jobs_room_for(struct scheduler *s, struct job_domain *domain, const struct domain *known,
+	struct site **out_site)
+{
+	uint32_t sources = s->config->sources_count, fitting = 0;
+	domain->source = NULL;
+	*out_site = NULL;
+	if (known == NULL || known->provider == NULL)
+		return 1; /* who goes ahead */
+	for (uint32_t i = 0; i < sources; i++) {
+		uint32_t at = (s->next_source + i) % sources;
+		const struct source *source = &s->config->sources[at];
+		struct site *site = known->provider->sites[at];
+		if (!domain_source_fits(known->route, source))
+			continue;
+		fitting++;
+		uint32_t room = room_for(s, site, domain->job);
+		if (room == 0)
+			continue;
+		domain->source = source;
+		*out_site = site;
+		s->next_source = (at + 1) % sources;
+		return room;
+	}
+	return fitting == 0 ? 1 : 0; /* without a source that fits he has his outcome at once */
+}
+
+/* ---- who is on his way to it ---- */
+
+void jobs_site_comes(struct site *site, const struct job_run *job, uint32_t count)
+{
+	jobs_of(site, job)->coming += count;
+}
+
+void jobs_site_came(struct site *site, const struct job_run *job, uint32_t count)
+{
+	CHECK(jobs_of(site, job)->coming >= count);
+	jobs_of(site, job)->coming -= count;
+}
+
+bool jobs_site_has_enough(const struct scheduler *s, struct site *site, const struct job_run *job)
+{
+	return jobs_of(site, job)->rcpts_count >= wants_of(s, site);
+}
+
+bool jobs_site_is_awaited(const struct site *site)
+{
+	bool is_awaited = false;
+	for (size_t i = 0; i < FAIR_CLASSES; i++)
+		is_awaited |= !list_is_empty(&site->provider->job_lines[i]);
+	return is_awaited;
+}
+
+bool jobs_site_is_idle(const struct site *site)
+{
+	bool is_idle = true;
+	for (size_t i = 0; i < FAIR_CLASSES; i++)
+		is_idle &= site->jobs[i].coming == 0;
+	return is_idle;
+}
+
+/* ---- recipients that wait for it ---- */
+
+/* Who was tried, or comes from the queue, has more to remember than his line. */
+static bool may_go_back(const struct attempt *attempt)
+{
+	const struct message *message = attempt->message;
+	return message->rcpt != NULL && message->rcpt->domain != NULL && !message->in_queue &&
+	       attempt->waits == 0 && attempt->last == NULL;
+}
+
+void jobs_queued(struct site *site, const struct attempt *attempt)
+{
+	if (!may_go_back(attempt))
+		return;
+	struct site_jobs *jobs = jobs_of(site, attempt->message->rcpt->job);
+	list_push_back(&jobs->rcpts, &attempt->message->rcpt->site_node);
+	jobs->rcpts_count++;
+}
+
+void jobs_unqueued(struct site *site, const struct attempt *attempt)
+{
+	struct job_rcpt *rcpt = attempt->message->rcpt;
+	if (rcpt == NULL || !list_node_is_linked(&rcpt->site_node))
+		return;
+	list_remove(&rcpt->site_node);
+	jobs_of(site, rcpt->job)->rcpts_count--;
+}
+
+/* A site that is blocked sends to nobody, for an hour maybe: its recipients wait in their jobs, where they
+ * cost nothing. One without a session, where memory is tight, keeps who is to have the first one. */
+static void give_back(struct scheduler *s, struct site *site, struct site_jobs *jobs)
+{
+	uint32_t keep = UINT32_MAX;
+	if (!is_open(s, site))
+		keep = 0;
+	else if (jobs_is_tight(s) && site->slots == 0)
+		keep = 1;
+	while (jobs->rcpts_count > keep) {
+		struct list_node *node = list_last(&jobs->rcpts);
+		jobs_put_back(s, CONTAINER_OF(node, struct job_rcpt, site_node)->message);
+	}
+}
+
+/* ---- the line of domains ---- */
+
+void jobs_line_push(struct scheduler *s, struct provider *provider, struct job_domain *domain)
+{
+	struct list *line = &provider->job_lines[class_of(domain->job)];
+	for (uint32_t i = 0; i < s->config->sources_count; i++)
+		if (provider->sites[i] != NULL && !is_open(s, provider->sites[i]))
+			lease_look_at(s, provider->sites[i]); /* it wakes when that ends */
+	LIST_FOR_EACH(node, line)
+	{
+		struct job_domain *first = CONTAINER_OF(node, struct job_domain, node);
+		if (first->job == domain->job) {
+			list_push_back(&first->behind, &domain->node);
+			return;
+		}
+	}
+	list_push_back(line, &domain->node);
+}
+
+/* The next one of its job, with all that stand behind it; NULL: there is none. */
+static struct job_domain *take_next(struct job_domain *first)
+{
+	struct list_node *node = list_pop_front(&first->behind);
+	if (node == NULL)
+		return NULL;
+	struct job_domain *next = CONTAINER_OF(node, struct job_domain, node);
+	list_splice_back(&next->behind, &first->behind);
+	return next;
+}
+
+void jobs_line_leave(struct job_domain *domain)
+{
+	if (!list_node_is_linked(&domain->node))
+		return;
+	struct job_domain *next = take_next(domain);
+	if (next != NULL)
+		list_insert_before(&domain->node, &next->node);
+	list_remove(&domain->node);
+}
+
+static void all_to_ready(struct job_domain *first)
+{
+	list_push_back(&first->job->ready, &first->node);
+	list_splice_back(&first->job->ready, &first->behind);
+}
+
+/* How many jobs have domains in the line. Those of a job that is held leave it: they are in nobody's way. */
+static uint32_t count_jobs(struct scheduler *s, struct list *line)
+{
+	uint32_t count = 0;
+	LIST_FOR_EACH_SAFE(node, line)
+	{
+		struct job_domain *first = CONTAINER_OF(node, struct job_domain, node);
+		if (jobs_may_go_on(s, first->job)) {
+			count++;
+			continue;
+		}
+		list_remove(node);
+		all_to_ready(first);
+	}
+	return count;
+}
+
+static void feed(
+	struct scheduler *s, struct site *site, const struct site_jobs *jobs, struct list *line)
+{
+	uint32_t room = room_worth_asking(s, site, jobs);
+	if (list_is_empty(line) || room == 0)
+		return;
+	uint32_t count = count_jobs(s, line), share = count > 0 ? (room + count - 1) / count : 0;
+	struct list_node *node;
+	while (room > 0 && (node = list_pop_front(line)) != NULL) {
+		struct job_domain *domain = CONTAINER_OF(node, struct job_domain, node);
+		struct job_domain *next = take_next(domain);
+		if (next != NULL)
+			list_push_back(line, &next->node);
+		if (jobs_hold_domain(s, domain))
+			continue;
+		uint32_t part = share < room ? share : room;
+		domain->source = site->source;
+		jobs_ask(s, domain, site, part);
+		room -= part;
+	}
+}
+
+void jobs_feed(struct scheduler *s, struct site *site)
+{
+	for (size_t i = 0; i < FAIR_CLASSES; i++) {
+		give_back(s, site, &site->jobs[i]);
+		feed(s, site, &site->jobs[i], &site->provider->job_lines[i]);
+	}
+}
+
+void jobs_provider_ends(struct provider *provider)
+{
+	struct list_node *node;
+	for (size_t i = 0; i < FAIR_CLASSES; i++)
+		while ((node = list_pop_front(&provider->job_lines[i])) != NULL)
+			all_to_ready(CONTAINER_OF(node, struct job_domain, node));
+}
