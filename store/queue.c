@@ -140,26 +140,44 @@ static int put_attempt(struct queue *q, struct text name, struct queue_attempt *
 	return mdb_put(q->writer, q->dbi, &key_val, &value_val, MDB_NOOVERWRITE);
 }
 
-static bool is_taken(const struct queue_parking *parking, const struct queue_key *key)
+static int compare_ids(const void *a, const void *b)
 {
-	for (uint32_t i = 0; i < parking->taken_count; i++)
-		if (parking->taken[i].id == key->id)
-			return true;
-	return false;
+	const struct queue_key *left = a, *right = b;
+	return left->id < right->id ? -1 : left->id > right->id;
+}
+
+/* Takes those out of the file's keys that are taken: of ten thousand of both each is looked for in a sorted
+ * list. ENOMEM. */
+static int take_out_taken(
+	struct queue *q, struct queue_file *file, const struct queue_parking *parking)
+{
+	uint32_t count = 0, taken_count = parking->taken_count;
+	struct queue_key *taken = arena_alloc_array(&q->arena, taken_count + 1, sizeof *taken);
+	struct queue_key *keys = arena_alloc_array(&q->arena, file->keys_count + 1, sizeof *keys);
+	if (taken == NULL || keys == NULL)
+		return ENOMEM;
+	if (taken_count > 0)
+		memcpy(taken, parking->taken, taken_count * sizeof *taken);
+	qsort(taken, taken_count, sizeof *taken, compare_ids);
+	for (uint32_t i = 0; i < file->keys_count; i++)
+		if (bsearch(&file->keys[i], taken, taken_count, sizeof *taken, compare_ids) == NULL)
+			keys[count++] = file->keys[i];
+	file->keys = keys;
+	file->keys_count = count;
+	return 0;
 }
 
 /* The keys that stay and the new ones. NULL: no memory. */
-static struct queue_key *join_keys(struct queue *q, const struct queue_file *old,
+static struct queue_key *join_keys(struct queue *q, const struct queue_file *stays,
 	const struct queue_parking *parking, uint32_t *out_count)
 {
-	size_t max = (size_t)old->keys_count + parking->attempts_count;
+	size_t max = (size_t)stays->keys_count + parking->attempts_count;
 	struct queue_key *keys = arena_alloc_array(&q->arena, max > 0 ? max : 1, sizeof *keys);
-	uint32_t count = 0;
+	uint32_t count = stays->keys_count;
 	if (keys == NULL)
 		return NULL;
-	for (uint32_t i = 0; i < old->keys_count; i++)
-		if (!is_taken(parking, &old->keys[i]))
-			keys[count++] = old->keys[i];
+	if (count > 0)
+		memcpy(keys, stays->keys, count * sizeof *keys);
 	for (uint32_t i = 0; i < parking->attempts_count; i++)
 		keys[count++] = parking->attempts[i].key;
 	*out_count = count;
@@ -184,16 +202,14 @@ static int put_file(struct queue *q, const struct queue_file *file, bool was_the
 	return mdb_put(q->writer, q->dbi, &key, &val, 0);
 }
 
-static int count_left(struct queue *q, const struct queue_file *old,
+static int count_left(struct queue *q, const struct queue_file *stays,
 	const struct queue_parking *parking, uint32_t *out_left)
 {
 	int error = 0;
 	*out_left = 0;
-	for (uint32_t i = 0; i < old->keys_count && error == 0; i++) {
-		uint32_t count = 0;
-		if (is_taken(parking, &old->keys[i]))
-			continue;
-		error = count_rcpts(q, &old->keys[i], &count);
+	for (uint32_t i = 0; i < stays->keys_count && error == 0; i++) {
+		uint32_t count;
+		error = count_rcpts(q, &stays->keys[i], &count);
 		*out_left += count;
 	}
 	for (uint32_t i = 0; i < parking->attempts_count; i++)
@@ -212,6 +228,8 @@ static int replace(struct queue *q, struct queue_file *old, const struct queue_p
 		error = delete_all(q, old);
 	if (is_other)
 		old->keys_count = 0;
+	if (error == 0)
+		error = take_out_taken(q, old, parking);
 	if (error == 0)
 		error = count_left(q, old, parking, out_left);
 	for (uint32_t i = 0; i < parking->taken_count && error == 0; i++)

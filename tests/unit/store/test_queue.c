@@ -186,6 +186,39 @@ static void what_was_taken_is_replaced_by_what_waits_now(void **state)
 	assert_int_equal(find("one", &found), RESULT_NOT_FOUND);
 }
 
+static void of_thousands_those_that_were_taken_are_replaced_alone(void **state)
+{
+	(void)state;
+	enum { COUNT = 6000 };
+	static struct queue_attempt attempts[COUNT], again[COUNT / 2];
+	static struct queue_key taken[COUNT / 2];
+	struct record_file file = file_of("one", 1);
+	for (uint32_t i = 0; i < COUNT; i++)
+		attempts[i] = attempt_due(1000 + i, 1);
+	assert_int_equal(park(&file, NULL, 0, attempts, COUNT), COUNT);
+	/* Every other one, the last first. */
+	for (uint32_t i = 0; i < COUNT / 2; i++) {
+		taken[i] = attempts[COUNT - 1 - 2 * i].key;
+		again[i] = attempt_due(100000 + i, 2);
+	}
+	assert_int_equal(park(&file, taken, COUNT / 2, again, COUNT / 2), COUNT / 2 + COUNT);
+	assert_int_equal(queue_count(queue), COUNT);
+	struct queue_key at = { 0 };
+	struct text name;
+	struct queue_attempt attempt;
+	for (uint32_t i = 0; i < COUNT; i++) {
+		arena_reset(&arena);
+		assert_int_equal(
+			queue_next(reader, &at, &arena, &name, &attempt, &why), RESULT_OK);
+		at = attempt.key;
+		assert_int_equal(at.due_us,
+			i < COUNT / 2 ? 1000 + 2 * i : 100000 + i - COUNT / 2);
+	}
+	assert_int_equal(queue_next(reader, &at, &arena, &name, &attempt, &why), RESULT_NOT_FOUND);
+	/* None is taken that is another file's by now, or was taken before. */
+	assert_int_equal(park(&file, taken, COUNT / 2, NULL, 0), COUNT / 2 + COUNT);
+}
+
 static void a_file_of_the_same_name_takes_the_place_of_the_old_one(void **state)
 {
 	(void)state;
@@ -431,6 +464,7 @@ int main(void)
 		TEST_OF(what_waits_comes_back_as_it_was_also_after_a_restart),
 		TEST_OF(attempts_come_in_the_order_of_their_time),
 		TEST_OF(what_was_taken_is_replaced_by_what_waits_now),
+		TEST_OF(of_thousands_those_that_were_taken_are_replaced_alone),
 		TEST_OF(a_file_of_the_same_name_takes_the_place_of_the_old_one),
 		TEST_OF(files_come_in_the_order_of_their_names),
 		TEST_OF(the_marks_of_an_attempt_come_back_and_some_of_a_file_may_be_hastened),
