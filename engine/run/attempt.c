@@ -3,6 +3,26 @@
 #include <string.h>
 #include "engine/base/check.h"
 
+/* `by`: 1, or UINT32_MAX for one less. */
+static void count(const struct attempt *attempt, uint32_t by)
+{
+	struct message *message = attempt->message;
+	switch ((enum attempt_state)attempt->state) {
+	case ATTEMPT_ROUTING:
+	case ATTEMPT_QUEUED: message->attempts_to_lease += by; break;
+	case ATTEMPT_WAITING: message->attempts_waiting += by; break;
+	case ATTEMPT_LEASED:
+	case ATTEMPT_RECORDING: break;
+	}
+}
+
+void attempt_move(struct attempt *attempt, enum attempt_state state)
+{
+	count(attempt, UINT32_MAX);
+	attempt->state = (uint8_t)state;
+	count(attempt, 1);
+}
+
 struct attempt *attempt_create(struct message *message, uint32_t rcpts_count)
 {
 	CHECK(rcpts_count > 0);
@@ -14,6 +34,8 @@ struct attempt *attempt_create(struct message *message, uint32_t rcpts_count)
 	attempt->message = message;
 	attempt->number = 1;
 	attempt->rcpts_count = rcpts_count;
+	message->attempts_count++;
+	count(attempt, 1);
 	list_push_back(&message->attempts, &attempt->message_node);
 	return attempt;
 }
@@ -25,6 +47,8 @@ void attempt_destroy(struct attempt *attempt)
 	CHECK(!timer_queue_is_queued(&attempt->time));
 	CHECK(!fair_item_is_waiting(&attempt->fair));
 	list_remove(&attempt->message_node);
+	attempt->message->attempts_count--;
+	count(attempt, UINT32_MAX);
 	route_unref(attempt->route);
 	body_unref(attempt->body);
 	attempt_end_work(attempt);

@@ -101,7 +101,7 @@ struct attempt_work {
 
 struct attempt {
 	uint32_t magic;
-	uint8_t state;                 /* enum attempt_state */
+	uint8_t state;                 /* enum attempt_state; attempt_move() */
 	bool transactional, is_noticed; /* is_noticed: notifications are published once it is recorded */
 	uint64_t route_until_ns;       /* when the names are looked up anew */
 	struct message *message;
@@ -130,7 +130,8 @@ struct attempt {
 MUST_USE struct attempt *attempt_create(struct message *message, uint32_t rcpts_count);
 /* Gives back route, body and work. */
 void attempt_destroy(struct attempt *attempt);
-
+/* The message counts how many of its attempts are in which state. */
+void attempt_move(struct attempt *attempt, enum attempt_state state);
 /* If there is none; false: out of memory. */
 MUST_USE bool attempt_begin_work(struct attempt *attempt);
 void attempt_end_work(struct attempt *attempt);
@@ -146,5 +147,4 @@ struct smtp_status attempt_status_of(const char *status);
 /* The status of a reply that has the code: its own if it has one, else the class alone ("5.0.0"). */
 struct smtp_status attempt_status_for(uint16_t code, struct smtp_status status);
 void attempt_keep_last(struct attempt *attempt); /* what was heard, for while it waits */
-
 #endif

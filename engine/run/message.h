@@ -56,6 +56,7 @@ struct message {
 	bool recovered;              /* the journal has records of it from an earlier run */
 	uint32_t rcpts_open;         /* without final outcome, in its attempts */
 	uint32_t rcpts_parked;       /* the same, of attempts that are in the queue alone */
+	bool stays;                  /* some came back lately, and many more are there: they may follow */
 	bool in_queue;               /* the queue knows the file (store/queue.h) */
 	bool was_gone;               /* made for a file that is gone: the files thread does not know it */
 	uint32_t *stub_rcpts;        /* then: which recipients of the file those of its envelope are */
@@ -67,6 +68,8 @@ struct message {
 	struct list_node body_node;  /* in the scheduler's list of bodies held */
 	struct list_node node;       /* waiting for a read; or of all in work */
 	struct list attempts;        /* all of its attempts, by attempt->message_node */
+	uint32_t attempts_count;     /* there may be ten thousand: nobody goes through them for each one */
+	uint32_t attempts_waiting, attempts_to_lease; /* of these, WAITING; ROUTING or QUEUED */
 	enum post_kind depart_as;    /* UNLINK or MOVE_BAD, while it waits for a credit */
 	struct watch_mark mark;
 	struct list_node depart_node; /* waits for a credit; then the recorder's, while REJECTED */

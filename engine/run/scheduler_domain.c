@@ -312,7 +312,7 @@ void domain_route(struct scheduler *s, struct attempt *attempt)
 		use_route(s, attempt);
 		return;
 	}
-	attempt->state = ATTEMPT_ROUTING;
+	attempt_move(attempt, ATTEMPT_ROUTING);
 	s->routing_count++;
 	list_push_back(&domain->waiting, &attempt->node);
 	outcome_set_time(s, attempt, attempt->expires_ns);

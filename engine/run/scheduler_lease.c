@@ -70,7 +70,7 @@ void lease_queue(struct scheduler *s, struct site *site, struct attempt *attempt
 		return;
 	}
 	jobs_arrived(s, attempt->message);
-	attempt->state = ATTEMPT_QUEUED;
+	attempt_move(attempt, ATTEMPT_QUEUED);
 	attempt->site = site;
 	s->queued_count++;
 	jobs_queued(site, attempt);
@@ -245,7 +245,7 @@ static void lease_out(struct scheduler *s, struct lease *lease, struct attempt *
 		grant(s, lease, slots);
 	lease->outstanding++;
 	attempt->lease = lease;
-	attempt->state = ATTEMPT_LEASED;
+	attempt_move(attempt, ATTEMPT_LEASED);
 	struct message *message = attempt->message;
 	jobs_leased(s, message);
 	if (message->body != NULL) {
@@ -254,14 +254,7 @@ static void lease_out(struct scheduler *s, struct lease *lease, struct attempt *
 		list_remove(&message->body_node);
 		list_push_back(&s->bodies, &message->body_node);
 	}
-	bool more = false;
-	LIST_FOR_EACH (node, &message->attempts) {
-		const struct attempt *other = CONTAINER_OF(node, struct attempt, message_node);
-		more |= other->state == ATTEMPT_QUEUED || other->state == ATTEMPT_ROUTING;
-		if (more)
-			break;
-	}
-	if (!more)
+	if (message->attempts_to_lease == 0)
 		intake_release_body(s, message);
 	hub_post(s->hub->workers[lease->worker], POST_WORK, attempt, slots, 0);
 }

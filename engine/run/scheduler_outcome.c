@@ -68,7 +68,7 @@ void outcome_clear_time(struct scheduler *s, struct attempt *attempt)
 
 static void send_to_recorder(struct scheduler *s, struct attempt *attempt)
 {
-	attempt->state = ATTEMPT_RECORDING;
+	attempt_move(attempt, ATTEMPT_RECORDING);
 	if (mailbox_credits_take(&s->unrecorded, 1))
 		hub_post(s->hub->recorder, POST_OUTCOME, attempt, 0, 0);
 	else
@@ -243,7 +243,7 @@ static uint32_t keep_deferred(struct scheduler *s, struct attempt *attempt, bool
 void outcome_wait(struct scheduler *s, struct attempt *attempt, uint64_t due_ns)
 {
 	jobs_arrived(s, attempt->message);
-	attempt->state = ATTEMPT_WAITING;
+	attempt_move(attempt, ATTEMPT_WAITING);
 	attempt->due_ns = due_ns;
 	hub_count(&s->hub->counters.waiting, 1);
 	outcome_set_time(s, attempt, due_ns);

@@ -11,6 +11,9 @@
 
 /* A queue that could not be written is tried again after this. */
 #define AGAIN_NS (5 * SECOND_NS)
+/* Where many recipients of a file come back one after the other it stays in memory for so long after each:
+ * to read it, and to write what of it is in the queue, costs by all of them. */
+#define STAY_NS (2 * SECOND_NS)
 /* What stands in a long line comes again after this, or up to twice this. */
 #define AWAY_NS  (60 * SECOND_NS)
 
@@ -19,19 +22,25 @@ enum {
 	LINE_KEPT = 2048,
 	/* Messages looked at in a turn when room is wanted. */
 	ROOM_LOOKS = 128,
+	/* A file with more recipients in the queue than this is worth to stay for a moment. */
+	STAYS_FOR = 64,
 };
 
 /* ---- into the queue ---- */
 
-static bool may_park(struct scheduler *s, const struct message *message, uint64_t beyond_ns)
+static bool may_park(struct scheduler *s, struct message *message, uint64_t beyond_ns)
 {
 	if (s->hub->queue == NULL || s->record_dead || message->state != MESSAGE_DELIVERING ||
-		list_node_is_linked(&message->again_node))
+		list_node_is_linked(&message->again_node) ||
+		message->attempts_waiting < message->attempts_count)
 		return false;
 	LIST_FOR_EACH (node, &message->attempts) {
 		const struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
-		if (attempt->state != ATTEMPT_WAITING || attempt->due_ns < beyond_ns)
-			return false;
+		if (attempt->due_ns >= beyond_ns)
+			continue;
+		list_remove(node); /* the next look finds it first */
+		list_push_front(&message->attempts, node);
+		return false;
 	}
 	return true;
 }
@@ -56,6 +65,15 @@ static void park(struct scheduler *s, struct message *message)
 		list_push_back(&s->to_park, &message->park_node);
 }
 
+static void again_due(struct timer *timer);
+
+static void park_again_after(struct scheduler *s, struct message *message, uint64_t wait_ns)
+{
+	list_push_back(&s->park_again, &message->again_node);
+	if (!timer_is_running(&s->park_again_timer))
+		loop_timer_start(&s->loop, &s->park_again_timer, wait_ns, again_due);
+}
+
 void park_consider(struct scheduler *s, struct message *message)
 {
 	bool is_over = list_is_empty(&message->attempts) && message->rcpts_parked == 0;
@@ -69,8 +87,13 @@ void park_consider(struct scheduler *s, struct message *message)
 	uint64_t beyond_ns = scheduler_now(s) + (uint64_t)s->config->options->park_ms * MS_NS;
 	if (message->rcpt != NULL && jobs_is_tight(s))
 		beyond_ns = 0;
-	if (may_park(s, message, beyond_ns))
+	if (!may_park(s, message, beyond_ns))
+		return;
+	if (message->stays)
+		park_again_after(s, message, STAY_NS);
+	else
 		park(s, message);
+	message->stays = false;
 }
 
 /* ---- to make room ----
@@ -148,9 +171,7 @@ static void parking_failed(struct scheduler *s, struct message *message)
 		attempt->is_away = false;
 		outcome_set_time(s, attempt, attempt->due_ns);
 	}
-	list_push_back(&s->park_again, &message->again_node);
-	if (!timer_is_running(&s->park_again_timer))
-		loop_timer_start(&s->loop, &s->park_again_timer, AGAIN_NS, again_due);
+	park_again_after(s, message, AGAIN_NS);
 	if (message->withdrawn)
 		outcome_withdraw(s, message);
 	struct list_node *node;
@@ -323,6 +344,7 @@ static void attach(struct scheduler *s, struct message *message, struct revival 
 		s->away_count--;
 	fill_rcpts(s, attempt, revival);
 	count_back(s, message, rcpts_count, attempt->rcpts_count);
+	message->stays = message->rcpts_parked > STAYS_FOR;
 	revival_destroy(revival);
 	if (attempt->rcpts_count == 0) {
 		domain_give(s, attempt->domain);

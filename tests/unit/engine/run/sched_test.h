@@ -21,7 +21,7 @@
 #include "tests/unit/unit.h"
 
 enum {
-	FAKE_RCPTS_MAX = 64,
+	FAKE_RCPTS_MAX = 64, /* of a file, whose outcomes are looked at each */
 	FAKE_LEASES_MAX = 4096,
 	FAKE_FINALS_COUNT = ATTEMPT_REJECTED + 1,
 	SCHED_WAIT_MS = 10000, /* what a test waits for at most; far more than it takes */

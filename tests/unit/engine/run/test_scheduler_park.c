@@ -1,5 +1,6 @@
 /* What waits on disk and comes back. The test is the keeper and the files thread as well (keeper.h). */
 #include <stdio.h>
+#include <stdlib.h>
 #include "engine/io/clock.h"
 #include "engine/run/revival.h"
 #include "tests/unit/engine/run/sched_test.h"
@@ -206,6 +207,100 @@ static void mail_that_cannot_be_read_until_its_lifetime_ends_expires(void **stat
 	end();
 }
 
+/* One attempt for each of them. */
+static char *many_domains(uint32_t count)
+{
+	char *text = malloc(count * 24u), *end = text;
+	assert_non_null(text);
+	for (uint32_t i = 0; i < count; i++)
+		end += sprintf(end, "r@d%u.example ", i);
+	end[-1] = '\0';
+	return text;
+}
+
+static struct route *at_one_provider(struct sched *sched, const char *domain)
+{
+	(void)sched;
+	const struct test_host hosts[] = { { "mx.hoster.example", 10, 0, "192.0.2.1", 0, NULL, 0 },
+		{ NULL, 0, 0, NULL, 0, NULL, 0 } };
+	return test_route(domain, hosts, UINT64_MAX);
+}
+
+static void a_file_with_thousands_of_domains_is_parked_when_the_last_of_them_waits(void **state)
+{
+	(void)state;
+	enum { DOMAINS = 3000 };
+	char *rcpts = many_domains(DOMAINS);
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=1m", "--site-sessions=100", NULL });
+	s.route_for = at_one_provider;
+	struct fake_file *file = sched_mail(&s, &(struct test_mail){ .rcpts = rcpts });
+	sched_settle(&s);
+	for (uint32_t i = 1; i < DOMAINS; i++) {
+		sched_answer(&s, sched_leased(&s, NULL), ATTEMPT_DEFERRED);
+		if (sched_leased(&s, NULL) == NULL)
+			sched_settle(&s);
+	}
+	settle(0);
+	assert_int_equal(file->evicted, 0);
+	sched_answer(&s, sched_leased(&s, NULL), ATTEMPT_DEFERRED);
+	settle(DOMAINS);
+	assert_int_equal(file->by_fate[ATTEMPT_DEFERRED], DOMAINS);
+	assert_int_equal(file->evicted, 1);
+	end();
+	free(rcpts);
+}
+
+static void one_attempt_that_is_due_soon_keeps_all_of_the_message_in_memory(void **state)
+{
+	(void)state;
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=2m", NULL });
+	struct fake_file *file = sched_mail(&s,
+		&(struct test_mail){ .rcpts = "1@a.example 2@b.example 3@c.example",
+			.not_before_unix_s = clock_wall_us() / 1000000 + 60 });
+	settle(0);
+	assert_int_equal(file->evicted, 0);
+	sched_file_gone(&s, file);
+	settle(0);
+	assert_int_equal(file->by_fate[ATTEMPT_WITHDRAWN], 3);
+	end();
+}
+
+/* To read such a file for each of them alone, and to write what waits of it, costs by all of them. */
+static void a_file_of_which_many_more_may_follow_stays_for_a_moment(void **state)
+{
+	(void)state;
+	enum { DOMAINS = 200 };
+	char *rcpts = many_domains(DOMAINS);
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=0s", NULL });
+	s.route_for = at_one_provider;
+	struct fake_file *file = park(rcpts, DOMAINS);
+	uint32_t reads = file->reads;
+	for (uint32_t i = 0; i < 20; i++) {
+		char address[32];
+		snprintf(address, sizeof address, "r@d%u.example", i);
+		struct revival *revival = revive(file, i + 1, i, address);
+		revival->file.rcpts_left = DOMAINS;
+		if (i == 0) {
+			pass_on(file, revival);
+		} else {
+			revival->message = file->message;
+			hub_post(s.base.hub.scheduler, POST_REVIVED, revival, 0, 0);
+		}
+		settle(DOMAINS);
+		sched_answer(&s, sched_leased(&s, NULL), ATTEMPT_DEFERRED);
+		settle(DOMAINS);
+		assert_int_equal(file->evicted, 1);
+	}
+	assert_int_equal(file->reads, reads + 1);
+	for (int waited = 0; file->evicted == 1 && waited < SCHED_WAIT_MS; waited++) {
+		sched_pass(&s, 1);
+		settle(DOMAINS);
+	}
+	assert_int_equal(file->evicted, 2);
+	end();
+	free(rcpts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +310,9 @@ int main(void)
 			records_of_an_earlier_run_are_counted_out_once_however_often_it_is_parked),
 		cmocka_unit_test(recipients_of_a_file_that_is_gone_keep_their_numbers),
 		cmocka_unit_test(a_parked_file_that_was_written_over_in_place_is_not_read_for_ever),
+		cmocka_unit_test(a_file_with_thousands_of_domains_is_parked_when_the_last_of_them_waits),
+		cmocka_unit_test(one_attempt_that_is_due_soon_keeps_all_of_the_message_in_memory),
+		cmocka_unit_test(a_file_of_which_many_more_may_follow_stays_for_a_moment),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

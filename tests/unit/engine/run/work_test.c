@@ -166,7 +166,7 @@ static struct attempt *lease_out(struct work *w, struct route *route, struct mes
 		attempt->rcpts[i].rcpt = i;
 	assert_true(attempt_begin_work(attempt));
 	attempt->transactional = message->envelope->class == ENVELOPE_CLASS_TRANSACTIONAL;
-	attempt->state = ATTEMPT_LEASED;
+	attempt_move(attempt, ATTEMPT_LEASED);
 	attempt->lease = w->lease;
 	attempt->source = &w->base.config.sources[w->source];
 	attempt->route = route;
