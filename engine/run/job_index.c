@@ -6,6 +6,13 @@
 #include "engine/io/file_at.h"
 #include "engine/run/job_index_format.h"
 
+static enum result damaged(struct fail *fail)
+{
+	return fail_set(fail, RESULT_DAMAGED,
+		"its index below state/jobs is damaged; remove it, and it is made again out of "
+		"recipients.jsonl");
+}
+
 enum result job_index_read(const struct job_index *index, uint32_t ordinal,
 	struct job_index_entry *out_entry, struct fail *fail)
 {
@@ -17,9 +24,10 @@ enum result job_index_read(const struct job_index *index, uint32_t ordinal,
 		sizeof bytes, &len, fail);
 	if (r != RESULT_OK)
 		return r;
-	if (len < sizeof bytes || !job_index_get_entry(bytes, &index->header, out_entry))
-		return fail_set(fail, RESULT_DAMAGED, "the index of the job is damaged");
-	return RESULT_OK;
+	bool is_good = len == sizeof bytes &&
+		       job_index_get_entry(bytes, &index->header, ordinal, out_entry) &&
+		       out_entry->line_at < index->header.recipients_bytes;
+	return is_good ? RESULT_OK : damaged(fail);
 }
 
 enum result job_index_read_block(const struct job_index *index, uint32_t first,
@@ -38,17 +46,20 @@ enum result job_index_read_block(const struct job_index *index, uint32_t first,
 		fail);
 	bool is_good = len == size;
 	for (uint32_t i = 0; i < *out_len && is_good && r == RESULT_OK; i++)
-		is_good = job_index_get_entry(
-			bytes + (size_t)i * JOB_INDEX_ENTRY_BYTES, &index->header, &out_entries[i]);
+		is_good = job_index_get_entry(bytes + (size_t)i * JOB_INDEX_ENTRY_BYTES,
+			&index->header, first + i, &out_entries[i]);
 	free(bytes);
 	if (r == RESULT_OK && !is_good)
-		return fail_set(fail, RESULT_DAMAGED, "the index of the job is damaged");
+		return damaged(fail);
 	return r;
 }
 
 static enum result read_domains(struct job_index *index, struct text bytes, struct arena *arena)
 {
 	struct buf_reader reader;
+	uint64_t rcpts = 0;
+	if (index->header.domains_count > bytes.len / JOB_INDEX_DOMAIN_BYTES_MIN)
+		return RESULT_DAMAGED;
 	index->domains =
 		arena_alloc_array(arena, index->header.domains_count, sizeof *index->domains);
 	if (index->domains == NULL)
@@ -62,8 +73,12 @@ static enum result read_domains(struct job_index *index, struct text bytes, stru
 		bool is_empty = domain->count == 0 && domain->first == JOB_NONE;
 		if (!is_empty && (domain->count == 0 || domain->first >= index->header.rcpts_count))
 			return RESULT_DAMAGED;
+		if ((i == 0) != (domain->name.len == 0))
+			return RESULT_DAMAGED;
+		rcpts += domain->count;
 	}
-	return buf_reader_done(&reader) ? RESULT_OK : RESULT_DAMAGED;
+	bool is_good = buf_reader_done(&reader) && rcpts == index->header.rcpts_count;
+	return is_good ? RESULT_OK : RESULT_DAMAGED;
 }
 
 static enum result read_all(struct job_index *index, const struct file_identity *identity,
@@ -100,7 +115,7 @@ enum result job_index_open(
 		return r;
 	r = read_all(out_index, &identity, arena, fail);
 	if (r == RESULT_DAMAGED)
-		fail_set(fail, r, "the index of the job is damaged");
+		r = damaged(fail);
 	if (r == RESULT_MEMORY)
 		fail_set(fail, r, "no memory for the index of the job");
 	if (r != RESULT_OK)

@@ -22,6 +22,7 @@ enum {
 	JOB_INDEX_HEADER_BYTES = 64,
 	JOB_INDEX_ENTRY_BYTES = 16,
 	JOB_INDEX_BLOCK_ENTRIES = 4096, /* of job_index_read_block(): 64 KB */
+	JOB_INDEX_DOMAIN_BYTES_MIN = 10, /* without its name */
 	/* Names and numbers of three million domains. */
 	JOB_INDEX_ARENA_BYTES_MAX = 256 * 1024 * 1024,
 };
@@ -55,6 +56,7 @@ struct job_index {
 MUST_USE enum result job_index_open(
 	int state_fd, struct arena *arena, struct job_index *out_index, struct fail *fail);
 void job_index_close(struct job_index *index);
+/* The ordinal is one of the job. RESULT_DAMAGED: what stands there is no entry of it. */
 MUST_USE enum result job_index_read(const struct job_index *index, uint32_t ordinal,
 	struct job_index_entry *out_entry, struct fail *fail);
 /* So many of them from `first` on as a block has, fewer at the end; *out_len: 0 behind the last one. */

@@ -50,8 +50,9 @@ static inline void job_index_put_entry(struct buf *buf, const struct job_index_e
 	buf_put_u32(buf, entry->next);
 }
 
+/* Who comes next stands further behind, so that whoever goes through a domain comes to its end. */
 static inline bool job_index_get_entry(const uint8_t bytes[static JOB_INDEX_ENTRY_BYTES],
-	const struct job_index_header *header, struct job_index_entry *out_entry)
+	const struct job_index_header *header, uint32_t ordinal, struct job_index_entry *out_entry)
 {
 	struct buf_reader reader;
 	buf_reader_init(&reader, bytes, JOB_INDEX_ENTRY_BYTES);
@@ -59,7 +60,8 @@ static inline bool job_index_get_entry(const uint8_t bytes[static JOB_INDEX_ENTR
 	out_entry->domain = buf_reader_u32(&reader);
 	out_entry->next = buf_reader_u32(&reader);
 	return out_entry->domain < header->domains_count &&
-	       (out_entry->next == JOB_NONE || out_entry->next < header->rcpts_count);
+	       (out_entry->next == JOB_NONE ||
+		       (out_entry->next > ordinal && out_entry->next < header->rcpts_count));
 }
 
 #endif

@@ -165,7 +165,7 @@ static enum result link_step(struct job_indexing *j, struct fail *fail)
 		struct job_index_entry entry;
 		uint8_t *bytes = j->block_memory + i * JOB_INDEX_ENTRY_BYTES;
 		struct buf buf;
-		if (!job_index_get_entry(bytes, &j->header, &entry))
+		if (!job_index_get_entry(bytes, &j->header, (uint32_t)(first + i), &entry))
 			return fail_set(fail, RESULT_IO,
 				"the index of a job was changed while it was made");
 		entry.next = j->domains[entry.domain]->first;

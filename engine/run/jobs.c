@@ -103,6 +103,9 @@ static enum result next_fresh(struct job_domain *domain, uint32_t *out_ordinal,
 		enum result r = job_index_read(&job->index, domain->next, out_entry, fail);
 		if (r != RESULT_OK)
 			return r;
+		if (out_entry->domain != (uint32_t)(domain - job->domains))
+			return fail_set(fail, RESULT_DAMAGED,
+				"its index below state/jobs has a recipient in two domains");
 		domain->next = out_entry->next;
 		if (!job_bit(job->taken, *out_ordinal))
 			return RESULT_OK;

@@ -148,6 +148,49 @@ static void an_index_that_is_cut_short_is_damaged(void **state)
 	}
 }
 
+static void overwrite(const char *name, long at, const char *bytes, size_t len)
+{
+	char path[96];
+	(void)snprintf(path, sizeof path, "%s/%s", directory, name);
+	int fd = open(path, O_WRONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, bytes, len, at), (ssize_t)len);
+	(void)close(fd);
+}
+
+/* Whoever goes through a domain must come to its end. */
+static void an_entry_that_leads_back_is_damaged(void **state)
+{
+	(void)state;
+	struct job_index index;
+	struct job_index_entry entry;
+	write_recipients("{\"to\":\"a@x.example\"}\n{\"to\":\"b@x.example\"}\n");
+	make_index(2);
+	enum { NEXT_AT = JOB_INDEX_HEADER_BYTES + JOB_INDEX_ENTRY_BYTES + 12 };
+	static const char *const nexts[] = { "\0\0\0\0", "\0\0\0\1", "\0\0\0\2" };
+	for (size_t i = 0; i < COUNT_OF(nexts); i++) {
+		overwrite("index", NEXT_AT, nexts[i], 4);
+		assert_int_equal(job_index_open(state_fd, &arena, &index, &fail), RESULT_OK);
+		assert_int_equal(job_index_read(&index, 0, &entry, &fail), RESULT_OK);
+		assert_int_equal(job_index_read(&index, 1, &entry, &fail), RESULT_DAMAGED);
+		job_index_close(&index);
+	}
+}
+
+static void counts_that_do_not_agree_are_damage_and_no_want_of_memory(void **state)
+{
+	(void)state;
+	enum { RCPTS_AT = 8 + 4 + 16 + 8 + 8, DOMAINS_AT = RCPTS_AT + 4 };
+	struct job_index index;
+	write_recipients("{\"to\":\"a@x.example\"}\n");
+	make_index(1);
+	overwrite("index", DOMAINS_AT, "\x7f\xff\xff\xff", 4);
+	assert_int_equal(job_index_open(state_fd, &arena, &index, &fail), RESULT_DAMAGED);
+	make_index(1);
+	overwrite("index", JOB_INDEX_HEADER_BYTES + JOB_INDEX_ENTRY_BYTES + 10 + 4, "\0\0\0\2", 4);
+	assert_int_equal(job_index_open(state_fd, &arena, &index, &fail), RESULT_DAMAGED);
+}
+
 static void what_is_done_is_known_after_it_was_saved(void **state)
 {
 	(void)state;
@@ -302,6 +345,11 @@ int main(void)
 			many_recipients_cross_the_blocks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			an_index_that_is_cut_short_is_damaged, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			an_entry_that_leads_back_is_damaged, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			counts_that_do_not_agree_are_damage_and_no_want_of_memory, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(
 			what_is_done_is_known_after_it_was_saved, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
