@@ -26,12 +26,12 @@ SEND_SECONDS = 150
 
 
 class Demo:
-    def __init__(self, build):
+    def __init__(self, build, dead=0):
         self.build = build
         self.addresses = [f"127.1.0.{n + 1}" for n in range(RECEIVERS)]
         self.clear_addresses = set(self.addresses[-WITHOUT_TLS:])
         say(f"makes the lab: {DOMAINS} domains, {RECEIVERS} receivers")
-        self.lab = lab_module.Lab(DOMAINS, self.addresses)
+        self.lab = lab_module.Lab(DOMAINS, self.addresses, bulk_dead=dead)
         self.directory = self.lab.directory
         self.spool = self.path("spool")
         self.events = self.path("events")
@@ -71,19 +71,15 @@ class Demo:
             sys.exit(done.tail())
 
     def send(self):
-        """Delivers all, and returns seconds and CPU microseconds of longship."""
+        """Delivers all; returns the process and the figures of watched()."""
         say("delivers them")
         os.makedirs(self.path("store"))
-        started = time.monotonic()
         process = self.lab.start("longship", self.send_command("--once"))
-        # wait4 instead of Popen.wait: it also tells the CPU time of this one child.
         signal.signal(signal.SIGALRM, lambda *_: process.popen.kill())
-        signal.setitimer(signal.ITIMER_REAL, SEND_SECONDS)
-        _, status, usage = os.wait4(process.pid, 0)
+        signal.setitimer(signal.ITIMER_REAL, SEND_SECONDS + MESSAGES / 1000)
+        figures = self.watched(process)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        process.popen.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.monotonic() - started
-        return process, seconds, (usage.ru_utime + usage.ru_stime) * 1e6
+        return process, figures
 
     def send_command(self, *flags):
         return [
@@ -93,10 +89,19 @@ class Demo:
             "--allow-private", "--status=off", *flags]
 
     def measured(self, name, expect, *flags):
-        """One run with --once: seconds, CPU seconds, MB of its own and with mapped files, at most."""
-        started = time.monotonic()
+        """One run with --once; the figures of watched()."""
         process = self.lab.start(name, self.send_command("--once", *flags))
+        figures = self.watched(process)
+        if process.popen.returncode != expect:
+            sys.exit(f"{name} ended with {process.popen.returncode}\n{process.tail()}")
+        return figures
+
+    @staticmethod
+    def watched(process):
+        """To its end: seconds, CPU seconds, MB of its own and with mapped files, at most."""
+        started = time.monotonic()
         own = 0  # what is mapped of files the system may take back
+        # wait4 instead of Popen.wait: it also tells the CPU time of this one child.
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid != 0:
@@ -106,8 +111,6 @@ class Demo:
                                    if line.startswith("RssAnon:")])
             time.sleep(0.05)
         process.popen.returncode = os.waitstatus_to_exitcode(status)
-        if process.popen.returncode != expect:
-            sys.exit(f"{name} ended with {process.popen.returncode}\n{process.tail()}")
         return (time.monotonic() - started, usage.ru_utime + usage.ru_stime, own,
                 usage.ru_maxrss / 1024)
 
@@ -157,7 +160,8 @@ def main():
     demo.load()
     sink = demo.sink("sink", demo.addresses, "--manifest", demo.path("manifest"), "--expect",
                      str(MESSAGES), *without)
-    process, seconds, cpu_us = demo.send()
+    process, (seconds, cpu_seconds, own, mapped) = demo.send()
+    cpu_us = 1e6 * cpu_seconds
     report = demo.report(sink, "sink")
     counts, domains, wrong_channel, in_tls = demo.outcomes()
     floor_us, files_us = demo.floor()
@@ -194,6 +198,9 @@ def main():
     row("  beside: floor", f"{floor_us:.1f} µs", "the same message over a warm TLS session")
     row("  beside: files", f"{files_us:.1f} µs", "open, read, close and unlink of its file, fsynced")
     row("  ratio to floor + files", f"{cpu_us / max(delivered, 1) / (floor_us + files_us):.2f}")
+    print("memory")
+    row("of its own", f"{own:.0f} MB", "at most")
+    row("with mapped files", f"{mapped:.0f} MB", "these the system may take back")
     demo.lab.stop()
     if problems:
         print("\nNOT as it should be:\n  " + "\n  ".join(problems))

@@ -118,8 +118,8 @@ def connects(address, port):
 
 
 class Lab:
-    def __init__(self, bulk_domains=0, bulk_addresses=(), stage=None):
-        """`stage`: dane.Stage, for a lab that has its scenarios."""
+    def __init__(self, bulk_domains=0, bulk_addresses=(), stage=None, bulk_dead=0):
+        """`stage`: dane.Stage, for a lab that has its scenarios. The others: zones.bulk_lines()."""
         if os.environ.get("LAB_USERNS") not in ("0", "1"):
             sys.exit("lab: run this through tests/lab/enter")
         if not os.path.exists(os.path.join(SERVERS, ".unpacked")):
@@ -148,7 +148,7 @@ class Lab:
         self._builder = builder
         self._zones = zones.standard_zones(
             self.certificate.key_digest(), bulk_domains, bulk_addresses,
-            self.stage.zones() if stage else ())
+            self.stage.zones() if stage else (), bulk_dead)
         self.trust_anchor = builder.build(self._zones)
         self.knot = self.start("knotd", [builder.knotd, "-c", builder.config()])
         self.knot.until(_answers(zones.KNOT_ADDRESS, "lab."), "answers for lab.")

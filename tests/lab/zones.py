@@ -104,8 +104,9 @@ def mail_domain(address):
     ]
 
 
-def bulk_lines(domains, addresses):
-    """N mail domains over M receivers, in the mix that a real list has.
+def bulk_lines(domains, addresses, dead=0):
+    """N mail domains over M receivers, in the mix that a real list has; and `dead` ones, each with a
+    host of its own where nobody listens.
 
     Of ten: five have one MX, two have two MX of different preference, one has two MX of equal
     preference, one is a CNAME of such a domain, and one has no MX but an address of its own.
@@ -126,6 +127,7 @@ def bulk_lines(domains, addresses):
             lines += [f"d{n} CNAME real{n}", f"real{n} MX 10 mx{first}"]
         else:
             lines.append(f"d{n} A {addresses[first]}")
+    lines += [f"dead{n} A 127.3.{n // 250}.{n % 250 + 1}" for n in range(dead)]
     return lines
 
 
@@ -143,7 +145,7 @@ def fading_domain(more):
     return ["$TTL 2", "@ MX 10 mx", f"mx A {MX_ADDRESS['fading.lab']}"] + more
 
 
-def standard_zones(key_digest, bulk_domains=0, bulk_addresses=(), more=()):
+def standard_zones(key_digest, bulk_domains=0, bulk_addresses=(), more=(), bulk_dead=0):
     """The zones of the docstring above and `more`. `key_digest`: of the key that receivers have, in
     hex."""
     nobody = hashlib.sha256(b"a key that nobody has").hexdigest()
@@ -173,7 +175,7 @@ def standard_zones(key_digest, bulk_domains=0, bulk_addresses=(), more=()):
         Zone("danebad.lab", dane_domain(MX_ADDRESS["danebad.lab"], nobody), "nsec"),
     ]
     if bulk_domains:
-        zones.append(Zone("bulk.lab", bulk_lines(bulk_domains, bulk_addresses), "nsec"))
+        zones.append(Zone("bulk.lab", bulk_lines(bulk_domains, bulk_addresses, bulk_dead), "nsec"))
     zones += more
     children = [zone.name for zone in zones if zone.name.count(".") == 1] + ["play.lab"]
     top = [f"ns A {NS_ADDRESS}", "own-recursion MX 10 mx.own-recursion",
