@@ -1,6 +1,4 @@
 #include "engine/plan/provider.h"
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include "engine/base/check.h"
@@ -46,13 +44,13 @@ static uint64_t host_hash(const char *host)
 	return h * 0xbf58476d1ce4e5b9u;
 }
 
-void provider_key(const char *const *hosts, size_t hosts_count, char out_key[PROVIDER_KEY_MAX])
+bool provider_key(const char *const *hosts, size_t hosts_count, char out_key[PROVIDER_KEY_MAX])
 {
 	CHECK(hosts_count > 0);
 	const char *name = known_provider(hosts[0]);
 	if (name != NULL) {
 		snprintf(out_key, PROVIDER_KEY_MAX, "%s", name);
-		return;
+		return true;
 	}
 	const char *first = hosts[0];
 	uint64_t sum = 0;
@@ -65,4 +63,21 @@ void provider_key(const char *const *hosts, size_t hosts_count, char out_key[PRO
 		snprintf(out_key, PROVIDER_KEY_MAX, "mx:%.255s", first);
 	else
 		snprintf(out_key, PROVIDER_KEY_MAX, "mx:%.255s+%016llx", first, (unsigned long long)sum);
+	return false;
+}
+
+struct provider_limits provider_limits_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		struct provider_limits limits;
+	} rows[] = {
+#define PROVIDER_LIMITS(name_, sessions_, per_session_) { name_, { sessions_, per_session_ } },
+#include "engine/plan/provider_limits.def"
+#undef PROVIDER_LIMITS
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return rows[i].limits;
+	return (struct provider_limits){ 0 };
 }

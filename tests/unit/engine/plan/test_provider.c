@@ -1,6 +1,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
@@ -11,20 +12,46 @@ static void a_known_suffix_gives_the_provider(void **state)
 	(void)state;
 	static const struct {
 		const char *host, *key;
+		bool is_known;
 	} table[] = {
-		{ "gmail-smtp-in.l.google.com", "google" },
-		{ "google.com", "google" },
-		{ "example-com.mail.protection.outlook.com", "microsoft" },
-		{ "hotmail-com.olc.protection.outlook.com", "outlook" },
-		{ "mta5.am0.yahoodns.net", "yahoo" },
-		{ "notgoogle.com", "mx:notgoogle.com" },
-		{ "google.com.evil.example", "mx:google.com.evil.example" },
+		{ "gmail-smtp-in.l.google.com", "google", true },
+		{ "google.com", "google", true },
+		{ "example-com.mail.protection.outlook.com", "microsoft", true },
+		{ "hotmail-com.olc.protection.outlook.com", "outlook", true },
+		{ "mta5.am0.yahoodns.net", "yahoo", true },
+		{ "notgoogle.com", "mx:notgoogle.com", false },
+		{ "google.com.evil.example", "mx:google.com.evil.example", false },
 	};
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		char key[PROVIDER_KEY_MAX];
-		provider_key(&table[i].host, 1, key);
+		assert_int_equal(provider_key(&table[i].host, 1, key), table[i].is_known);
 		assert_string_equal(key, table[i].key);
 	}
+}
+
+static void every_row_of_limits_is_of_a_known_provider(void **state)
+{
+	(void)state;
+	static const char *const known[] = {
+#define PROVIDER(name, suffix) name,
+#include "engine/plan/provider.def"
+#undef PROVIDER
+	};
+	static const char *const limited[] = {
+#define PROVIDER_LIMITS(name, sessions, per_session) name,
+#include "engine/plan/provider_limits.def"
+#undef PROVIDER_LIMITS
+	};
+	for (size_t i = 0; i < sizeof limited / sizeof *limited; i++) {
+		size_t at = 0;
+		while (at < sizeof known / sizeof *known && strcmp(known[at], limited[i]) != 0)
+			at++;
+		assert_true(at < sizeof known / sizeof *known);
+	}
+	assert_int_equal(provider_limits_of("google").sessions, 5);
+	assert_int_equal(provider_limits_of("google").per_session, 50);
+	assert_int_equal(provider_limits_of("mx:google").sessions, 0);
+	assert_int_equal(provider_limits_of("").per_session, 0);
 }
 
 static void the_order_of_the_hosts_does_not_matter(void **state)
@@ -68,6 +95,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_known_suffix_gives_the_provider),
+		cmocka_unit_test(every_row_of_limits_is_of_a_known_provider),
 		cmocka_unit_test(the_order_of_the_hosts_does_not_matter),
 		cmocka_unit_test(another_set_is_another_provider),
 		cmocka_unit_test(a_name_of_the_longest_kind_fits),
