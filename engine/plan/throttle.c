@@ -40,10 +40,61 @@ static void block(struct throttle *t, enum throttle_state state, uint64_t until_
 	t->blocked_until_ns = until_ns;
 }
 
+/* ---- sessions ---- */
+
+static void note_change(struct throttle *t, enum throttle_cause cause, uint32_t sessions_before)
+{
+	t->cause = cause;
+	t->changes++;
+	t->sessions_before = sessions_before;
+}
+
 static void trouble(struct throttle *t)
 {
 	t->good_in_row = 0;
 	t->is_starting = false;
+}
+
+/* Fewer sessions, at least one, and no quick growth any more. */
+static void shrink(struct throttle *t, enum throttle_cause cause, uint32_t less)
+{
+	uint32_t before = t->sessions_now;
+	trouble(t);
+	if (t->sessions_whole < before)
+		t->sessions_whole = before;
+	t->sessions_now = before > less ? before - less : 1;
+	t->sessions_low = t->sessions_now;
+	note_change(t, cause, before);
+}
+
+static void grow(struct throttle *t)
+{
+	if (t->sessions_now == t->sessions_max)
+		return;
+	t->sessions_now++;
+	bool is_whole = t->sessions_whole != 0 &&
+			(t->sessions_now >= t->sessions_whole || t->sessions_now == t->sessions_max);
+	if (!is_whole)
+		return;
+	t->sessions_whole = 0;
+	note_change(t, THROTTLE_CAUSE_RECOVERED, t->sessions_low);
+}
+
+void throttle_limit(struct throttle *t, uint32_t sessions_max)
+{
+	CHECK(sessions_max > 0);
+	if (sessions_max == t->sessions_max)
+		return;
+	uint32_t before = t->sessions_now;
+	bool was_full = before == t->sessions_max;
+	t->sessions_max = sessions_max;
+	if (t->sessions_now > sessions_max)
+		t->sessions_now = sessions_max;
+	else if (was_full && t->is_starting)
+		t->sessions_now++; /* the next that comes up brings the one after it */
+	if (t->sessions_whole != 0 && t->sessions_now == sessions_max)
+		t->sessions_whole = 0;
+	note_change(t, THROTTLE_CAUSE_LIMIT, before);
 }
 
 static void window_add(struct throttle *t, bool is_block)
@@ -59,19 +110,35 @@ static void window_add(struct throttle *t, bool is_block)
 
 void throttle_on_session_up(struct throttle *t)
 {
-	if (t->is_starting && t->sessions_now < t->sessions_max)
-		t->sessions_now++;
+	if (latency_is_slow(&t->latency))
+		t->is_starting = false;
+	if (t->is_starting)
+		grow(t);
 }
 
 void throttle_on_good(struct throttle *t)
 {
 	window_add(t, false);
 	t->backs_off_in_row = 0;
-	if (++t->good_in_row < THROTTLE_RECOVER_REPLIES)
+	if (latency_is_slow(&t->latency) || ++t->good_in_row < THROTTLE_RECOVER_REPLIES)
 		return;
 	t->good_in_row = 0;
-	if (t->sessions_now < t->sessions_max)
-		t->sessions_now++;
+	grow(t);
+}
+
+void throttle_on_latency(struct throttle *t, uint32_t reply_ms, uint64_t now_ns)
+{
+	switch (latency_hear(&t->latency, reply_ms, now_ns)) {
+	case LATENCY_FINE:
+		break;
+	case LATENCY_SLOW:
+		t->good_in_row = 0;
+		break;
+	case LATENCY_SHRINK:
+		if (t->sessions_now > 1)
+			shrink(t, THROTTLE_CAUSE_LATENCY, t->sessions_now > 4 ? t->sessions_now / 4 : 1);
+		break;
+	}
 }
 
 void throttle_on_slow_down(struct throttle *t, uint64_t now_ns, uint64_t random)
@@ -80,7 +147,7 @@ void throttle_on_slow_down(struct throttle *t, uint64_t now_ns, uint64_t random)
 	/* Twenty sessions which hear the same 421 are one piece of news. */
 	if (throttle_state_at(t, now_ns) != THROTTLE_OPEN)
 		return;
-	t->sessions_now = t->sessions_now > 1 ? t->sessions_now / 2 : 1;
+	shrink(t, THROTTLE_CAUSE_SLOW_DOWN, t->sessions_now - t->sessions_now / 2);
 	block(t, THROTTLE_PAUSED, now_ns + jittered(PAUSE_NS, random));
 }
 
@@ -95,7 +162,8 @@ void throttle_on_back_off(struct throttle *t, uint64_t now_ns, uint64_t random)
 		wait_ns *= 2;
 	if (wait_ns > BACK_OFF_MAX_NS)
 		wait_ns = BACK_OFF_MAX_NS;
-	t->backs_off_in_row++;
+	bool is_first = t->backs_off_in_row++ == 0;
+	shrink(t, THROTTLE_CAUSE_BACK_OFF, is_first ? t->sessions_now - t->sessions_now / 2 : 0);
 	block(t, THROTTLE_BACK_OFF, now_ns + jittered(wait_ns, random));
 }
 
@@ -104,6 +172,7 @@ bool throttle_on_suspend(struct throttle *t, uint64_t now_ns, uint64_t random)
 	trouble(t);
 	if (throttle_state_at(t, now_ns) == THROTTLE_SUSPENDED)
 		return false;
+	note_change(t, THROTTLE_CAUSE_REFUSED, t->sessions_now);
 	block(t, THROTTLE_SUSPENDED, now_ns + jittered(SUSPEND_NS, random));
 	return true;
 }
@@ -117,9 +186,12 @@ bool throttle_on_block_reply(struct throttle *t, uint64_t now_ns, uint64_t rando
 		return false;
 	bool news = throttle_on_suspend(t, now_ns, random);
 	if (news) {
+		t->cause = THROTTLE_CAUSE_BLOCKS;
 		/* The verdict is spent: what comes after the suspension is judged anew. */
 		t->window_len = t->window_blocks = t->window_next = 0;
 		memset(t->window, 0, sizeof t->window);
 	}
 	return news;
 }
+
+void throttle_resumed(struct throttle *t) { note_change(t, THROTTLE_CAUSE_RESUMED, t->sessions_now); }

@@ -38,7 +38,7 @@ static void after_trouble_at_the_start_it_grows_slowly(void **state)
 	assert_int_equal(t.blocked_until_ns, SECOND_NS);
 	throttle_on_session_up(&t);
 	throttle_on_good(&t);
-	assert_int_equal(t.sessions_now, 2);
+	assert_int_equal(t.sessions_now, 1);
 }
 
 static void a_421_halves_the_sessions_once(void **state)
@@ -148,6 +148,140 @@ static void a_suspension_is_news_only_once(void **state)
 	assert_int_equal(throttle_state_at(&t, 2 * SECOND_NS), THROTTLE_SUSPENDED);
 }
 
+static void a_dead_site_loses_half_of_its_sessions_once(void **state)
+{
+	(void)state;
+	struct throttle t;
+	begin(&t, 20);
+	for (uint64_t i = 0; i < 10; i++)
+		throttle_on_back_off(&t, t.blocked_until_ns, 0);
+	assert_int_equal(t.sessions_now, 10);
+	throttle_on_good(&t);
+	throttle_on_back_off(&t, t.blocked_until_ns, 0);
+	assert_int_equal(t.sessions_now, 5);
+}
+
+/* ---- latency ---- */
+
+static uint64_t hear_replies(struct throttle *t, unsigned count, uint32_t reply_ms, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < count; i++, now_ns += SECOND_NS / 10) {
+		throttle_on_latency(t, reply_ms, now_ns);
+		throttle_on_good(t);
+	}
+	return now_ns;
+}
+
+static void rising_latency_takes_a_quarter_of_the_sessions(void **state)
+{
+	(void)state;
+	struct throttle t;
+	begin(&t, 20);
+	uint64_t now_ns = hear_replies(&t, 100, 50, SECOND_NS);
+	assert_int_equal(t.changes, 0);
+	hear_replies(&t, 70, 2000, now_ns);
+	assert_int_equal(t.sessions_now, 15);
+	assert_int_equal(t.changes, 1);
+	assert_int_equal(t.cause, THROTTLE_CAUSE_LATENCY);
+	assert_int_equal(t.sessions_before, 20);
+	assert_int_equal(throttle_state_at(&t, now_ns), THROTTLE_OPEN); /* it goes on, with less */
+}
+
+static void slow_replies_let_no_session_come_back_and_fast_ones_do(void **state)
+{
+	(void)state;
+	struct throttle t;
+	begin(&t, 10);
+	uint64_t now_ns = hear_replies(&t, 100, 50, SECOND_NS);
+	throttle_on_slow_down(&t, now_ns, 0);
+	assert_int_equal(t.sessions_now, 5);
+	throttle_on_latency(&t, 60000, now_ns);
+	assert_true(latency_is_slow(&t.latency));
+	for (int i = 0; i < 3 * THROTTLE_RECOVER_REPLIES; i++)
+		throttle_on_good(&t);
+	assert_int_equal(t.sessions_now, 5);
+	hear_replies(&t, 10 * THROTTLE_RECOVER_REPLIES, 50, now_ns);
+	assert_int_equal(t.sessions_now, 10);
+	assert_int_equal(t.cause, THROTTLE_CAUSE_RECOVERED);
+	assert_int_equal(t.sessions_before, 5);
+}
+
+static void slow_replies_end_the_quick_growth(void **state)
+{
+	(void)state;
+	struct throttle t;
+	throttle_init(&t, 100, 0);
+	hear_replies(&t, 20, 50, SECOND_NS);
+	throttle_on_session_up(&t);
+	assert_int_equal(t.sessions_now, 3);
+	throttle_on_latency(&t, 60000, 10 * SECOND_NS);
+	throttle_on_session_up(&t);
+	assert_int_equal(t.sessions_now, 3);
+}
+
+static void a_receiver_that_is_slow_by_itself_keeps_one_session_at_least(void **state)
+{
+	(void)state;
+	struct throttle t;
+	begin(&t, 2);
+	uint64_t now_ns = SECOND_NS;
+	for (uint32_t reply_ms = 10; reply_ms < 600000; reply_ms *= 3)
+		now_ns = hear_replies(&t, 70, reply_ms, now_ns);
+	assert_int_equal(t.sessions_now, 1);
+}
+
+/* ---- limits, and what is told ---- */
+
+static void a_lower_limit_holds_at_once_and_a_higher_one_is_grown_into(void **state)
+{
+	(void)state;
+	struct throttle t;
+	begin(&t, 10);
+	throttle_limit(&t, 4);
+	assert_int_equal(t.sessions_now, 4);
+	assert_int_equal(t.cause, THROTTLE_CAUSE_LIMIT);
+	assert_int_equal(t.sessions_before, 10);
+	throttle_limit(&t, 8);
+	assert_int_equal(t.sessions_now, 5); /* it never had trouble: as at the start */
+	throttle_on_session_up(&t);
+	throttle_on_session_up(&t);
+	throttle_on_session_up(&t);
+	throttle_on_session_up(&t);
+	assert_int_equal(t.sessions_now, 8);
+	assert_int_equal(t.changes, 2);
+	throttle_limit(&t, 8);
+	assert_int_equal(t.changes, 2);
+}
+
+static void each_change_has_a_cause_and_single_sessions_are_none(void **state)
+{
+	(void)state;
+	struct throttle t;
+	throttle_init(&t, 8, 0);
+	for (int i = 0; i < 10; i++)
+		throttle_on_session_up(&t);
+	assert_int_equal(t.changes, 0);
+	throttle_on_slow_down(&t, SECOND_NS, 0);
+	throttle_on_slow_down(&t, SECOND_NS, 0);
+	assert_int_equal(t.changes, 1);
+	assert_int_equal(t.cause, THROTTLE_CAUSE_SLOW_DOWN);
+	assert_int_equal(t.sessions_before, 8);
+	throttle_resumed(&t);
+	assert_int_equal(t.changes, 2);
+	assert_int_equal(t.cause, THROTTLE_CAUSE_RESUMED);
+	for (int i = 0; i < 3 * THROTTLE_RECOVER_REPLIES; i++)
+		throttle_on_good(&t);
+	assert_int_equal(t.sessions_now, 7);
+	assert_int_equal(t.changes, 2);
+	for (int i = 0; i < THROTTLE_RECOVER_REPLIES; i++)
+		throttle_on_good(&t);
+	assert_int_equal(t.changes, 3);
+	assert_int_equal(t.cause, THROTTLE_CAUSE_RECOVERED);
+	throttle_on_suspend(&t, 100 * SECOND_NS, 0);
+	assert_int_equal(t.changes, 4);
+	assert_int_equal(t.cause, THROTTLE_CAUSE_REFUSED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +295,13 @@ int main(void)
 		cmocka_unit_test(a_few_block_replies_at_the_start_do_not_suspend),
 		cmocka_unit_test(old_block_replies_leave_the_window),
 		cmocka_unit_test(a_suspension_is_news_only_once),
+		cmocka_unit_test(a_dead_site_loses_half_of_its_sessions_once),
+		cmocka_unit_test(rising_latency_takes_a_quarter_of_the_sessions),
+		cmocka_unit_test(slow_replies_let_no_session_come_back_and_fast_ones_do),
+		cmocka_unit_test(slow_replies_end_the_quick_growth),
+		cmocka_unit_test(a_receiver_that_is_slow_by_itself_keeps_one_session_at_least),
+		cmocka_unit_test(a_lower_limit_holds_at_once_and_a_higher_one_is_grown_into),
+		cmocka_unit_test(each_change_has_a_cause_and_single_sessions_are_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
