@@ -1,9 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "engine/base/nanoseconds.h"
-#include "engine/io/clock.h"
 #include "engine/run/heard.h"
-#include "engine/run/report.h"
 #include "engine/run/scheduler_parts.h"
 
 /* When the total of sessions is used up, a lease keeps its slots at least this long before one is asked
@@ -294,38 +292,10 @@ struct work_now {
 	bool found;
 };
 
-static void tell_state(struct scheduler *s, struct site *site, enum throttle_state state)
-{
-	if (state == site->told)
-		return;
-	static const char *const words[] = {
-		[THROTTLE_OPEN] = "resumed",
-		[THROTTLE_PAUSED] = "slowed down: it answered 421 or refused MAIL for now",
-		[THROTTLE_BACK_OFF] = "backing off: no host could be reached",
-		[THROTTLE_SUSPENDED] = "suspended: it refuses us",
-	};
-	struct site_report *report = calloc(1, sizeof *report);
-	if (report == NULL || !mailbox_credits_take(&s->site_reports, 1)) {
-		free(report);
-		return; /* the state is told at the next look at this site */
-	}
-	if (state == THROTTLE_SUSPENDED || site->told == THROTTLE_SUSPENDED)
-		log_write(&s->log, state == THROTTLE_SUSPENDED ? LOG_SITE_SUSPENDED : LOG_SITE_RESUMED,
-			LOG_FIELDS(log_cstr("provider", site->provider->key),
-				log_cstr("source", site->source->text)));
-	site->told = state;
-	report->wall_us = clock_wall_us();
-	report->source = site->source->text;
-	memcpy(report->provider, site->provider->key, sizeof site->provider->key);
-	snprintf(report->reason, sizeof report->reason, "%s; %u sessions", words[state],
-		site->throttle.sessions_now);
-	hub_post(s->hub->recorder, POST_SITE_CHANGED, report, 0, 0);
-}
-
 static void pump(struct scheduler *s, struct site *site)
 {
 	enum throttle_state state = throttle_state_at(&site->throttle, scheduler_now(s));
-	tell_state(s, site, state);
+	site_tell(s, site, state);
 	shrink(s, site);
 	if (state != THROTTLE_OPEN) {
 		bool is_awaited = site->queue.count > 0 || jobs_site_is_awaited(site);

@@ -74,6 +74,8 @@ void lease_returned(struct scheduler *s, struct attempt *attempt, uint64_t packe
 struct site *site_create(struct scheduler *s, struct provider *provider, const struct source *source);
 bool site_is_idle(const struct site *site);
 void site_destroy(struct scheduler *s, struct site *site);
+/* Its throttle is in this state now: an event, if that is news. */
+void site_tell(struct scheduler *s, struct site *site, enum throttle_state state);
 
 /* ---- scheduler_suppress.c ---- */
 /* Before an attempt sets out: those of it who are on the suppression list get their outcome. False: nobody is

@@ -1,8 +1,11 @@
 #include <stdlib.h>
+#include <string.h>
+#include "engine/io/clock.h"
+#include "engine/run/report.h"
 #include "engine/run/scheduler_parts.h"
 
 /* The life of a site: made with the first mail to its provider from its source, let go when no domain leads
- * there and nothing of it is on its way. */
+ * there and nothing of it is on its way; and what is told of it. */
 
 struct site *site_create(struct scheduler *s, struct provider *provider, const struct source *source)
 {
@@ -50,4 +53,32 @@ void site_destroy(struct scheduler *s, struct site *site)
 	loop_timer_stop(&s->loop, &site->wake);
 	site->magic = 0;
 	free(site);
+}
+
+void site_tell(struct scheduler *s, struct site *site, enum throttle_state state)
+{
+	if (state == site->told)
+		return;
+	static const char *const words[] = {
+		[THROTTLE_OPEN] = "resumed",
+		[THROTTLE_PAUSED] = "slowed down: it answered 421 or refused MAIL for now",
+		[THROTTLE_BACK_OFF] = "backing off: no host could be reached",
+		[THROTTLE_SUSPENDED] = "suspended: it refuses us",
+	};
+	struct site_report *report = calloc(1, sizeof *report);
+	if (report == NULL || !mailbox_credits_take(&s->site_reports, 1)) {
+		free(report);
+		return; /* the state is told at the next look at this site */
+	}
+	if (state == THROTTLE_SUSPENDED || site->told == THROTTLE_SUSPENDED)
+		log_write(&s->log, state == THROTTLE_SUSPENDED ? LOG_SITE_SUSPENDED : LOG_SITE_RESUMED,
+			LOG_FIELDS(log_cstr("provider", site->provider->key),
+				log_cstr("source", site->source->text)));
+	site->told = state;
+	report->wall_us = clock_wall_us();
+	report->source = site->source->text;
+	memcpy(report->provider, site->provider->key, sizeof site->provider->key);
+	snprintf(report->reason, sizeof report->reason, "%s; %u sessions", words[state],
+		site->throttle.sessions_now);
+	hub_post(s->hub->recorder, POST_SITE_CHANGED, report, 0, 0);
 }

@@ -9,7 +9,7 @@
  *   scheduler_jobs_site.c  what of them waits for which site
  *   scheduler_jobs_rcpt.c  their recipients, each a message of its own
  *   scheduler_lease.c    what is leased to which worker: slots, fairness, call-backs
- *   scheduler_site.c     the life of a site
+ *   scheduler_site.c     the life of a site, and what is told of it
  *   scheduler_park.c     what waits for long: into the queue on disk, and back
  *   scheduler_park_gone.c  what comes back and has no file any more
  *   scheduler_suppress.c who of an attempt is on the suppression list
