@@ -52,6 +52,7 @@ static void note_change(struct throttle *t, enum throttle_cause cause, uint32_t 
 static void trouble(struct throttle *t)
 {
 	t->good_in_row = 0;
+	t->answers = false;
 	t->is_starting = false;
 }
 
@@ -67,11 +68,27 @@ static void shrink(struct throttle *t, enum throttle_cause cause, uint32_t less)
 	note_change(t, cause, before);
 }
 
+/* It has said no to so many. */
+static void note_ceiling(struct throttle *t)
+{
+	bool again = t->ceiling != 0 && t->sessions_now <= t->ceiling;
+	t->ceiling = t->sessions_now;
+	t->probes = again ? t->probes + (t->probes < THROTTLE_PROBES_MAX) : 1;
+}
+
+static uint32_t replies_to_grow(const struct throttle *t)
+{
+	bool probes = t->ceiling != 0 && t->sessions_now + 1 >= t->ceiling;
+	return (uint32_t)THROTTLE_RECOVER_REPLIES << (probes ? t->probes : 0);
+}
+
 static void grow(struct throttle *t)
 {
 	if (t->sessions_now == t->sessions_max)
 		return;
 	t->sessions_now++;
+	if (t->sessions_now > t->ceiling)
+		t->ceiling = t->probes = 0;
 	bool is_whole = t->sessions_whole != 0 &&
 			(t->sessions_now >= t->sessions_whole || t->sessions_now == t->sessions_max);
 	if (!is_whole)
@@ -120,7 +137,8 @@ void throttle_on_good(struct throttle *t)
 {
 	window_add(t, false);
 	t->backs_off_in_row = 0;
-	if (latency_is_slow(&t->latency) || ++t->good_in_row < THROTTLE_RECOVER_REPLIES)
+	t->answers = true;
+	if (latency_is_slow(&t->latency) || ++t->good_in_row < replies_to_grow(t))
 		return;
 	t->good_in_row = 0;
 	grow(t);
@@ -141,22 +159,32 @@ void throttle_on_latency(struct throttle *t, uint32_t reply_ms, uint64_t now_ns)
 	}
 }
 
+/* Half the sessions and a moment's rest. */
+static void ease(struct throttle *t, enum throttle_cause cause, uint64_t now_ns, uint64_t random)
+{
+	note_ceiling(t);
+	shrink(t, cause, t->sessions_now - t->sessions_now / 2);
+	block(t, THROTTLE_PAUSED, now_ns + jittered(PAUSE_NS, random));
+}
+
 void throttle_on_slow_down(struct throttle *t, uint64_t now_ns, uint64_t random)
 {
-	trouble(t);
 	/* Twenty sessions which hear the same 421 are one piece of news. */
-	if (throttle_state_at(t, now_ns) != THROTTLE_OPEN)
-		return;
-	shrink(t, THROTTLE_CAUSE_SLOW_DOWN, t->sessions_now - t->sessions_now / 2);
-	block(t, THROTTLE_PAUSED, now_ns + jittered(PAUSE_NS, random));
+	if (throttle_state_at(t, now_ns) == THROTTLE_OPEN)
+		ease(t, THROTTLE_CAUSE_SLOW_DOWN, now_ns, random);
+	trouble(t);
 }
 
 void throttle_on_back_off(struct throttle *t, uint64_t now_ns, uint64_t random)
 {
+	bool answered = t->answers;
 	trouble(t);
-	enum throttle_state state = throttle_state_at(t, now_ns);
-	if (state == THROTTLE_BACK_OFF || state == THROTTLE_SUSPENDED)
+	if (throttle_state_at(t, now_ns) != THROTTLE_OPEN)
 		return;
+	if (answered) {
+		ease(t, THROTTLE_CAUSE_BACK_OFF, now_ns, random);
+		return;
+	}
 	uint64_t wait_ns = t->back_off_first_ns;
 	for (uint32_t i = 0; i < t->backs_off_in_row && wait_ns < BACK_OFF_MAX_NS; i++)
 		wait_ns *= 2;

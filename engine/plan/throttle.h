@@ -22,6 +22,10 @@ enum {
 	/* After trouble a session comes back
 	 * after so many good replies: slow enough to not swing. */
 	THROTTLE_RECOVER_REPLIES = 50,
+	/* Each time that trouble comes at the same number of sessions it takes twice as many to try that
+	 * number again, up to 50 << 8: a receiver that takes four at once is not asked for a fifth every
+	 * second, with a pause for each. */
+	THROTTLE_PROBES_MAX = 8,
 };
 
 enum throttle_state {
@@ -48,7 +52,10 @@ struct throttle {
 	uint32_t sessions_max;       /* the operator's limit */
 	uint32_t sessions_now;       /* what we allow ourselves at present */
 	bool is_starting;            /* no trouble yet: each session that comes up allows another */
-	uint32_t good_in_row;        /* replies since the last trouble, for recovery */
+	uint32_t good_in_row;        /* replies since the last trouble or growth, for recovery */
+	bool answers;                /* a good reply since the last trouble */
+	uint32_t ceiling;            /* with so many sessions there was trouble; 0: not known */
+	uint32_t probes;             /* how often there was, in a row */
 	uint32_t backs_off_in_row;   /* connection failures without a success between */
 	enum throttle_state state;   /* why blocked_until_ns lies ahead; may be stale once it is past */
 	uint64_t blocked_until_ns;   /* no new work before this instant */
@@ -85,7 +92,8 @@ void throttle_on_latency(struct throttle *t, uint32_t reply_ms, uint64_t now_ns)
 void throttle_on_slow_down(struct throttle *t, uint64_t now_ns, uint64_t random);
 /* No connection, banner 4xx, TLS failure: wait, doubling up to an hour; the first in a row also takes half
  * the sessions. Failures that are heard while it is already waiting are the same trouble and count
- * once. */
+ * once. Of a site that has just answered well the first is as a 421: that session may have been one
+ * too many for it. */
 void throttle_on_back_off(struct throttle *t, uint64_t now_ns, uint64_t random);
 /* Banner 5xx, EHLO and HELO refused: an hour. Returns true when that is news. */
 bool throttle_on_suspend(struct throttle *t, uint64_t now_ns, uint64_t random);

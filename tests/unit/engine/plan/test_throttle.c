@@ -91,7 +91,9 @@ static void back_off_doubles_and_a_success_resets_it(void **state)
 	assert_int_equal(t.blocked_until_ns, 130 * SECOND_NS);
 	throttle_on_good(&t);
 	throttle_on_back_off(&t, 200 * SECOND_NS, 0);
-	assert_int_equal(t.blocked_until_ns, 215 * SECOND_NS);
+	assert_int_equal(t.blocked_until_ns, 205 * SECOND_NS); /* maybe one session too many */
+	throttle_on_back_off(&t, 300 * SECOND_NS, 0);
+	assert_int_equal(t.blocked_until_ns, 315 * SECOND_NS);
 	for (uint64_t i = 0; i < 100; i++)
 		throttle_on_back_off(&t, t.blocked_until_ns, 0);
 	uint64_t now_ns = t.blocked_until_ns;
@@ -159,6 +161,61 @@ static void a_dead_site_loses_half_of_its_sessions_once(void **state)
 	throttle_on_good(&t);
 	throttle_on_back_off(&t, t.blocked_until_ns, 0);
 	assert_int_equal(t.sessions_now, 5);
+	assert_int_equal(t.cause, THROTTLE_CAUSE_BACK_OFF);
+}
+
+static void sessions_that_all_fail_at_once_are_one_piece_of_news(void **state)
+{
+	(void)state;
+	struct throttle t;
+	begin(&t, 16);
+	throttle_on_good(&t);
+	for (int i = 0; i < 16; i++)
+		throttle_on_back_off(&t, SECOND_NS, 0);
+	assert_int_equal(t.sessions_now, 8);
+	assert_int_equal(t.changes, 1);
+	assert_int_equal(throttle_state_at(&t, SECOND_NS), THROTTLE_PAUSED);
+	/* Nobody answers after the pause either: that is no session too many. */
+	throttle_on_back_off(&t, 10 * SECOND_NS, 0);
+	assert_int_equal(throttle_state_at(&t, 10 * SECOND_NS), THROTTLE_BACK_OFF);
+}
+
+/* Good replies until it grows. */
+static unsigned replies_until_growth(struct throttle *t)
+{
+	uint32_t before = t->sessions_now;
+	unsigned count = 0;
+	for (; t->sessions_now == before && count < 100000; count++)
+		throttle_on_good(t);
+	return count;
+}
+
+static void a_number_of_sessions_that_was_too_much_is_tried_more_and_more_rarely(void **state)
+{
+	(void)state;
+	struct throttle t;
+	uint64_t now_ns = SECOND_NS;
+	begin(&t, 20);
+	throttle_on_slow_down(&t, now_ns, 0); /* at 20, 10, 5: it takes four */
+	throttle_on_slow_down(&t, now_ns += 60 * SECOND_NS, 0);
+	throttle_on_slow_down(&t, now_ns += 60 * SECOND_NS, 0);
+	assert_int_equal(t.sessions_now, 2);
+	for (unsigned probe = 3; probe < 12; probe++) {
+		assert_int_equal(replies_until_growth(&t), THROTTLE_RECOVER_REPLIES);
+		assert_int_equal(replies_until_growth(&t), THROTTLE_RECOVER_REPLIES);
+		assert_int_equal(t.sessions_now, 4);
+		unsigned doublings = probe < THROTTLE_PROBES_MAX ? probe : THROTTLE_PROBES_MAX;
+		assert_int_equal(replies_until_growth(&t), THROTTLE_RECOVER_REPLIES << doublings);
+		throttle_on_slow_down(&t, now_ns += 60 * SECOND_NS, 0);
+		assert_int_equal(t.sessions_now, 2);
+	}
+	/* One day it takes five: from there on it grows as before. */
+	replies_until_growth(&t);
+	replies_until_growth(&t);
+	replies_until_growth(&t);
+	assert_int_equal(t.sessions_now, 5);
+	replies_until_growth(&t);
+	assert_int_equal(replies_until_growth(&t), THROTTLE_RECOVER_REPLIES);
 }
 
 /* ---- latency ---- */
@@ -273,7 +330,7 @@ static void each_change_has_a_cause_and_single_sessions_are_none(void **state)
 		throttle_on_good(&t);
 	assert_int_equal(t.sessions_now, 7);
 	assert_int_equal(t.changes, 2);
-	for (int i = 0; i < THROTTLE_RECOVER_REPLIES; i++)
+	for (int i = 0; i < 2 * THROTTLE_RECOVER_REPLIES; i++)
 		throttle_on_good(&t);
 	assert_int_equal(t.changes, 3);
 	assert_int_equal(t.cause, THROTTLE_CAUSE_RECOVERED);
@@ -296,6 +353,8 @@ int main(void)
 		cmocka_unit_test(old_block_replies_leave_the_window),
 		cmocka_unit_test(a_suspension_is_news_only_once),
 		cmocka_unit_test(a_dead_site_loses_half_of_its_sessions_once),
+		cmocka_unit_test(sessions_that_all_fail_at_once_are_one_piece_of_news),
+		cmocka_unit_test(a_number_of_sessions_that_was_too_much_is_tried_more_and_more_rarely),
 		cmocka_unit_test(rising_latency_takes_a_quarter_of_the_sessions),
 		cmocka_unit_test(slow_replies_let_no_session_come_back_and_fast_ones_do),
 		cmocka_unit_test(slow_replies_end_the_quick_growth),
