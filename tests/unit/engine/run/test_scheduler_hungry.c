@@ -41,6 +41,7 @@ static void a_site_that_is_alone_keeps_its_sessions(void **state)
 	fill("1@a.example", 2000);
 	uint64_t end_ns = clock_now_ns() + 3000 * TEST_MS_NS;
 	while (clock_now_ns() < end_ns) {
+		SCHED_WAIT(&s, sched_leased(&s, NULL) != NULL);
 		sched_answer(&s, sched_leased(&s, NULL), ATTEMPT_DELIVERED);
 		sched_pass(&s, 10);
 	}
@@ -61,6 +62,7 @@ static void every_one_of_many_sites_has_its_turn(void **state)
 	bool seen[8] = { false };
 	uint64_t end_ns = clock_now_ns() + 25000 * TEST_MS_NS;
 	for (int count = 0; count < 8 && clock_now_ns() < end_ns;) {
+		SCHED_WAIT(&s, sched_leased(&s, NULL) != NULL);
 		struct attempt *attempt = sched_leased(&s, NULL);
 		int site = attempt->route->domain[1] - '0';
 		count += !seen[site];
