@@ -98,6 +98,23 @@ static bool begin_next(struct delivery *d)
 	return true;
 }
 
+/* A large message takes long to go out, whoever receives it: that says nothing. */
+static bool is_small(const struct attempt *attempt)
+{
+	return attempt->message->envelope->message_bytes <= DELIVERY_LATENCY_BYTES_MAX;
+}
+
+/* What the throttle learns of how fast the host answers: the slowest reply of the transaction. */
+static void note_latency(struct delivery *d, struct attempt *attempt)
+{
+	uint64_t latency_ms = (d->slowest_ns + MS_NS - 1) / MS_NS;
+	d->slowest_ns = 0;
+	if (latency_ms > HEARD_LATENCY_MS_MAX)
+		latency_ms = HEARD_LATENCY_MS_MAX;
+	if (is_small(attempt) && latency_ms > attempt->work->heard.latency_ms)
+		attempt->work->heard.latency_ms = (uint32_t)latency_ms;
+}
+
 static bool take_done(struct delivery *d)
 {
 	bool any = false;
@@ -106,6 +123,7 @@ static bool take_done(struct delivery *d)
 		CHECK(d->begun_count > 0);
 		d->begun_count--;
 		any = true;
+		note_latency(d, transaction->owner);
 		outcome_of_transaction(d, transaction->owner);
 	}
 	return any;
@@ -268,8 +286,13 @@ static void received(struct conn *conn, const uint8_t *data, size_t len)
 	struct delivery *d = of(conn);
 	if (d->state == DELIVERY_CLOSING)
 		return;
+	uint64_t progress = d->smtp.progress;
 	/* An error ends the session, and smtp->end says how. */
 	(void)!smtp_session_input(&d->smtp, data, len, &d->fail);
+	/* since_ns: when the last reply came or the last octets went, whatever was later. */
+	uint64_t waited_ns = worker_now(d->worker) - d->since_ns;
+	if (d->smtp.progress != progress && d->begun_count > 0 && waited_ns > d->slowest_ns)
+		d->slowest_ns = waited_ns;
 	step(d);
 }
 

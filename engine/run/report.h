@@ -62,7 +62,7 @@ struct site_report {
 	int64_t wall_us;
 	char provider[300];
 	const char *source;            /* static for the run */
-	char reason[120];
+	char reason[400];
 };
 
 #endif

@@ -182,7 +182,7 @@ static void end_provider(struct hash_node *node, void *context)
 	struct scheduler *s = context;
 	struct provider *provider = CONTAINER_OF(node, struct provider, node);
 	for (uint32_t i = 0; i < s->config->sources_count; i++)
-		free(provider->sites[i]);
+		site_free(s, provider->sites[i]);
 	hash_map_remove(&s->providers, node);
 	free(provider);
 }

@@ -402,10 +402,13 @@ void lease_session_up(struct scheduler *s, struct lease *lease)
 	lease_look_at(s, lease->site);
 }
 
-static void hear(struct scheduler *s, struct site *site, uint64_t packed_heard)
+static void hear(struct scheduler *s, struct lease *lease, uint64_t packed_heard)
 {
+	struct site *site = lease->site;
 	struct heard heard = heard_unpack(packed_heard);
 	uint64_t now_ns = scheduler_now(s);
+	if (heard.latency_ms != 0)
+		throttle_on_latency(&site->throttle, heard.latency_ms, now_ns);
 	for (uint32_t i = 0; i < heard.good; i++)
 		throttle_on_good(&site->throttle);
 	for (uint32_t i = 0; i < heard.blocks; i++)
@@ -416,6 +419,8 @@ static void hear(struct scheduler *s, struct site *site, uint64_t packed_heard)
 		throttle_on_back_off(&site->throttle, now_ns, random_u64(&s->random));
 	else if (heard.slow_down)
 		throttle_on_slow_down(&site->throttle, now_ns, random_u64(&s->random));
+	if (heard.suspend || heard.back_off || heard.slow_down || heard.blocks > 0)
+		site_take_why(lease);
 	lease_look_at(s, site);
 }
 
@@ -424,7 +429,7 @@ void lease_heard(struct scheduler *s, struct lease *lease, uint64_t packed_heard
 	CHECK_OBJ(lease, LEASE_MAGIC);
 	CHECK(lease->outstanding > 0);
 	lease->outstanding--;
-	hear(s, lease->site, packed_heard);
+	hear(s, lease, packed_heard);
 }
 
 void lease_returned(struct scheduler *s, struct attempt *attempt, uint64_t packed_heard)
@@ -438,7 +443,7 @@ void lease_returned(struct scheduler *s, struct attempt *attempt, uint64_t packe
 	body_unref(attempt->body);
 	attempt->body = NULL;
 	attempt_end_work(attempt);
-	hear(s, lease->site, packed_heard);
+	hear(s, lease, packed_heard);
 	if (attempt->message->withdrawn)
 		outcome_settle(s, attempt, ATTEMPT_WITHDRAWN, BOUNCE_CLASS_NONE, "", "the file was removed");
 	else if (hold_pass(s, attempt))

@@ -4,6 +4,7 @@
 
 #include "engine/run/scheduler_control.h"
 #include "engine/run/scheduler_jobs.h"
+#include "engine/run/scheduler_site.h"
 #include "engine/run/scheduler_state.h"
 
 struct revival;
@@ -69,13 +70,6 @@ void leases_turn_end(struct scheduler *s);
 bool leases_have_work_now(struct scheduler *s);
 /* The worker had no session for it: back to the queue, as if it had not been leased. */
 void lease_returned(struct scheduler *s, struct attempt *attempt, uint64_t packed_heard);
-
-/* ---- scheduler_site.c ---- */
-struct site *site_create(struct scheduler *s, struct provider *provider, const struct source *source);
-bool site_is_idle(const struct site *site);
-void site_destroy(struct scheduler *s, struct site *site);
-/* Its throttle is in this state now: an event, if that is news. */
-void site_tell(struct scheduler *s, struct site *site, enum throttle_state state);
 
 /* ---- scheduler_suppress.c ---- */
 /* Before an attempt sets out: those of it who are on the suppression list get their outcome. False: nobody is

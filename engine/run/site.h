@@ -27,6 +27,8 @@ enum {
 	LEASE_AHEAD = 3,
 	/* Transactional mail finds the next free session even where bulk is bound to all of them. */
 	LEASE_AHEAD_URGENT = LEASE_AHEAD + 1,
+	/* What is kept of a reply that slows a site down: its first sentence or two. */
+	LEASE_WHY_MAX = 240,
 };
 
 /* The right of one worker to hold sessions with one site. */
@@ -55,6 +57,9 @@ struct lease {
 	uint32_t answers_owed;         /* call-backs to be answered with the next POST_SLOTS */
 	uint32_t fallback_sessions;    /* at hosts of a worse preference (CONFORMANCE 0.4: at most 2) */
 	struct list_node pump_node;    /* has something to do at the end of this turn */
+
+	/* both: the worker puts, the scheduler takes, when the effects of that come (heard.h) */
+	_Atomic(char *) why;           /* the last words that mean trouble to the throttle; on the heap */
 };
 
 /* Of job directories, in one class. */
@@ -71,6 +76,8 @@ struct site {
 	struct throttle throttle;
 	struct fair_queue queue;
 	enum throttle_state told;      /* the state that the last site-changed event told */
+	uint32_t changes_told;         /* of throttle.changes */
+	char *why;                     /* the words of the last trouble; NULL: none */
 	uint32_t slots;                /* of all leases */
 	struct list_node pump_node;    /* something changed: look at it at the end of this turn */
 	struct list_node hungry_node;  /* wants a slot and the total is used up */

@@ -37,6 +37,7 @@ void worker_finish(struct worker *w, struct attempt *attempt)
 	CHECK(w->attempts_count > 0);
 	struct lease *lease = attempt->lease;
 	uint64_t heard = heard_pack(attempt->work->heard);
+	lease_say_why(attempt);
 	expire(w, attempt);
 	/* Bodies are the memory that others wait for: not to be held until the disk has answered. */
 	body_unref(attempt->body);

@@ -1,3 +1,5 @@
+#include <stdio.h>
+#include <stdlib.h>
 #include "engine/run/delivery.h"
 #include "engine/run/worker_state.h"
 
@@ -57,9 +59,45 @@ static void take_out(struct lease *lease, struct attempt *attempt)
 	lease->fifo_count--;
 }
 
+/* The reply that says most: a 421, else another refusal. NULL: no host said anything. */
+static const struct attempt_rcpt *telling_reply(const struct attempt *attempt)
+{
+	const struct attempt_rcpt *best = NULL;
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
+		const struct attempt_rcpt *rcpt = &attempt->rcpts[i];
+		if (rcpt->code == 421)
+			return rcpt;
+		if (best == NULL && (rcpt->code / 100 == 4 || rcpt->code / 100 == 5))
+			best = rcpt;
+	}
+	const struct attempt_rcpt *trouble = &attempt->work->trouble;
+	return best == NULL && trouble->code != 0 ? trouble : best;
+}
+
+void lease_say_why(struct attempt *attempt)
+{
+	const struct heard *heard = &attempt->work->heard;
+	if (!heard->slow_down && !heard->back_off && !heard->suspend && heard->blocks == 0)
+		return;
+	char *why = malloc(LEASE_WHY_MAX);
+	if (why == NULL)
+		return;
+	const struct attempt_rcpt *reply = telling_reply(attempt);
+	struct text words = buf_text(&attempt->work->reason);
+	if (reply != NULL)
+		words = attempt_reply_text(attempt, reply);
+	words = text_cut_utf8(words, LEASE_WHY_MAX - 8);
+	if (reply != NULL)
+		snprintf(why, LEASE_WHY_MAX, "%u %.*s", reply->code, TEXT_ARG(words));
+	else
+		snprintf(why, LEASE_WHY_MAX, "%.*s", TEXT_ARG(words));
+	free(atomic_exchange(&attempt->lease->why, why));
+}
+
 /* Hosts that could not be reached have decided nothing: the next worker passes over them (MX-18). */
 static void give_back(struct worker *w, struct attempt *attempt)
 {
+	lease_say_why(attempt);
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
 		attempt->rcpts[i] = (struct attempt_rcpt){ .rcpt = attempt->rcpts[i].rcpt };
 	CHECK(w->attempts_count > 0);

@@ -121,6 +121,8 @@ void leases_pump(struct worker *w);
  * here; else the recorder has it, and what was left open is tried again at once. */
 void lease_return(struct worker *w, struct attempt *attempt);
 void lease_drain(struct worker *w, struct lease *lease);
+/* Before the effects of an attempt are posted (work->heard): the words for what is trouble. */
+void lease_say_why(struct attempt *attempt);
 
 /* ---- worker.c ---- */
 /* The attempt is settled: to the recorder, and work->heard to the scheduler. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "engine/base/check.h"
 #include "engine/base/result.h"
+#include "engine/io/clock.h"
 #include "tests/unit/tls/tls_test_certs.h"
 #include "tls/tls_conn.h"
 
@@ -264,6 +265,7 @@ static bool take_data(struct talk *talk)
 	} while (strcmp(talk->line, ".\r\n") != 0);
 	const char *final = talk->rules->final;
 	talk->conn->peer->taken += final == NULL || final[0] == '2';
+	clock_wait_ms(talk->rules->final_ms);
 	return say(talk, PEER_FINAL, final, "250 2.0.0 taken");
 }
 
@@ -314,6 +316,7 @@ static void *talk_run(void *argument)
 			&peer->rules[conn->number < peer->rules_count ? conn->number
 								      : peer->rules_count - 1];
 	talk->pool = tls_pool_create();
+	clock_wait_ms(talk->rules->banner_ms);
 	bool open = say(talk, PEER_GREETING, talk->rules->banner, "220 mx.test ESMTP");
 	while (open && read_line(talk))
 		open = answer(talk);

@@ -53,6 +53,7 @@ struct peer_rules {
 	enum peer_stage silent_at; /* nothing is answered from here on */
 	enum peer_stage close_at;  /* the end instead of an answer */
 	bool pipelining;
+	uint32_t banner_ms, final_ms; /* these replies come so much later */
 };
 
 struct peer_conn {

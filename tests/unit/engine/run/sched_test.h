@@ -92,7 +92,7 @@ struct sched {
 	uint32_t outcomes;
 	struct control_task *slice; /* that came to main last */
 	uint32_t slices_count;
-	char site_words[256]; /* reason of the last site report */
+	char site_words[400]; /* reason of the last site report */
 	struct scheduler_end end;
 	struct sched_jobs *jobs; /* sched_jobs.h; NULL: no job directories */
 };

@@ -226,6 +226,7 @@ static void what_was_heard_survives_its_way_through_a_message(void **state)
 			.slow_down = seeded_below(&seed, 2),
 			.back_off = seeded_below(&seed, 2),
 			.suspend = seeded_below(&seed, 2),
+			.latency_ms = (uint32_t)seeded_below(&seed, HEARD_LATENCY_MS_MAX + 1),
 		};
 		struct heard got = heard_unpack(heard_pack(heard));
 		assert_int_equal(got.good, heard.good);
@@ -233,6 +234,7 @@ static void what_was_heard_survives_its_way_through_a_message(void **state)
 		assert_int_equal(got.slow_down, heard.slow_down);
 		assert_int_equal(got.back_off, heard.back_off);
 		assert_int_equal(got.suspend, heard.suspend);
+		assert_int_equal(got.latency_ms, heard.latency_ms);
 	}
 	assert_int_equal(heard_pack((struct heard){ 0 }), 0);
 }

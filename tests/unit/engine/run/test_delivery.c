@@ -91,6 +91,27 @@ static void a_session_is_used_for_the_next_message(void **state)
 	assert_int_equal(w.reports[0].delivered_count, 5);
 }
 
+static void the_slowest_reply_of_a_transaction_is_heard_of(void **state)
+{
+	(void)state;
+	set_up(1);
+	peers[0].rules[0] = (struct peer_rules){ .final_ms = 150 };
+	peers[0].rules_count = 1;
+	struct attempt *attempt = send_one(1);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
+	assert_in_range(w.heard.latency_ms, 150, WORK_WAIT_MS);
+	work_done(&w, attempt);
+	tear_down(1);
+	/* What comes before the first message (greeting, EHLO, TLS) does not count. */
+	set_up(1);
+	peers[0].rules[0] = (struct peer_rules){ .banner_ms = 1500 };
+	peers[0].rules_count = 1;
+	attempt = send_one(1);
+	assert_in_range(w.heard.latency_ms, 1, 1400);
+	work_done(&w, attempt);
+	tear_down(1);
+}
+
 static void each_recipient_has_its_own_answer(void **state)
 {
 	(void)state;
@@ -199,6 +220,19 @@ static const struct refusal refusals[] = {
 	{ { .close_at = PEER_EHLO }, ATTEMPT_DEFERRED, "4.4.2", true, false, BACK_OFF },
 };
 
+/* The scheduler is told the words of what slows a site down. */
+static void check_why(const struct refusal *refusal)
+{
+	const char *why = atomic_load(&w.lease->why);
+	const char *reply = refusal->rules.banner != NULL ? refusal->rules.banner : refusal->rules.mail;
+	if (refusal->site == NOTHING)
+		assert_int_equal(why != NULL, w.heard.blocks > 0);
+	else if (reply != NULL)
+		assert_string_equal(why, reply);
+	else
+		assert_non_null(strstr(why, "mx0.test [127.0.0.1]: the peer closed the connection"));
+}
+
 static void every_refusal_has_its_effect_on_mail_site_and_next_host(void **state) /* 0.4 */
 {
 	(void)state;
@@ -216,6 +250,7 @@ static void every_refusal_has_its_effect_on_mail_site_and_next_host(void **state
 		assert_int_equal(w.heard.back_off, refusal->site == BACK_OFF);
 		assert_int_equal(w.heard.suspend, refusal->site == SUSPEND);
 		assert_int_equal(w.heard.good, 0);
+		check_why(refusal);
 		work_done(&w, attempt);
 		tear_down(1);
 
@@ -303,6 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_is_delivered_with_every_octet),
 		cmocka_unit_test(a_session_is_used_for_the_next_message),
+		cmocka_unit_test(the_slowest_reply_of_a_transaction_is_heard_of),
 		cmocka_unit_test(each_recipient_has_its_own_answer),
 		cmocka_unit_test(
 			after_a_refused_connection_comes_the_next_address_and_then_the_next_host),

@@ -56,6 +56,8 @@ static void take_heard(struct work *w, struct heard heard)
 	w->heard.slow_down |= heard.slow_down;
 	w->heard.back_off |= heard.back_off;
 	w->heard.suspend |= heard.suspend;
+	if (heard.latency_ms > w->heard.latency_ms)
+		w->heard.latency_ms = heard.latency_ms;
 }
 
 static void hear_as_scheduler(struct work *w, const struct mailbox_message *message)
@@ -268,6 +270,7 @@ void work_end(struct work *w)
 		;
 	assert_int_equal(w->drained, 1);
 	worker_destroy(w->worker);
+	free(atomic_load(&w->lease->why));
 	free(w->site);
 	free(w->provider);
 	remove_spool(w);
