@@ -187,11 +187,11 @@ enum result site_rules_add(struct site_rules *rules, const struct option_words *
 
 /* ---- matching ---- */
 
-static const struct site_rule *find(const struct site_rules *rules, const char *name)
+const struct site_rule *site_rules_find(const struct site_rules *rules, const char *key)
 {
 	if (rules->count == 0)
 		return NULL;
-	struct site_rule wanted = { .key = name };
+	struct site_rule wanted = { .key = key };
 	return bsearch(&wanted, rules->items, rules->count, sizeof wanted, compare);
 }
 
@@ -216,7 +216,7 @@ static void add_host(const struct site_rules *rules, const char *host, struct si
 	for (const char *part = host; part != NULL && *part != '\0'; part = strchr(part, '.')) {
 		part += *part == '.';
 		if (part == host || strchr(part, '.') != NULL)
-			add(match, find(rules, part));
+			add(match, site_rules_find(rules, part));
 	}
 }
 
@@ -226,14 +226,14 @@ void site_rules_match(const struct site_rules *rules, const struct site_place *p
 	struct site_match by_place = { .count = 0 };
 	*out_match = (struct site_match){ .count = 0 };
 	if (!place->is_known)
-		add(&by_place, find(rules, place->provider));
+		add(&by_place, site_rules_find(rules, place->provider));
 	/* The hosts of a known provider are its own business: the set differs from domain to domain. */
 	size_t hosts_count = place->is_known && place->hosts_count > 1 ? 1 : place->hosts_count;
 	for (size_t i = 0; i < hosts_count; i++)
 		add_host(rules, place->hosts[i], &by_place);
 	if (place->is_known && by_place.count > 0)
 		out_match->apart = by_place.rules[0];
-	const struct site_rule *domain = find(rules, place->domain);
+	const struct site_rule *domain = site_rules_find(rules, place->domain);
 	if (domain != NULL && !has(&by_place, domain)) {
 		out_match->apart = domain;
 		out_match->apart_by_domain = true;
@@ -245,6 +245,6 @@ void site_rules_match(const struct site_rules *rules, const struct site_place *p
 	if (out_match->count > SITE_MATCHES_MAX - 2)
 		out_match->count = SITE_MATCHES_MAX - 2;
 	if (place->is_known)
-		add(out_match, find(rules, place->provider));
-	add(out_match, find(rules, "*"));
+		add(out_match, site_rules_find(rules, place->provider));
+	add(out_match, site_rules_find(rules, "*"));
 }

@@ -47,6 +47,9 @@ struct site_rules {
 MUST_USE enum result site_rules_add(struct site_rules *rules, const struct option_words *words,
 	bool is_flag, struct arena *arena, struct fail *out_fail);
 
+/* NULL: there is none of that name. */
+const struct site_rule *site_rules_find(const struct site_rules *rules, const char *key);
+
 /* Where a domain's mail goes. Names in lower case, without trailing dot. */
 struct site_place {
 	const char *provider;     /* its key (provider.h) */

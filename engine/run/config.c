@@ -216,6 +216,39 @@ static enum result read_reply_rules(struct run_config *config, const char *path,
 	return r;
 }
 
+static enum result add_site_flag(struct site_rules *rules, const char *value, struct arena *arena,
+	struct fail *fail)
+{
+	struct option_words words;
+	struct text flag = text_of(value);
+	char *text = arena_alloc(arena, flag.len + 1);
+	if (text == NULL)
+		return fail_set(fail, RESULT_MEMORY, "out of memory for --site");
+	memcpy(text, value, flag.len + 1);
+	enum result r = options_file_split(text, flag.len, arena, &words, fail);
+	if (r == RESULT_OK && words.count == 0)
+		r = fail_set(fail, RESULT_INVALID, "a rule is NAME and its limits");
+	if (r == RESULT_OK)
+		r = site_rules_add(rules, &words, true, arena, fail);
+	return r == RESULT_OK ? r : fail_prefix(fail, "--site '%.80s'", value);
+}
+
+enum result run_config_read_site_rules(const struct send_options *options, struct arena *arena,
+	struct site_rules *out_rules, struct fail *fail)
+{
+	struct option_words words;
+	enum result r = RESULT_OK;
+	*out_rules = (struct site_rules){ .count = 0 };
+	for (size_t i = 0; i < options->site.count && r == RESULT_OK; i++)
+		r = add_site_flag(out_rules, options->site.items[i], arena, fail);
+	if (r != RESULT_OK || *options->site_rules == '\0')
+		return r;
+	r = options_file_read(options->site_rules, arena, &words, fail);
+	if (r == RESULT_OK)
+		r = site_rules_add(out_rules, &words, false, arena, fail);
+	return r == RESULT_OK ? r : fail_prefix(fail, "--site-rules %s", options->site_rules);
+}
+
 enum result run_config_init(struct run_config *config, const struct send_options *options,
 	struct arena *arena, struct fail *fail)
 {
@@ -227,6 +260,8 @@ enum result run_config_init(struct run_config *config, const struct send_options
 		r = run_config_init_receivers(config, options, arena, fail);
 	if (r == RESULT_OK)
 		r = read_reply_rules(config, options->reply_rules, arena, fail);
+	if (r == RESULT_OK)
+		r = run_config_read_site_rules(options, arena, &config->site_rules, fail);
 	if (r != RESULT_OK)
 		return r;
 	config->retry[RETRY_BULK] = retry_of(options, RETRY_BULK);

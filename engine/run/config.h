@@ -10,6 +10,7 @@
 #include "engine/base/log.h"
 #include "engine/base/result.h"
 #include "engine/plan/retry.h"
+#include "engine/plan/site_rules.h"
 #include "engine/route/route_builder.h"
 #include "engine/route/route_option.h"
 #include "engine/route/route_policy.h"
@@ -47,6 +48,7 @@ struct run_config {
 	size_t tls_count;
 	struct retry_schedule retry[2]; /* by enum retry_class */
 	struct smtp_reply_rules reply_rules; /* --reply-rules */
+	struct site_rules site_rules;  /* --site and --site-rules, as they were at the start */
 	uint32_t workers_count;
 	uint64_t messages_max;         /* in memory at once; from --memory */
 	uint64_t watch_minute_ns;      /* a minute of the watchdog; less in tests */
@@ -63,6 +65,10 @@ MUST_USE enum result run_config_init(struct run_config *config, const struct sen
  * there are no sources, and nothing can be connected to. */
 MUST_USE enum result run_config_init_receivers(struct run_config *config, const struct send_options *options,
 	struct arena *arena, struct fail *fail);
+/* The rules of --site and --site-rules, the file as it is now; memory comes from the arena. RESULT_INVALID,
+ * RESULT_LIMIT, RESULT_MEMORY, and what opening and reading a file can say. */
+MUST_USE enum result run_config_read_site_rules(const struct send_options *options, struct arena *arena,
+	struct site_rules *out_rules, struct fail *fail);
 /* RESULT_INVALID: --helo is not given. */
 MUST_USE enum result run_config_need_helo(const struct send_options *options, struct fail *fail);
 

@@ -73,11 +73,20 @@ static void say_goodbye(struct delivery *d)
 	smtp_session_quit(&d->smtp);
 }
 
-/* RFC 5321 leaves it to us how long a session lasts; after this no new message is begun in it. */
+/* What the rules say of its site, now: 0 for nothing. */
+static uint32_t per_session(const struct lease *lease)
+{
+	return atomic_load_explicit(&lease->site->per_session, memory_order_relaxed);
+}
+
+/* RFC 5321 leaves it to us how long a session lasts; after this no new message is begun in it. Nor after as
+ * many as a rule allows that came when it was open already. */
 static bool is_old(const struct delivery *d)
 {
 	uint64_t age_ns = worker_now(d->worker) - d->opened_ns;
-	return age_ns >= (uint64_t)d->worker->config->options->session_ms * MS_NS;
+	uint32_t mails_max = per_session(d->lease);
+	return age_ns >= (uint64_t)d->worker->config->options->session_ms * MS_NS ||
+		(mails_max != 0 && d->smtp.mails_count >= mails_max);
 }
 
 static bool begin_next(struct delivery *d)
@@ -392,6 +401,8 @@ bool delivery_open(struct worker *w, struct lease *lease, struct attempt *attemp
 	w->next_session += w->hub->workers_count;
 	d->smtp_config.starttls = delivery_starttls(&host->demand, rung);
 	d->smtp_config.avoid |= facts.avoid;
+	if (per_session(lease) != 0)
+		d->smtp_config.mails_max = per_session(lease);
 	smtp_session_init(&d->smtp, &d->smtp_config);
 	list_push_back(&lease->sessions, &d->node);
 	lease->sessions_count++;

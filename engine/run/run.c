@@ -24,6 +24,7 @@
 #include "engine/run/roots.h"
 #include "engine/run/scheduler.h"
 #include "engine/run/site.h"
+#include "engine/run/site_rules_set.h"
 #include "engine/run/status.h"
 #include "engine/run/verifier.h"
 #include "engine/run/worker.h"
@@ -333,9 +334,10 @@ static void on_signal(struct signals *signals, int signal)
 {
 	struct run *run = CONTAINER_OF(signals, struct run, signals);
 	log_write(&run->log, LOG_SIGNAL, LOG_FIELDS(log_cstr("signal", strsignal(signal))));
-	if (signal == SIGHUP)
+	if (signal == SIGHUP) {
 		hub_post(run->hub.recorder, POST_REOPEN, NULL, 0, 0);
-	else if (run->terms++ < 2) /* the first drains, the second stops at once, more change nothing */
+		site_rules_set_reload(&run->hub, &run->log);
+	} else if (run->terms++ < 2) /* the first drains, the second stops at once, more change nothing */
 		hub_post(run->hub.scheduler, POST_DRAIN, NULL, run->terms > 1, 0);
 }
 

@@ -5,6 +5,7 @@
 #include "engine/run/scheduler_back.h"
 #include "engine/run/scheduler_parts.h"
 #include "engine/run/scheduler_split.h"
+#include "engine/run/site_rules_set.h"
 
 /* ---- the end of a run ----
  *
@@ -256,6 +257,9 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_CONTROL_CANCEL:
 		control_cancel(s, message->object);
 		break;
+	case POST_SITE_RULES:
+		rules_replace(s, message->object);
+		break;
 	case POST_DRAIN:
 		drain(s, message->number != 0);
 		break;
@@ -288,7 +292,7 @@ enum result scheduler_create(struct hub *hub, struct recovery *recovery,
 	list_init(&s->tasks);
 	jobs_init(s);
 	if (!watch_init(s) || s->reads == NULL || s->worker_slots == NULL ||
-		domains_init(s) != RESULT_OK) {
+		domains_init(s) != RESULT_OK || rules_init(s) != RESULT_OK) {
 		scheduler_destroy(s);
 		return fail_set(fail, RESULT_MEMORY, "out of memory for the scheduler");
 	}
@@ -331,6 +335,8 @@ static void take_late_files(struct scheduler *s)
 			intake_found(s, message.object);
 		else if (message.kind == POST_REVIVED)
 			drop_revival(message.object);
+		else if (message.kind == POST_SITE_RULES)
+			site_rules_set_destroy(message.object);
 		else if (message.kind == POST_JOB_RCPT || message.kind == POST_JOB_OPENED)
 			jobs_drop(s, message.object);
 }
@@ -347,6 +353,7 @@ void scheduler_destroy(struct scheduler *s)
 	domains_deinit(s);
 	leases_deinit(s);
 	watch_deinit(s);
+	rules_deinit(s);
 	free(s->reads);
 	free(s->worker_slots);
 	s->magic = 0;

@@ -61,27 +61,52 @@ void domain_job_count(struct scheduler *s, struct text name, enum event_kind kin
 
 /* ---- providers ---- */
 
-static struct provider *provider_of(struct scheduler *s, const struct route *route)
+/* What is only a part of a provider to some rule has the rule's name in its key. */
+static void key_apart(const struct site_match *match, char key[PROVIDER_KEY_MAX])
+{
+	char whole[PROVIDER_KEY_MAX];
+	if (match->apart == NULL)
+		return;
+	memcpy(whole, key, sizeof whole);
+	if (match->apart_by_domain)
+		snprintf(key, PROVIDER_KEY_MAX, "domain:%.255s", match->apart->key);
+	else /* of a known provider: its name is short */
+		snprintf(key, PROVIDER_KEY_MAX, "%.19s/%.255s", whole, match->apart->key);
+}
+
+static struct provider *provider_of(
+	struct scheduler *s, const struct domain *domain, const struct route *route)
 {
 	char key[PROVIDER_KEY_MAX];
+	struct site_match match;
 	/* The best host tells the provider; the others make the set of those who are not known. */
 	const char *hosts[ROUTE_HOSTS_MAX] = { route->hosts[0].name };
 	size_t count = 1;
 	for (size_t i = 0; i < route->host_set_count && count < ROUTE_HOSTS_MAX; i++)
 		if (strcmp(route->host_set[i], hosts[0]) != 0)
 			hosts[count++] = route->host_set[i];
-	provider_key(hosts, count, key);
+	struct site_place place = {
+		.provider = key, .hosts = hosts, .hosts_count = count, .domain = domain->name
+	};
+	place.is_known = provider_key(hosts, count, key);
+	struct provider_limits limits = provider_limits_of(key);
+	site_rules_match(s->site_rules.rules, &place, &match);
+	key_apart(&match, key);
 	struct hash_node *node = hash_map_find(&s->providers, text_of(key));
-	if (node != NULL)
-		return CONTAINER_OF(node, struct provider, node);
-	struct provider *provider =
-		calloc(1, sizeof *provider + s->config->sources_count * sizeof provider->sites[0]);
-	if (provider == NULL)
-		return NULL;
-	provider->magic = PROVIDER_MAGIC;
-	memcpy(provider->key, key, sizeof key);
-	jobs_provider_init(provider);
-	hash_map_insert(&s->providers, &provider->node);
+	struct provider *provider;
+	if (node != NULL) {
+		provider = CONTAINER_OF(node, struct provider, node);
+	} else {
+		provider = calloc(1, sizeof *provider + s->config->sources_count * sizeof provider->sites[0]);
+		if (provider == NULL)
+			return NULL;
+		provider->magic = PROVIDER_MAGIC;
+		memcpy(provider->key, key, sizeof key);
+		jobs_provider_init(provider);
+		hash_map_insert(&s->providers, &provider->node);
+	}
+	provider->match = match;
+	provider->limits = limits;
 	return provider;
 }
 
@@ -319,19 +344,36 @@ void domain_route(struct scheduler *s, struct attempt *attempt)
 	ask(s, domain);
 }
 
-static void set_route(struct scheduler *s, struct domain *domain, struct route *route)
+static void set_provider(struct scheduler *s, struct domain *domain)
 {
-	route_unref(domain->route);
-	domain->route = route;
 	struct provider *provider = NULL;
-	if (route->kind == ROUTE_HOSTS)
-		provider = provider_of(s, route);
+	if (domain->route->kind == ROUTE_HOSTS)
+		provider = provider_of(s, domain, domain->route);
 	if (provider == domain->provider)
 		return;
 	if (provider != NULL)
 		provider->domains_count++;
 	provider_release(s, domain->provider);
 	domain->provider = provider;
+}
+
+static void set_route(struct scheduler *s, struct domain *domain, struct route *route)
+{
+	route_unref(domain->route);
+	domain->route = route;
+	set_provider(s, domain);
+}
+
+static void match_rules(struct hash_node *node, void *context)
+{
+	struct domain *domain = CONTAINER_OF(node, struct domain, node);
+	if (domain->route != NULL)
+		set_provider(context, domain);
+}
+
+void domains_match_rules(struct scheduler *s)
+{
+	hash_map_for_each(&s->domains, match_rules, s);
 }
 
 /* An answer serves all mail that waits for it, even if its time is up by now (CONFORMANCE 0.4, DNS-14). */

@@ -124,12 +124,13 @@ static void call_back(struct scheduler *s, struct lease *lease)
 	hub_post(s->hub->workers[lease->worker], POST_CALL_BACK, lease, 0, 0);
 }
 
-/* A lease with an idle or an overdue slot, for a site that has none; NULL: nobody can spare one yet. */
-static struct lease *spare_lease(struct scheduler *s)
+/* A lease with an idle or an overdue slot (of this share), for a site that has none; NULL: no one. */
+static struct lease *spare_lease(struct scheduler *s, const struct site_share *share)
 {
 	LIST_FOR_EACH (node, &s->holders) {
 		struct lease *lease = CONTAINER_OF(node, struct lease, holder_node);
-		if (lease->called_back >= lease->slots)
+		if (lease->called_back >= lease->slots ||
+			(share != NULL && !rules_holds_for(share, lease->site)))
 			continue;
 		bool idle = lease->outstanding < lease->slots - lease->called_back &&
 			lease->site->queue.count == 0;
@@ -141,26 +142,62 @@ static struct lease *spare_lease(struct scheduler *s)
 
 static void hungry_due(struct timer *timer);
 
-/* For each site that wants a slot one is asked back, from whoever has held its own longest. */
-static void feed_hungry(struct scheduler *s)
+/* From whoever has held its own longest. */
+void lease_feed(struct scheduler *s, const struct list *hungry, const struct site_share *share,
+	uint64_t called_back)
 {
 	size_t wanted = 0;
-	LIST_FOR_EACH (node, &s->hungry_sites) {
-		if (wanted++ < s->slots_called_back)
+	LIST_FOR_EACH (node, hungry) {
+		if (wanted++ < called_back)
 			continue;
-		struct lease *lease = spare_lease(s);
+		struct lease *lease = spare_lease(s, share);
 		if (lease == NULL)
 			break;
 		call_back(s, lease);
 		hold(s, lease);
 	}
-	if (!list_is_empty(&s->hungry_sites) && !timer_is_running(&s->hungry_timer))
+}
+
+static void feed_hungry(struct scheduler *s)
+{
+	lease_feed(s, &s->hungry_sites, NULL, s->slots_called_back);
+	bool any = !list_is_empty(&s->hungry_sites) || !list_is_empty(&s->site_rules.hungry);
+	if (any && !timer_is_running(&s->hungry_timer))
 		loop_timer_start(&s->loop, &s->hungry_timer, HUNGRY_LOOK_NS, hungry_due);
 }
 
 static void hungry_due(struct timer *timer)
 {
-	feed_hungry(CONTAINER_OF(timer, struct scheduler, hungry_timer));
+	struct scheduler *s = CONTAINER_OF(timer, struct scheduler, hungry_timer);
+	rules_feed(s);
+	feed_hungry(s);
+}
+
+void lease_take_back(struct scheduler *s, const struct site_share *share, uint32_t count)
+{
+	LIST_FOR_EACH (node, &s->holders) {
+		struct lease *lease = CONTAINER_OF(node, struct lease, holder_node);
+		if (!rules_holds_for(share, lease->site))
+			continue;
+		for (; count > 0 && lease->called_back < lease->slots; count--)
+			call_back(s, lease);
+	}
+}
+
+void lease_not_hungry(struct site *site)
+{
+	if (list_node_is_linked(&site->hungry_node))
+		list_remove(&site->hungry_node);
+	site->hungry_in = NULL;
+}
+
+static void be_hungry(struct site *site, struct list *list)
+{
+	if (site->hungry_in == list)
+		return;
+	lease_not_hungry(site);
+	site->hungry_in = list;
+	list_push_back(list, &site->hungry_node);
 }
 
 /* The lease that takes the next attempt: one with a session that has nothing to do, else a new slot, else
@@ -188,16 +225,16 @@ static struct lease *choose_lease(struct scheduler *s, struct site *site, uint32
 		return grows ? NULL : ahead;
 	/* While others wait for their first one, nobody takes one before them. */
 	bool gives_way = !list_is_empty(&s->hungry_sites) && !list_node_is_linked(&site->hungry_node);
-	if (s->slots < (uint64_t)s->config->options->sessions && !gives_way) {
-		if (list_node_is_linked(&site->hungry_node))
-			list_remove(&site->hungry_node);
+	struct site_share *full = rules_full_share(s, site);
+	if (full == NULL && s->slots < (uint64_t)s->config->options->sessions && !gives_way) {
+		lease_not_hungry(site);
 		*out_slots = 1;
 		return &site->leases[least_loaded_worker(s)];
 	}
 	/* Only who has none is fed: to ask a session back from one that works gains a site nothing that it
 	 * would get back itself. */
-	if (site->slots == 0 && !list_node_is_linked(&site->hungry_node))
-		list_push_back(&s->hungry_sites, &site->hungry_node);
+	if (site->slots == 0)
+		be_hungry(site, full != NULL ? &full->hungry : &s->hungry_sites);
 	return ahead;
 }
 
@@ -207,6 +244,7 @@ static void grant(struct scheduler *s, struct lease *lease, uint32_t slots)
 	lease->site->slots += slots;
 	s->slots += slots;
 	s->worker_slots[lease->worker] += slots;
+	rules_granted(lease->site, slots);
 	hold(s, lease);
 }
 
@@ -223,6 +261,7 @@ void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t cou
 	lease->site->slots -= count;
 	s->slots -= count;
 	s->worker_slots[lease->worker] -= count;
+	rules_returned(s, lease->site, count);
 	uint32_t asked = lease->called_back < count ? lease->called_back : count;
 	lease->called_back -= asked;
 	s->slots_called_back -= asked;
@@ -232,9 +271,10 @@ void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t cou
 
 /* ---- pumping ---- */
 
-static bool route_ran_out(const struct scheduler *s, const struct attempt *attempt)
+/* Its route has run out (MX-24), or its domain is another site's by now. */
+static bool wants_route(const struct scheduler *s, const struct attempt *attempt, const struct site *site)
 {
-	return scheduler_now(s) >= attempt->route_until_ns;
+	return scheduler_now(s) >= attempt->route_until_ns || attempt->domain->provider != site->provider;
 }
 
 static void lease_out(struct scheduler *s, struct lease *lease, struct attempt *attempt, uint32_t slots)
@@ -309,11 +349,13 @@ static void pump(struct scheduler *s, struct site *site)
 			lease_look_at(s, site);
 			return;
 		}
+		if (!rules_may_send(s, site))
+			return;
 		struct lease *lease = choose_lease(s, site, &slots);
 		if (lease == NULL)
 			return;
 		struct attempt *attempt = pop(s, site);
-		if (route_ran_out(s, attempt)) { /* MX-24: the names are looked up anew */
+		if (wants_route(s, attempt, site)) {
 			if (hold_pass(s, attempt))
 				domain_route(s, attempt);
 			continue;
@@ -324,6 +366,7 @@ static void pump(struct scheduler *s, struct site *site)
 			continue;
 		}
 		CHECK(mailbox_credits_take(&s->unrecorded, 1));
+		rules_sent(s, site);
 		lease_out(s, lease, attempt, slots);
 	}
 }
@@ -334,16 +377,14 @@ static void site_woke(struct timer *timer)
 	lease_look_at(site->scheduler, site);
 }
 
-/* Slots that are free are for those who wait for their first one, the longest first. */
-static void offer_free_slots(struct scheduler *s)
+void lease_offer(struct scheduler *s, struct list *hungry, uint64_t free_count)
 {
-	uint64_t free_count = (uint64_t)s->config->options->sessions - s->slots;
-	LIST_FOR_EACH_SAFE (node, &s->hungry_sites) {
+	LIST_FOR_EACH_SAFE (node, hungry) {
 		struct site *site = CONTAINER_OF(node, struct site, hungry_node);
 		bool wants = site->queue.count > 0 &&
 			throttle_state_at(&site->throttle, scheduler_now(s)) == THROTTLE_OPEN;
 		if (!wants)
-			list_remove(node);
+			lease_not_hungry(site);
 		else if (free_count-- > 0)
 			lease_look_at(s, site);
 		else
@@ -355,7 +396,7 @@ void leases_turn_end(struct scheduler *s)
 {
 	if (s->phase != PHASE_RUNNING)
 		return;
-	offer_free_slots(s);
+	lease_offer(s, &s->hungry_sites, (uint64_t)s->config->options->sessions - s->slots);
 	struct list now;
 	list_init(&now);
 	list_splice_back(&now, &s->dirty_sites);
@@ -443,6 +484,7 @@ void lease_returned(struct scheduler *s, struct attempt *attempt, uint64_t packe
 	body_unref(attempt->body);
 	attempt->body = NULL;
 	attempt_end_work(attempt);
+	rules_unsent(s, lease->site);
 	hear(s, lease, packed_heard);
 	if (attempt->message->withdrawn)
 		outcome_settle(s, attempt, ATTEMPT_WITHDRAWN, BOUNCE_CLASS_NONE, "", "the file was removed");

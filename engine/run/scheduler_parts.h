@@ -4,6 +4,7 @@
 
 #include "engine/run/scheduler_control.h"
 #include "engine/run/scheduler_jobs.h"
+#include "engine/run/scheduler_rules.h"
 #include "engine/run/scheduler_site.h"
 #include "engine/run/scheduler_state.h"
 

@@ -18,10 +18,10 @@ struct site *site_create(struct scheduler *s, struct provider *provider, const s
 	site->provider = provider;
 	site->source = source;
 	site->scheduler = s;
-	throttle_init(&site->throttle, (uint32_t)s->config->options->site_sessions,
-		run_config_first_wait_ns(s->config));
+	throttle_init(&site->throttle, rules_sessions(s, provider), run_config_first_wait_ns(s->config));
 	fair_queue_init(&site->queue);
 	jobs_site_init(site);
+	rules_bind(s, site);
 	for (uint32_t i = 0; i < s->hub->workers_count; i++) {
 		struct lease *lease = &site->leases[i];
 		lease->magic = LEASE_MAGIC;
@@ -50,8 +50,7 @@ void site_destroy(struct scheduler *s, struct site *site)
 	CHECK(site_is_idle(site));
 	for (uint32_t i = 0; i < s->hub->workers_count; i++)
 		CHECK(site->leases[i].outstanding == 0);
-	if (list_node_is_linked(&site->hungry_node))
-		list_remove(&site->hungry_node);
+	rules_unbind(site);
 	loop_timer_stop(&s->loop, &site->wake);
 	site_free(s, site);
 }

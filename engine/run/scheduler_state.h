@@ -9,9 +9,9 @@
  *   scheduler_jobs_site.c  what of them waits for which site
  *   scheduler_jobs_rcpt.c  their recipients, each a message of its own
  *   scheduler_lease.c    what is leased to which worker: slots, fairness, call-backs
+ *   scheduler_rules.c    what the rules of --site allow, shared by sites
  *   scheduler_site.c     the life of a site, and what is told of it
- *   scheduler_park.c     what waits for long: into the queue on disk, and back
- *   scheduler_park_gone.c  what comes back and has no file any more
+ *   scheduler_park.c     what waits for long: into the queue on disk, and back; _gone.c: without its file
  *   scheduler_suppress.c who of an attempt is on the suppression list
  *   scheduler_watch.c    what stands still
  *   scheduler_outcome.c  fates: recorded, deferred until when, expired; a message's end */
@@ -29,8 +29,8 @@
 #include "engine/run/job_run.h"
 #include "engine/run/recovery.h"
 #include "engine/run/scheduler.h"
+#include "engine/run/scheduler_rules.h"
 #include "engine/run/scheduler_watch.h"
-#include "engine/run/site.h"
 #include "store/queue.h"
 
 #define SCHEDULER_MAGIC 0x5c4ed001u
@@ -91,9 +91,9 @@ struct scheduler {
 
 	/* leasing */
 	struct list dirty_sites;         /* to be pumped at the end of this turn */
-	struct list hungry_sites;        /* want a slot that the total does not give */
-	struct list holders;             /* leases with slots */
+	struct list hungry_sites, holders; /* want a slot that the total does not give; leases with slots */
 	struct timer hungry_timer;
+	struct rules_in_force site_rules; /* of --site */
 	struct fair_flow *free_flows;    /* linked through node.next */
 	uint64_t slots;                  /* granted in all */
 	uint64_t slots_called_back;      /* of these, asked back */

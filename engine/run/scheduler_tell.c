@@ -18,11 +18,21 @@ static uint64_t tell_queued(struct scheduler *s, const struct attempt *attempt, 
 	const struct site *site = attempt->site;
 	const struct throttle *throttle = &site->throttle;
 	const char *provider = site->provider->key;
+	const struct site_rule *paced_by = rules_paced_by(s, site);
+	struct site_share *full = rules_full_share(s, site);
 	switch (throttle_state_at(throttle, scheduler_now(s))) {
 	case THROTTLE_OPEN:
-		(void)snprintf(why, CONTROL_WHY_MAX,
-			"waits for its turn: %u of %u sessions to %s are in use", site->slots,
-			throttle->sessions_now, provider);
+		if (paced_by != NULL)
+			(void)snprintf(why, CONTROL_WHY_MAX,
+				"waits for its turn: the rate of the rule for %s", paced_by->key);
+		else if (full != NULL && site->slots == 0)
+			(void)snprintf(why, CONTROL_WHY_MAX,
+				"waits for its turn: all %u sessions of the rule for %s are in use",
+				full->slots, full->rule->key);
+		else
+			(void)snprintf(why, CONTROL_WHY_MAX,
+				"waits for its turn: %u of %u sessions to %s are in use", site->slots,
+				throttle->sessions_now, provider);
 		return 0;
 	case THROTTLE_PAUSED:
 		(void)snprintf(why, CONTROL_WHY_MAX, "%s wants less mail: a short pause", provider);

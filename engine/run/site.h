@@ -11,7 +11,9 @@
 #include "engine/base/timer_wheel.h"
 #include "engine/plan/fair_queue.h"
 #include "engine/plan/provider.h"
+#include "engine/plan/site_rules.h"
 #include "engine/plan/throttle.h"
+#include "engine/plan/token_bucket.h"
 
 struct site;
 struct source;
@@ -69,6 +71,19 @@ struct site_jobs {
 	uint32_t coming;               /* recipients that were asked for, for this site */
 };
 
+/* What a rule allows (site_rules.h), and how much of it is used: by all sites that it holds for, or by those
+ * of one source. */
+struct site_share {
+	const struct site_rule *rule;
+	void *scheduler;               /* for the timer */
+	uint32_t slots;                /* of the sites it holds for */
+	struct list hungry;            /* by hungry_node: sites that want their first slot */
+	struct list_node hungry_node;  /* of the scheduler, while somebody is or was hungry */
+	struct token_bucket bucket;
+	struct list paced;             /* by paced_node: sites that wait for a token */
+	struct timer pace;             /* when the next of them has its turn */
+};
+
 struct site {
 	uint32_t magic;
 	struct provider *provider;
@@ -80,7 +95,13 @@ struct site {
 	char *why;                     /* the words of the last trouble; NULL: none */
 	uint32_t slots;                /* of all leases */
 	struct list_node pump_node;    /* something changed: look at it at the end of this turn */
-	struct list_node hungry_node;  /* wants a slot and the total is used up */
+	struct list_node hungry_node;  /* wants a slot, and the total or a share of it is used up: */
+	struct list *hungry_in;        /* there */
+	struct site_share *shares[SITE_MATCHES_MAX];
+	uint32_t shares_count;
+	struct list_node paced_node;   /* waits for a token of a share */
+	bool is_next;                  /* it has waited: the next token is for it */
+	_Atomic uint32_t per_session;  /* messages in a session, 0: what the flag says; workers read it */
 	struct timer wake;             /* the end of a block */
 	void *scheduler;               /* for the timer */
 	struct site_jobs jobs[FAIR_CLASSES];
@@ -91,6 +112,8 @@ struct provider {
 	uint32_t magic;
 	struct hash_node node;         /* by key */
 	uint32_t domains_count;        /* domains whose route leads here */
+	struct site_match match;       /* the rules that hold for it */
+	struct provider_limits limits; /* what is known of it */
 	char key[PROVIDER_KEY_MAX];
 	struct list job_lines[FAIR_CLASSES]; /* domains of job directories that wait until a site of it
 	                                      * has room (scheduler_jobs_site.c) */

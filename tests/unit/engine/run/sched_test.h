@@ -65,6 +65,7 @@ struct sched {
 	struct fake_file *splitting; /* the batch file that the files thread has */
 	struct list leased;          /* attempts at workers, oldest first */
 	uint32_t leased_count, leased_max;
+	uint64_t leased_total; /* since the start */
 	struct list unrecorded; /* attempts whose outcome is held back */
 	struct fake_lease leases[FAKE_LEASES_MAX];
 	size_t leases_count;
@@ -74,6 +75,7 @@ struct sched {
 	struct route *(*route_for)(
 		struct sched *s, const char *domain); /* NULL: one host, mx.DOMAIN */
 	uint64_t route_lives_ns;                      /* 0: for ever */
+	uint32_t site_sessions;                       /* 0: --site-sessions; rules may allow more */
 	bool hold_routes, hold_records, hold_reads, hold_unlinks;
 	bool without_bodies;
 	bool keep_called_back;   /* workers do not answer call-backs */

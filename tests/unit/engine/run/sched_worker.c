@@ -106,9 +106,12 @@ static void take_work(struct sched *s, uint32_t worker, struct attempt *attempt,
 		return;
 	fake->outstanding++;
 	assert_true(s->slots <= (uint64_t)options->sessions);
-	assert_true(slots_of_site(s, attempt->lease->site) <= (uint64_t)options->site_sessions);
+	uint64_t site_sessions =
+		s->site_sessions != 0 ? s->site_sessions : (uint64_t)options->site_sessions;
+	assert_true(slots_of_site(s, attempt->lease->site) <= site_sessions);
 	list_push_back(&s->leased, &attempt->node);
 	s->leased_count++;
+	s->leased_total++;
 	s->leased_max = s->leased_count > s->leased_max ? s->leased_count : s->leased_max;
 }
 

@@ -308,6 +308,40 @@ static void rules_for_replies_are_read_from_their_file(void **state)
 	assert_int_equal(p.config.reply_rules.count, 0);
 }
 
+static void rules_for_sites_come_from_flags_and_a_file(void **state)
+{
+	(void)state;
+	static struct parsed p;
+	struct site_rules again;
+	char path[] = "/tmp/longship_test_rules.XXXXXX", flag[96];
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	static const char text[] = "# ours\nyahoo sessions=3\n";
+	assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+	snprintf(flag, sizeof flag, "--site-rules=%s", path);
+	parse(&p, FLAGS(GOOD, "--site=google sessions=20 rate=100/s", "--site", "* rate=5/s", flag));
+	assert_int_equal(p.result, RESULT_OK);
+	assert_int_equal(p.config.site_rules.count, 3);
+	assert_int_equal(site_rules_find(&p.config.site_rules, "google")->sessions, 20);
+	assert_int_equal(site_rules_find(&p.config.site_rules, "yahoo")->sessions, 3);
+	/* What is read again is the file as it is then, beside the flags. */
+	assert_int_equal(write(fd, "google per-session=1\n", 21), 21);
+	assert_int_equal(run_config_read_site_rules(&p.options, &p.arena, &again, &p.fail), RESULT_INVALID);
+	assert_non_null(strstr(p.fail.text, "--site-rules /tmp/"));
+	assert_non_null(strstr(p.fail.text, ": line 3: 'google' has a rule by --site already"));
+	(void)close(fd);
+	(void)unlink(path);
+	assert_int_equal(run_config_read_site_rules(&p.options, &p.arena, &again, &p.fail), RESULT_NOT_FOUND);
+	parse(&p, FLAGS(GOOD, "--site=google sessions=x"));
+	assert_int_equal(p.result, RESULT_INVALID);
+	assert_string_equal(p.fail.text, "--site 'google sessions=x': 'sessions=x' is no number of sessions "
+					 "from 1 to 100000, given once");
+	parse(&p, FLAGS(GOOD, "--site="));
+	assert_string_equal(p.fail.text, "--site '': a rule is NAME and its limits");
+	parse(&p, FLAGS(GOOD));
+	assert_int_equal(p.config.site_rules.count, 0);
+}
+
 static void a_thread_has_its_name_in_its_lines(void **state)
 {
 	(void)state;
@@ -338,6 +372,7 @@ int main(void)
 		cmocka_unit_test(what_the_flags_say_reaches_dns_and_route),
 		cmocka_unit_test(receivers_are_found_without_a_name_of_our_own),
 		cmocka_unit_test(rules_for_replies_are_read_from_their_file),
+		cmocka_unit_test(rules_for_sites_come_from_flags_and_a_file),
 		cmocka_unit_test(a_thread_has_its_name_in_its_lines),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

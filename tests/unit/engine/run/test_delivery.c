@@ -91,6 +91,25 @@ static void a_session_is_used_for_the_next_message(void **state)
 	assert_int_equal(w.reports[0].delivered_count, 5);
 }
 
+static void a_rule_says_how_many_messages_a_session_carries(void **state)
+{
+	(void)state;
+	set_up(1);
+	atomic_store(&w.lease->site->per_session, 2);
+	for (int i = 0; i < 5; i++) {
+		struct attempt *attempt = work_send_slots(
+			&w, route_over(1), &(struct test_mail){ .rcpts = "ann@a.example" }, 1);
+		assert_ptr_equal(work_outcome(&w), attempt);
+		assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
+		work_done(&w, attempt);
+	}
+	assert_true(peers[0].conns_count >= 3);
+	assert_int_equal(peers[0].taken, 5);
+	tear_down(1);
+	for (uint32_t i = 0; i < w.reports_count; i++)
+		assert_true(w.reports[i].delivered_count <= 2);
+}
+
 static void the_slowest_reply_of_a_transaction_is_heard_of(void **state)
 {
 	(void)state;
@@ -338,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_is_delivered_with_every_octet),
 		cmocka_unit_test(a_session_is_used_for_the_next_message),
+		cmocka_unit_test(a_rule_says_how_many_messages_a_session_carries),
 		cmocka_unit_test(the_slowest_reply_of_a_transaction_is_heard_of),
 		cmocka_unit_test(each_recipient_has_its_own_answer),
 		cmocka_unit_test(
