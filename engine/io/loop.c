@@ -90,7 +90,9 @@ void loop_run_once(struct loop *loop, uint64_t deadline_ns)
 	if (loop->stopping || messages == LOOP_TURN_MESSAGES_MAX)
 		deadline_ns = RING_NO_WAIT;
 	deadline_ns = earlier(deadline_ns, timer_wheel_next_ns(&loop->timers));
-	if (deadline_ns == RING_NO_WAIT || ring_has_work(loop->ring))
+	bool waits = deadline_ns != RING_NO_WAIT && !ring_has_work(loop->ring);
+	uint64_t from_ns = waits ? clock_now_ns() : 0;
+	if (!waits)
 		ring_wait(loop->ring, RING_NO_WAIT);
 	else if (loop->nap_ns > 0 && messages >= LOOP_NAP_MESSAGES_MIN)
 		ring_wait(loop->ring, earlier(deadline_ns, loop->now_ns + loop->nap_ns));
@@ -99,6 +101,7 @@ void loop_run_once(struct loop *loop, uint64_t deadline_ns)
 	/* Completions, and the messages of the next turn, come before timers: not with the time of before
 	 * the sleep. */
 	loop->now_ns = clock_now_ns();
+	loop->slept = waits && loop->now_ns - from_ns >= LOOP_SLEEP_US_MIN * 1000u;
 	timer_wheel_tell(&loop->timers, loop->now_ns);
 	(void)ring_deliver(loop->ring, loop->now_ns);
 }

@@ -23,6 +23,8 @@ enum {
 	LOOP_NAP_MESSAGES_MIN = 4,
 	/* As long as DESIGN 4 lets a batch of completions keep a mailbox waiting. */
 	LOOP_NAP_NS = 500 * 1000,
+	/* A shorter wait was none: what came had been there, and the kernel only handed it over. */
+	LOOP_SLEEP_US_MIN = 50,
 };
 #define LOOP_MAGIC 0x100b100bu
 
@@ -49,6 +51,7 @@ struct loop {
 	 * are not kept waiting. */
 	uint64_t nap_ns;
 	bool stopping;
+	bool slept;                        /* before this turn: what it brings has not waited for us */
 };
 
 /* On the thread that will run it. Results of ring_create(). `mailbox` may be NULL (tools without

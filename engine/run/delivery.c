@@ -107,6 +107,19 @@ static bool begin_next(struct delivery *d)
 	return true;
 }
 
+/* since_ns: when the last reply came or the last octets went, whatever was later. A late reply that may have
+ * lain here while this thread was busy makes the transaction say nothing: it may be our doing. */
+static void note_reply(struct delivery *d)
+{
+	uint64_t waited_ns = worker_now(d->worker) - d->since_ns;
+	if (d->begun_count == 0)
+		return;
+	if (waited_ns > DELIVERY_OUR_LAG_MS * MS_NS && !d->worker->loop.slept)
+		d->slowest_ns = DELIVERY_UNKNOWN_NS;
+	else if (waited_ns > d->slowest_ns)
+		d->slowest_ns = waited_ns;
+}
+
 /* A large message takes long to go out, whoever receives it: that says nothing. */
 static bool is_small(const struct attempt *attempt)
 {
@@ -116,11 +129,13 @@ static bool is_small(const struct attempt *attempt)
 /* What the throttle learns of how fast the host answers: the slowest reply of the transaction. */
 static void note_latency(struct delivery *d, struct attempt *attempt)
 {
-	uint64_t latency_ms = (d->slowest_ns + MS_NS - 1) / MS_NS;
+	uint64_t slowest_ns = d->slowest_ns, latency_ms = (slowest_ns + MS_NS - 1) / MS_NS;
 	d->slowest_ns = 0;
+	if (slowest_ns == DELIVERY_UNKNOWN_NS || !is_small(attempt))
+		return;
 	if (latency_ms > HEARD_LATENCY_MS_MAX)
 		latency_ms = HEARD_LATENCY_MS_MAX;
-	if (is_small(attempt) && latency_ms > attempt->work->heard.latency_ms)
+	if (latency_ms > attempt->work->heard.latency_ms)
 		attempt->work->heard.latency_ms = (uint32_t)latency_ms;
 }
 
@@ -298,10 +313,8 @@ static void received(struct conn *conn, const uint8_t *data, size_t len)
 	uint64_t progress = d->smtp.progress;
 	/* An error ends the session, and smtp->end says how. */
 	(void)!smtp_session_input(&d->smtp, data, len, &d->fail);
-	/* since_ns: when the last reply came or the last octets went, whatever was later. */
-	uint64_t waited_ns = worker_now(d->worker) - d->since_ns;
-	if (d->smtp.progress != progress && d->begun_count > 0 && waited_ns > d->slowest_ns)
-		d->slowest_ns = waited_ns;
+	if (d->smtp.progress != progress)
+		note_reply(d);
 	step(d);
 }
 

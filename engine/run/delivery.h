@@ -18,8 +18,13 @@
 
 /* The end of a session in words: those of a struct fail, with a few of ours before them. */
 enum { DELIVERY_WHY_MAX = 320 };
-/* Larger messages say nothing of how fast a host answers. */
-enum { DELIVERY_LATENCY_BYTES_MAX = 256 * 1024 };
+enum {
+	/* Larger messages say nothing of how fast a host answers. */
+	DELIVERY_LATENCY_BYTES_MAX = 256 * 1024,
+	/* Replies that came within this time are fast, whether we were busy or not. */
+	DELIVERY_OUR_LAG_MS = 20,
+};
+#define DELIVERY_UNKNOWN_NS UINT64_MAX
 
 enum delivery_state {
 	DELIVERY_CONNECTING,
@@ -58,7 +63,7 @@ struct delivery {
 	uint64_t opened_ns;
 	uint64_t since_ns;             /* when `progress` last changed */
 	uint64_t progress;
-	uint64_t slowest_ns;           /* the longest wait for a reply, since the last transaction was over */
+	uint64_t slowest_ns;           /* longest wait for a reply since the last transaction, or UNKNOWN */
 	uint64_t id;
 	const char *tls;               /* "TLSv1.3" (static), "" in cleartext */
 	enum security_level security;

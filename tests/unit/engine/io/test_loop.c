@@ -184,6 +184,21 @@ static void completions_have_their_go_beside_a_full_mailbox(void **state)
 	mailbox_destroy(mailbox);
 }
 
+static void whether_a_turn_came_after_a_sleep_is_known(void **state)
+{
+	(void)state;
+	struct solo solo;
+	init_solo(&solo, NULL);
+	loop_timer_start(&solo.loop, &solo.timer, 20000000, solo_timer);
+	loop_run_once(&solo.loop, RING_FOREVER);
+	assert_true(solo.loop.slept);
+	ring_post(solo.loop.ring, &solo.op, solo_posted);
+	loop_run_once(&solo.loop, RING_FOREVER);
+	assert_int_equal(solo.posted, 1);
+	assert_false(solo.loop.slept);
+	loop_deinit(&solo.loop);
+}
+
 /* ---- two threads that play ping-pong, each asleep while the other plays ---- */
 
 struct player {
@@ -269,6 +284,7 @@ int main(void)
 		cmocka_unit_test(a_loop_with_much_mail_naps_and_looks_again),
 		cmocka_unit_test(a_loop_with_little_mail_is_woken_by_the_next),
 		cmocka_unit_test(completions_have_their_go_beside_a_full_mailbox),
+		cmocka_unit_test(whether_a_turn_came_after_a_sleep_is_known),
 		cmocka_unit_test(two_loops_wake_each_other_every_time),
 		cmocka_unit_test(two_loops_that_wait_by_poll_do_so_too),
 	};

@@ -126,7 +126,7 @@ static void the_slowest_reply_of_a_transaction_is_heard_of(void **state)
 	peers[0].rules[0] = (struct peer_rules){ .banner_ms = 1500 };
 	peers[0].rules_count = 1;
 	attempt = send_one(1);
-	assert_in_range(w.heard.latency_ms, 1, 1400);
+	assert_in_range(w.heard.latency_ms, 0, 1400);
 	work_done(&w, attempt);
 	tear_down(1);
 }
