@@ -225,7 +225,7 @@ static struct lease *choose_lease(struct scheduler *s, struct site *site, uint32
 		return grows ? NULL : ahead;
 	/* While others wait for their first one, nobody takes one before them. */
 	bool gives_way = !list_is_empty(&s->hungry_sites) && !list_node_is_linked(&site->hungry_node);
-	struct site_share *full = rules_full_share(s, site);
+	struct site_share *full = rules_full_share(site);
 	if (full == NULL && s->slots < (uint64_t)s->config->options->sessions && !gives_way) {
 		lease_not_hungry(site);
 		*out_slots = 1;
@@ -234,7 +234,7 @@ static struct lease *choose_lease(struct scheduler *s, struct site *site, uint32
 	/* Only who has none is fed: to ask a session back from one that works gains a site nothing that it
 	 * would get back itself. */
 	if (site->slots == 0)
-		be_hungry(site, full != NULL ? &full->hungry : &s->hungry_sites);
+		be_hungry(site, full != NULL ? rules_hungry(s, full) : &s->hungry_sites);
 	return ahead;
 }
 

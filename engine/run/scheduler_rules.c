@@ -136,20 +136,24 @@ bool rules_holds_for(const struct site_share *share, const struct site *site)
 	return false;
 }
 
-struct site_share *rules_full_share(struct scheduler *s, const struct site *site)
+struct site_share *rules_full_share(const struct site *site)
 {
 	for (uint32_t i = 0; i < site->shares_count; i++) {
 		struct site_share *share = site->shares[i];
 		bool gives_way =
 			!list_is_empty(&share->hungry) && !list_node_is_linked(&site->hungry_node);
-		if (share->rule->sessions == 0 ||
-			(share->slots < share->rule->sessions && !gives_way))
-			continue;
-		if (!list_node_is_linked(&share->hungry_node))
-			list_push_back(&s->site_rules.hungry, &share->hungry_node);
-		return share;
+		if (share->rule->sessions != 0 &&
+			(share->slots >= share->rule->sessions || gives_way))
+			return share;
 	}
 	return NULL;
+}
+
+struct list *rules_hungry(struct scheduler *s, struct site_share *share)
+{
+	if (!list_node_is_linked(&share->hungry_node))
+		list_push_back(&s->site_rules.hungry, &share->hungry_node);
+	return &share->hungry;
 }
 
 void rules_granted(struct site *site, uint32_t count)

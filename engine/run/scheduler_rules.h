@@ -27,7 +27,9 @@ void rules_bind(struct scheduler *s, struct site *site);
 void rules_unbind(struct site *site);
 bool rules_holds_for(const struct site_share *share, const struct site *site);
 /* The first share of the site that has no slot for it; NULL: all have one. */
-struct site_share *rules_full_share(struct scheduler *s, const struct site *site);
+struct site_share *rules_full_share(const struct site *site);
+/* The line of those who are hungry for it; who joins it is fed. */
+struct list *rules_hungry(struct scheduler *s, struct site_share *share);
 void rules_granted(struct site *site, uint32_t count);
 void rules_returned(struct scheduler *s, struct site *site, uint32_t count);
 /* For shares: what is asked back for who is hungry. */

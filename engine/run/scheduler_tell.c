@@ -19,7 +19,7 @@ static uint64_t tell_queued(struct scheduler *s, const struct attempt *attempt, 
 	const struct throttle *throttle = &site->throttle;
 	const char *provider = site->provider->key;
 	const struct site_rule *paced_by = rules_paced_by(s, site);
-	struct site_share *full = rules_full_share(s, site);
+	const struct site_share *full = rules_full_share(site);
 	switch (throttle_state_at(throttle, scheduler_now(s))) {
 	case THROTTLE_OPEN:
 		if (paced_by != NULL)

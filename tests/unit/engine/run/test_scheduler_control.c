@@ -117,6 +117,26 @@ static void a_list_tells_the_state_of_each_and_why(void **state)
 	end();
 }
 
+static void what_waits_for_a_rule_names_it(void **state)
+{
+	(void)state;
+	init((const char *const[]){
+		"--site=a.example rate=1/h", "--site=b.example sessions=1", NULL });
+	for (int i = 0; i < 3; i++)
+		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example" });
+	for (int i = 0; i < 8; i++)
+		sched_mail(&s, &(struct test_mail){ .rcpts = "1@b.example" });
+	sched_settle(&s);
+	assert_int_equal(ask("{\"do\":\"list\",\"domain\":\"a.example\"}"), 3);
+	assert_int_equal(lines("waits for its turn: the rate of the rule for a.example"), 2);
+	assert_int_equal(ask("{\"do\":\"list\",\"domain\":\"b.example\"}"), 8);
+	assert_true(lines("1 of 1 sessions to mx:mx.b.example are in use") >= 1);
+	sched_file_gone(&s, s.files[1]);
+	sched_file_gone(&s, s.files[2]);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	end();
+}
+
 static struct fake_file *put_batch(void)
 {
 	s.hold_reads = true;
@@ -393,6 +413,7 @@ int main(void)
 #define TEST_OF(name) cmocka_unit_test_setup_teardown(name, temp_folder_make, temp_folder_remove)
 	const struct CMUnitTest tests[] = {
 		TEST_OF(a_list_tells_the_state_of_each_and_why),
+		TEST_OF(what_waits_for_a_rule_names_it),
 		TEST_OF(a_batch_file_that_waits_to_be_split_is_told),
 		TEST_OF(a_walk_goes_on_when_batch_files_leave_their_line),
 		TEST_OF(a_file_that_cannot_be_read_now_is_told_with_the_reason),
