@@ -1,12 +1,11 @@
-"""posttls-finger, Postfix's tool that looks at one destination as Postfix itself would, and the
-validating resolver that it believes."""
+"""posttls-finger, Postfix's tool that looks at one destination as Postfix itself would."""
 
 import os
 import subprocess
 
 import lab as lab_module
+from unbound import Unbound
 
-UNBOUND_ADDRESS = "127.0.0.55"
 SECONDS = 120
 
 
@@ -19,15 +18,10 @@ class Finger:
         os.makedirs(self._said)
         usr = os.path.join(lab_module.SERVERS, "usr")
         self._program = os.path.join(usr, "sbin/posttls-finger")
-        unbound = os.path.join(usr, "sbin/unbound")
-        if not os.access(unbound, os.X_OK):
-            raise RuntimeError(f"{unbound} is missing: run tests/lib/setup server")
         self._environment = {
             **os.environ, "LD_LIBRARY_PATH": os.path.join(usr, "lib/postfix"),
             "MAIL_CONFIG": self._write_config(usr)}
-        resolver = lab.start("unbound", [unbound, "-d", "-c", self._write_unbound(lab)],
-                             directory=self.directory)
-        resolver.until_connect(UNBOUND_ADDRESS, 53)
+        self._resolv = Unbound(lab, self.directory).resolv_conf
 
     def ask(self, domains):
         """What it says about each domain under the level `dane`: all of it, by domain."""
@@ -60,33 +54,3 @@ exec xargs -P {2 * (os.cpu_count() or 1)} -I DOMAIN sh -c '
                 f"queue_directory = {self.directory}\ndata_directory = {self.directory}\n"
                 "tls_random_source = dev:/dev/urandom\n")
         return config
-
-    def _write_unbound(self, lab):
-        # trust-ad: without it glibc hides from Postfix that an answer was validated.
-        self._resolv = os.path.join(self.directory, "resolv.conf")
-        with open(self._resolv, "w") as file:
-            file.write(f"nameserver {UNBOUND_ADDRESS}\noptions trust-ad edns0 attempts:4\n")
-        path = os.path.join(self.directory, "unbound.conf")
-        address, port = lab_module.RESOLVER.split("@")
-        with open(path, "w") as file:
-            file.write(f"""server:
-  interface: {UNBOUND_ADDRESS}
-  directory: "{self.directory}"
-  pidfile: "{self.directory}/unbound.pid"
-  chroot: ""
-  username: ""
-  use-syslog: no
-  do-not-query-localhost: no
-  do-daemonize: no
-  trust-anchor-file: "{lab.trust_anchor}"
-  access-control: 127.0.0.0/8 allow
-  module-config: "validator iterator"
-  infra-keep-probing: yes
-  private-domain: "lab"
-remote-control:
-  control-enable: no
-forward-zone:
-  name: "."
-  forward-addr: {address}@{port}
-""")
-        return path

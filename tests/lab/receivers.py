@@ -77,6 +77,19 @@ class Maildir:
         return contents
 
 
+def make_postfix_queue(queue):
+    """The directories of a queue of Postfix, which insists on their owners and modes."""
+    os.makedirs(queue)
+    for name in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
+                 "incoming", "private", "saved", "trace", "maildrop", "public", "pid"):
+        path = os.path.join(queue, name)
+        os.mkdir(path, 0o755 if name in ("pid", "public") else 0o700)
+        if name != "pid":
+            os.chown(path, POSTFIX, POSTDROP if name in ("maildrop", "public") else 0)
+    os.chmod(os.path.join(queue, "maildrop"), 0o730)
+    os.chmod(os.path.join(queue, "public"), 0o710)
+
+
 class Postfix:
     """Postfix's smtpd; mail goes through cleanup and qmgr into a maildir by virtual(8)."""
 
@@ -97,7 +110,7 @@ class Postfix:
         queue = os.path.join(self.directory, "queue")
         os.makedirs(data)
         os.chown(data, POSTFIX, POSTFIX)
-        self._make_queue(queue)
+        make_postfix_queue(queue)
         certificate = lab.certificate
         self._write("main.cf", f"""
 compatibility_level = 3.6
@@ -185,17 +198,6 @@ postlog unix-dgram n - n - 1 postlogd
     def _write(self, name, text):
         with open(os.path.join(self.config, name), "w") as file:
             file.write(text)
-
-    def _make_queue(self, queue):
-        os.makedirs(queue)
-        for name in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
-                     "incoming", "private", "saved", "trace", "maildrop", "public", "pid"):
-            path = os.path.join(queue, name)
-            os.mkdir(path, 0o755 if name in ("pid", "public") else 0o700)
-            if name != "pid":
-                os.chown(path, POSTFIX, POSTDROP if name in ("maildrop", "public") else 0)
-        os.chmod(os.path.join(queue, "maildrop"), 0o730)
-        os.chmod(os.path.join(queue, "public"), 0o710)
 
 
 class Exim:
