@@ -1,34 +1,16 @@
 #include "engine/run/keeper.h"
-#include <stdlib.h>
 #include <string.h>
 #include "engine/base/check.h"
-#include "engine/base/nanoseconds.h"
-#include "engine/io/clock.h"
 #include "engine/io/loop.h"
 #include "engine/run/attempt.h"
 #include "engine/run/config.h"
 #include "engine/run/control_queue.h"
 #include "engine/run/control_task.h"
 #include "engine/run/domain.h"
-#include "engine/run/files_jobs.h"
 #include "engine/run/hub.h"
-#include "engine/run/job_run.h"
 #include "engine/run/keeper_state.h"
 #include "engine/run/revival.h"
 #include "store/queue.h"
-
-enum {
-	/* Files of the queue that are looked for in new/ between two looks at the mailbox. */
-	LOOKS_PER_TURN = 256,
-	/* What the scheduler could not take just now comes again after this. */
-	BACK_MS = 50,
-	/* A queue that cannot be read is tried again after this. */
-	READ_AGAIN_MS = 1000,
-};
-
-static void pump(struct keeper *k);
-
-static uint64_t wall_us(void) { return (uint64_t)clock_wall_us(); }
 
 /* ---- parking ---- */
 
@@ -48,7 +30,8 @@ static bool fill_rcpts(struct keeper *k, const struct attempt *attempt, struct q
 		return false;
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
 		uint32_t rcpt = attempt->rcpts[i].rcpt;
-		rcpts[i] = (struct queue_rcpt){ rcpt, attempt->message->envelope->rcpts[rcpt].address.text };
+		rcpts[i] = (struct queue_rcpt){ rcpt,
+			attempt->message->envelope->rcpts[rcpt].address.text };
 	}
 	out->rcpts = rcpts;
 	out->rcpts_count = attempt->rcpts_count;
@@ -65,7 +48,7 @@ static uint64_t due_of(
 
 static bool fill_attempt(struct keeper *k, const struct attempt *attempt, struct queue_attempt *out)
 {
-	uint64_t now_ns = loop_now_ns(&k->loop), now_us = wall_us();
+	uint64_t now_ns = loop_now_ns(&k->loop), now_us = keeper_wall_us();
 	*out = (struct queue_attempt){
 		.key.due_us = due_of(k, attempt, now_ns, now_us),
 		.expires_us = wall_of(attempt->expires_ns, now_ns, now_us),
@@ -81,20 +64,21 @@ static bool fill_attempt(struct keeper *k, const struct attempt *attempt, struct
 	return fill_rcpts(k, attempt, out);
 }
 
-static bool fill_attempts(struct keeper *k, const struct message *message, struct queue_parking *parking)
+static bool fill_attempts(
+	struct keeper *k, const struct message *message, struct queue_parking *parking)
 {
 	size_t count = 0;
-	LIST_FOR_EACH (node, &message->attempts)
-		count++;
+	LIST_FOR_EACH(node, &message->attempts)
+	count++;
 	if (count == 0)
 		return true;
 	parking->attempts = arena_alloc_array(&k->arena, count, sizeof *parking->attempts);
 	if (parking->attempts == NULL)
 		return false;
-	LIST_FOR_EACH (node, &message->attempts)
-		if (!fill_attempt(k, CONTAINER_OF(node, struct attempt, message_node),
-			    &parking->attempts[parking->attempts_count++]))
-			return false;
+	LIST_FOR_EACH(node, &message->attempts)
+	if (!fill_attempt(k, CONTAINER_OF(node, struct attempt, message_node),
+		    &parking->attempts[parking->attempts_count++]))
+		return false;
 	return true;
 }
 
@@ -105,7 +89,7 @@ static enum result put(struct keeper *k, struct message *message, struct fail *f
 	struct queue_parking parking = {
 		.file = {
 			.file = record_file_of(message->name, &message->identity),
-			.accepted_us = wall_of((uint64_t)accepted_ns, loop_now_ns(&k->loop), wall_us()),
+			.accepted_us = wall_of((uint64_t)accepted_ns, loop_now_ns(&k->loop), keeper_wall_us()),
 			.from = envelope != NULL ? envelope->sender.text : TEXT_EMPTY,
 			.id = envelope != NULL ? envelope->id : TEXT_EMPTY,
 			.job = envelope != NULL ? envelope->job : TEXT_EMPTY,
@@ -126,19 +110,19 @@ static void tell_unlinked(struct keeper *k, enum result result)
 {
 	struct list_node *node;
 	while ((node = list_pop_front(&k->unlinked)) != NULL)
-		hub_post(k->hub->recorder, POST_UNLINKED, CONTAINER_OF(node, struct message, park_node),
-			result != RESULT_OK, 0);
+		hub_post(k->hub->recorder, POST_UNLINKED,
+			CONTAINER_OF(node, struct message, park_node), result != RESULT_OK, 0);
 }
 
-static void answer_all(struct keeper *k, enum result result, const struct fail *fail)
+void keeper_answer_all(struct keeper *k, enum result result, const struct fail *fail)
 {
 	if (result != RESULT_OK && !k->failing)
 		log_write(&k->log, LOG_QUEUE_NOT_WRITTEN, LOG_FIELDS(log_fail("why", fail)));
 	k->failing = result != RESULT_OK;
 	struct list_node *node;
 	while ((node = list_pop_front(&k->parked)) != NULL)
-		hub_post(k->hub->scheduler, POST_PARKED, CONTAINER_OF(node, struct message, park_node),
-			(uint32_t)result, 0);
+		hub_post(k->hub->scheduler, POST_PARKED,
+			CONTAINER_OF(node, struct message, park_node), (uint32_t)result, 0);
 	tell_unlinked(k, result);
 }
 
@@ -149,7 +133,7 @@ static void park(struct keeper *k, struct message *message)
 	enum result r = put(k, message, &fail);
 	list_push_back(&k->parked, &message->park_node);
 	if (r != RESULT_OK)
-		answer_all(k, r, &fail);
+		keeper_answer_all(k, r, &fail);
 }
 
 static void forget(struct keeper *k, struct message *message)
@@ -160,7 +144,7 @@ static void forget(struct keeper *k, struct message *message)
 	list_push_back(&k->unlinked, &message->park_node);
 	k->changed = true;
 	if (r != RESULT_OK)
-		answer_all(k, r, &fail);
+		keeper_answer_all(k, r, &fail);
 }
 
 static enum result commit(struct keeper *k, struct fail *fail)
@@ -169,173 +153,9 @@ static enum result commit(struct keeper *k, struct fail *fail)
 		return RESULT_OK;
 	k->changed = false;
 	enum result r = queue_commit(k->hub->queue, fail);
-	answer_all(k, r, fail);
-	pump(k); /* one that was parked may be due before all others */
+	keeper_answer_all(k, r, fail);
+	keeper_pump(k); /* one that was parked may be due before all others */
 	return r;
-}
-
-/* ---- what is due ---- */
-
-static void hand_out(struct keeper *k, struct revival *revival)
-{
-	hub_post(k->hub->files, POST_DUE, revival, 0, 0);
-}
-
-static void pump_due(struct timer *timer)
-{
-	pump(CONTAINER_OF(timer, struct keeper, due_timer));
-}
-
-static void pump_later(struct keeper *k, uint64_t wait_us)
-{
-	/* The wall clock may be set: what is due is looked at once a minute in any case. */
-	const uint64_t look_us = 60 * 1000000ull;
-	loop_timer_start(&k->loop, &k->due_timer, (wait_us < look_us ? wait_us : look_us) * 1000, pump_due);
-}
-
-/* Nothing more is due now: --once waits for that. */
-static void tell_idle(struct keeper *k)
-{
-	if (k->told_idle && k->told_count == k->handed_count)
-		return;
-	k->told_idle = true;
-	k->told_count = k->handed_count;
-	hub_post(k->hub->scheduler, POST_KEEPER_IDLE, NULL, 0, k->handed_count);
-}
-
-static enum result take_next(struct keeper *k, uint64_t *out_wait_us, struct fail *fail)
-{
-	struct text name;
-	struct queue_file file;
-	struct queue_attempt attempt;
-	arena_reset(&k->arena);
-	enum result r = queue_next(k->reader, &k->taken, &k->arena, &name, &attempt, fail);
-	if (r != RESULT_OK)
-		return r;
-	uint64_t now_us = wall_us();
-	if (attempt.key.due_us > now_us) {
-		*out_wait_us = attempt.key.due_us - now_us;
-		return RESULT_NOT_FOUND;
-	}
-	r = queue_find(k->reader, name, &k->arena, &file, fail);
-	struct revival *revival = r == RESULT_OK ? revival_create(&file, &attempt) : NULL;
-	if (revival == NULL)
-		return r == RESULT_OK ? RESULT_MEMORY : RESULT_DAMAGED;
-	k->taken = attempt.key;
-	k->handed_count++;
-	k->outstanding++;
-	hand_out(k, revival);
-	return RESULT_OK;
-}
-
-static void pump(struct keeper *k)
-{
-	struct fail fail = { 0 };
-	uint64_t wait_us = UINT64_MAX;
-	enum result r = RESULT_OK;
-	if (k->changed)
-		return; /* keys of this turn's transaction move: the commit comes first, and then this */
-	while (r == RESULT_OK && k->outstanding < HUB_DUE_MAX)
-		r = take_next(k, &wait_us, &fail);
-	if (r == RESULT_OK)
-		return; /* those who have them say when there is room */
-	if (r == RESULT_NOT_FOUND) {
-		pump_later(k, wait_us);
-		if (k->looked)
-			tell_idle(k);
-		return;
-	}
-	if (!k->unreadable)
-		log_write(&k->log, LOG_FAILED,
-			LOG_FIELDS(log_cstr("what", "reading the queue"), log_fail("why", &fail)));
-	k->unreadable = true;
-	pump_later(k, READ_AGAIN_MS * 1000);
-}
-
-/* ---- what could not be taken ---- */
-
-static void back_due(struct timer *timer)
-{
-	struct keeper *k = CONTAINER_OF(timer, struct keeper, back_timer);
-	struct list_node *node;
-	while ((node = list_pop_front(&k->back)) != NULL)
-		hand_out(k, CONTAINER_OF(node, struct revival, node));
-}
-
-static void take_back(struct keeper *k, struct revival *revival)
-{
-	revival->message = NULL;
-	revival->is_first = revival->is_withdrawn = false;
-	list_push_back(&k->back, &revival->node);
-	loop_timer_start(&k->loop, &k->back_timer, BACK_MS * MS_NS, back_due);
-}
-
-/* ---- files that are gone ---- */
-
-/* All of it that waits still is due now: whoever takes it sees that the file is gone. */
-static void recall(struct keeper *k, const struct queue_file *file)
-{
-	struct fail fail = { 0 };
-	enum result r = queue_hasten(k->hub->queue, file, &k->taken, wall_us(), NULL, NULL, &fail);
-	if (r != RESULT_OK)
-		answer_all(k, r, &fail);
-	k->changed = true;
-}
-
-static bool is_there(struct keeper *k, const struct queue_file *file)
-{
-	struct file_identity identity, wanted = identity_of_record(&file->file);
-	enum file_type type;
-	char name[FILE_NAME_BYTES_MAX + 1];
-	snprintf(name, sizeof name, "%.*s", TEXT_ARG(file->file.name));
-	if (job_name_is_rcpt(name))
-		return files_job_is_there(k->new_fd, name);
-	enum result r = file_look(k->new_fd, name, &type, &identity, NULL);
-	if (r == RESULT_OK)
-		return file_identity_equal(&identity, &wanted);
-	return r != RESULT_NOT_FOUND; /* what cannot be looked at may be there */
-}
-
-static void look_anew(struct keeper *k)
-{
-	k->looked = false;
-	k->looked_at[0] = '\0';
-}
-
-/* The files thread has seen a name go that it does not know. */
-static void hear_gone(struct keeper *k, char *name)
-{
-	struct queue_file file;
-	struct fail fail = { 0 };
-	hub_post(k->hub->files, POST_GONE_HEARD, NULL, 1, 0);
-	if (name == NULL) {
-		look_anew(k);
-		return;
-	}
-	arena_reset(&k->arena);
-	if (queue_find(k->reader, text_of(name), &k->arena, &file, &fail) == RESULT_OK && !is_there(k, &file))
-		recall(k, &file);
-	free(name);
-}
-
-/* DESIGN 5: records whose file went away while nobody looked. A slice of them each turn. */
-static void look_for_files(struct keeper *k)
-{
-	struct queue_file file;
-	struct fail fail = { 0 };
-	for (int i = 0; i < LOOKS_PER_TURN && !k->looked; i++) {
-		arena_reset(&k->arena);
-		enum result r = queue_next_file(
-			k->reader, text_of(k->looked_at), &k->arena, &file, &fail);
-		k->looked = r != RESULT_OK;
-		if (k->looked)
-			break;
-		snprintf(k->looked_at, sizeof k->looked_at, "%.*s", TEXT_ARG(file.file.name));
-		if (!is_there(k, &file))
-			recall(k, &file);
-	}
-	if (!k->looked)
-		mailbox_wake(k->hub->keeper);
 }
 
 /* ---- requests of tools ---- */
@@ -368,7 +188,7 @@ static void control(struct keeper *k, struct control_task *task)
 		.arena = &k->arena,
 		.taken = k->taken,
 		.holds = &k->holds,
-		.now_us = wall_us(),
+		.now_us = keeper_wall_us(),
 	};
 	bool changed = false;
 	keep_rule(k, task);
@@ -376,7 +196,7 @@ static void control(struct keeper *k, struct control_task *task)
 		control_queue_step(&on, task, &changed);
 	k->changed |= changed;
 	if (task->fail.result != RESULT_OK && changed)
-		answer_all(k, task->fail.result, &task->fail);
+		keeper_answer_all(k, task->fail.result, &task->fail);
 	else if (changed)
 		(void)commit(k, &task->fail);
 	task->is_phase_over |= task->fail.result != RESULT_OK;
@@ -391,37 +211,22 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	struct keeper *k = loop->owner;
 	struct fail fail = { 0 };
 	switch (message->kind) {
-	case POST_BEGIN:
-		k->begun = true;
-		break;
-	case POST_PARK:
-		park(k, message->object);
-		break;
-	case POST_FORGET:
-		forget(k, message->object);
-		break;
+	case POST_BEGIN: k->begun = true; break;
+	case POST_PARK: park(k, message->object); break;
+	case POST_FORGET: forget(k, message->object); break;
 	case POST_DUE_TAKEN:
 		k->outstanding -= message->number;
-		pump(k);
+		keeper_pump(k);
 		break;
-	case POST_DUE_BACK:
-		take_back(k, message->object);
-		break;
-	case POST_PARKED_GONE:
-		hear_gone(k, message->object);
-		break;
-	case POST_CONTROL:
-		control(k, message->object);
-		break;
+	case POST_DUE_BACK: keeper_take_back(k, message->object); break;
+	case POST_PARKED_GONE: keeper_hear_gone(k, message->object); break;
+	case POST_CONTROL: control(k, message->object); break;
 	case POST_LOOK:
 		(void)commit(k, &fail); /* what was parked before is looked for as well */
-		look_anew(k);
+		keeper_look_anew(k);
 		break;
-	case POST_STOP:
-		loop_stop(loop);
-		break;
-	default:
-		UNREACHABLE("a message that is not for the keeper");
+	case POST_STOP: loop_stop(loop); break;
+	default: UNREACHABLE("a message that is not for the keeper");
 	}
 }
 
@@ -431,11 +236,11 @@ static void turn_end(struct loop *loop)
 	struct fail fail = { 0 };
 	bool looks = k->begun && !k->looked;
 	if (looks)
-		look_for_files(k);
+		keeper_look_for_files(k);
 	(void)commit(k, &fail);
 	/* Only now is it known what of the queue is due. */
 	if (looks && k->looked)
-		pump(k);
+		keeper_pump(k);
 }
 
 void *keeper_run(void *keeper)

@@ -1,16 +1,19 @@
-/* The state of the keeper, shared by its two files: keeper.c runs, keeper_start.c begins and ends. */
+/* The state of the keeper, shared by its files: keeper.c runs and writes, keeper_due.c hands out
+ * what is due, keeper_gone.c looks for files that are gone, keeper_start.c begins and ends. */
 #ifndef ENGINE_RUN_KEEPER_STATE_H
 #define ENGINE_RUN_KEEPER_STATE_H
 
 #include "engine/base/arena.h"
 #include "engine/base/limits.h"
 #include "engine/base/log.h"
+#include "engine/io/clock.h"
 #include "engine/io/file.h"
 #include "engine/io/loop.h"
 #include "engine/run/holds.h"
 #include "store/queue.h"
 
 struct hub;
+struct revival;
 
 struct keeper {
 	uint32_t magic;
@@ -19,27 +22,46 @@ struct keeper {
 	struct logger log;
 	struct fail fail;
 	struct queue_reader *reader;
-	struct arena arena;          /* of one entry, or one message that is parked */
+	struct arena arena; /* of one entry, or one message that is parked */
 	int new_fd;
 	bool begun;
 
-	struct list parked;          /* messages that wait for the commit, by park_node */
-	struct list unlinked;        /* messages whose file is gone for good, by park_node */
-	struct holds holds;          /* for the words of lists */
-	bool changed;                /* there is more to commit than those */
-	bool failing, unreadable;    /* and it was said */
+	struct list parked;       /* messages that wait for the commit, by park_node */
+	struct list unlinked;     /* messages whose file is gone for good, by park_node */
+	struct holds holds;       /* for the words of lists */
+	bool changed;             /* there is more to commit than those */
+	bool failing, unreadable; /* and it was said */
 
-	struct queue_key taken;      /* of the last attempt that had its time: all before it are out */
+	struct queue_key taken; /* of the last attempt that had its time: all before it are out */
 	struct timer due_timer;
-	uint64_t handed_count;       /* since the start */
-	uint32_t outstanding;        /* of these, those the scheduler has not taken */
+	uint64_t handed_count; /* since the start */
+	uint32_t outstanding;  /* of these, those the scheduler has not taken */
 	bool told_idle;
 	uint64_t told_count;
-	struct list back;            /* revivals to be handed out again */
+	struct list back; /* revivals to be handed out again */
 	struct timer back_timer;
 
-	bool looked;                 /* every file of the queue was looked for */
+	bool looked; /* every file of the queue was looked for */
 	char looked_at[FILE_NAME_BYTES_MAX + 1];
 };
+
+static inline uint64_t keeper_wall_us(void) { return (uint64_t)clock_wall_us(); }
+
+/* ---- keeper.c ---- */
+/* Tells everybody what became of the transaction. */
+void keeper_answer_all(struct keeper *k, enum result result, const struct fail *fail);
+
+/* ---- keeper_due.c ---- */
+/* Hands out what is due, as far as there is room. */
+void keeper_pump(struct keeper *k);
+/* POST_DUE_BACK */
+void keeper_take_back(struct keeper *k, struct revival *revival);
+
+/* ---- keeper_gone.c ---- */
+/* Every file of the queue is looked for, a slice of them with each call of the second. */
+void keeper_look_anew(struct keeper *k);
+void keeper_look_for_files(struct keeper *k);
+/* POST_PARKED_GONE; takes the name. */
+void keeper_hear_gone(struct keeper *k, char *name);
 
 #endif
