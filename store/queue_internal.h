@@ -1,4 +1,4 @@
-/* The inside of the queue, shared by queue.c (reading, parking) and queue_open.c. */
+/* The inside of the queue, shared by queue.c (writing), queue_read.c and queue_open.c. */
 #ifndef STORE_QUEUE_INTERNAL_H
 #define STORE_QUEUE_INTERNAL_H
 

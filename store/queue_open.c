@@ -188,31 +188,3 @@ void queue_close(struct queue **queue)
 	free(q);
 	*queue = NULL;
 }
-
-enum result queue_reader_create(
-	struct queue *queue, struct queue_reader **out_reader, struct fail *fail)
-{
-	CHECK_OBJ(queue, QUEUE_MAGIC);
-	struct queue_reader *reader = calloc(1, sizeof *reader);
-	*out_reader = NULL;
-	if (reader == NULL)
-		return fail_set(fail, RESULT_MEMORY, "no memory for the queue");
-	reader->queue = queue;
-	int error = mdb_txn_begin(queue->env, NULL, MDB_RDONLY, &reader->txn);
-	if (error != 0) {
-		free(reader);
-		return queue_fail(queue, error, "read", fail);
-	}
-	mdb_txn_reset(reader->txn);
-	*out_reader = reader;
-	return RESULT_OK;
-}
-
-void queue_reader_destroy(struct queue_reader **reader)
-{
-	if (*reader == NULL)
-		return;
-	mdb_txn_abort((*reader)->txn);
-	free(*reader);
-	*reader = NULL;
-}
