@@ -48,13 +48,14 @@ static enum result failed(struct queue *q, int error, struct fail *fail)
 	return queue_fail(q, error, "write", fail);
 }
 
-/* What the transaction knows of the file of that name; keys_count 0: nothing. */
-static enum result read_file(
-	struct queue *q, struct text name, struct queue_file *out_file, struct fail *fail)
+/* What the transaction knows of the file of that name; keys_count 0: nothing, or nothing that can be read. */
+static enum result read_file(struct queue *q, struct text name, struct queue_file *out_file,
+	bool *out_damaged, struct fail *fail)
 {
 	struct queue_dbi_key key;
 	MDB_val key_val = queue_dbi_key(&key, QUEUE_TABLE_FILES, name), value;
 	*out_file = (struct queue_file){ 0 };
+	*out_damaged = false;
 	arena_reset(&q->arena);
 	int error = mdb_get(q->writer, q->dbi, &key_val, &value);
 	if (error == MDB_NOTFOUND)
@@ -63,8 +64,21 @@ static enum result read_file(
 		return failed(q, error, fail);
 	/* The page may change with the next write. */
 	struct text copy = arena_text_copy(&q->arena, text_of_bytes(value.mv_data, value.mv_size));
-	if (copy.data != NULL && queue_schema_get_file(name, copy, &q->arena, out_file))
-		return RESULT_OK;
+	*out_damaged = copy.data != NULL && !queue_schema_get_file(name, copy, &q->arena, out_file);
+	if (arena_is_exhausted(&q->arena))
+		return failed(q, ENOMEM, fail);
+	if (*out_damaged)
+		*out_file = (struct queue_file){ 0 };
+	return RESULT_OK;
+}
+
+static enum result read_good_file(
+	struct queue *q, struct text name, struct queue_file *out_file, struct fail *fail)
+{
+	bool is_damaged;
+	enum result r = read_file(q, name, out_file, &is_damaged, fail);
+	if (r != RESULT_OK || !is_damaged)
+		return r;
 	give_up(q);
 	return queue_damaged(q, "the entry of a file is not as it was written", fail);
 }
@@ -84,44 +98,72 @@ static struct text rest_of(MDB_val key)
 	return text_skip(text_of_bytes(key.mv_data, key.mv_size), 1);
 }
 
-/* How many recipients wait behind a key; 0: there is no such entry. */
-static int count_rcpts(struct queue *q, const struct queue_key *key, uint32_t *out_count)
+/* What stands behind a key. One that cannot be read has an unknown number of recipients: those of its file
+ * less those of the others (count_unread()). */
+struct waiting {
+	bool is_there, is_damaged;
+	uint32_t rcpts_count;
+};
+
+static int look_at(struct queue *q, const struct queue_key *key, struct waiting *out_waiting)
 {
 	struct queue_dbi_key memory;
 	struct text name;
 	struct queue_attempt attempt;
 	MDB_val val = waiting_key(&memory, key), value;
-	*out_count = 0;
+	*out_waiting = (struct waiting){ 0 };
 	int error = mdb_get(q->writer, q->dbi, &val, &value);
 	if (error != 0)
 		return error == MDB_NOTFOUND ? 0 : error;
 	struct arena_mark mark = arena_snapshot(&q->arena);
-	bool is_good = queue_schema_get_attempt(rest_of(val),
+	out_waiting->is_there = true;
+	out_waiting->is_damaged = !queue_schema_get_attempt(rest_of(val),
 		text_of_bytes(value.mv_data, value.mv_size), &q->arena, &name, &attempt);
-	*out_count = attempt.rcpts_count;
+	if (arena_is_exhausted(&q->arena))
+		error = ENOMEM;
+	if (!out_waiting->is_damaged)
+		out_waiting->rcpts_count = attempt.rcpts_count;
 	arena_rewind(&q->arena, mark);
-	return is_good ? 0 : MDB_CORRUPTED;
+	return error;
 }
 
 static int delete_key(struct queue *q, const struct queue_key *key)
 {
 	struct queue_dbi_key memory;
-	uint32_t rcpts;
-	int error = count_rcpts(q, key, &rcpts);
-	if (error != 0 || rcpts == 0)
+	struct waiting waiting;
+	int error = look_at(q, key, &waiting);
+	if (error != 0 || !waiting.is_there)
 		return error;
 	MDB_val val = waiting_key(&memory, key);
 	error = mdb_del(q->writer, q->dbi, &val, NULL);
 	q->head.attempts--;
-	q->head.rcpts -= rcpts;
+	q->head.rcpts -= waiting.rcpts_count;
+	return error;
+}
+
+/* The recipients of a file in those of its attempts that cannot be read. */
+static int count_unread(struct queue *q, const struct queue_file *file, uint32_t *out_count)
+{
+	bool has_damage = false;
+	uint32_t read = 0;
+	int error = 0;
+	for (uint32_t i = 0; i < file->keys_count && error == 0; i++) {
+		struct waiting waiting;
+		error = look_at(q, &file->keys[i], &waiting);
+		has_damage |= waiting.is_damaged || !waiting.is_there;
+		read += waiting.rcpts_count;
+	}
+	*out_count = has_damage && file->rcpts_left > read ? file->rcpts_left - read : 0;
 	return error;
 }
 
 static int delete_all(struct queue *q, const struct queue_file *file)
 {
-	int error = 0;
+	uint32_t unread;
+	int error = count_unread(q, file, &unread);
 	for (uint32_t i = 0; i < file->keys_count && error == 0; i++)
 		error = delete_key(q, &file->keys[i]);
+	q->head.rcpts -= unread;
 	return error;
 }
 
@@ -202,16 +244,24 @@ static int put_file(struct queue *q, const struct queue_file *file, bool was_the
 	return mdb_put(q->writer, q->dbi, &key, &val, 0);
 }
 
-static int count_left(struct queue *q, const struct queue_file *stays,
+/* How many wait when that is done. Who waits in what cannot be read waits on: so many as are `unread` of the
+ * file, what was taken of it included. */
+static int count_left(struct queue *q, const struct queue_file *stays, uint32_t unread,
 	const struct queue_parking *parking, uint32_t *out_left)
 {
+	bool keeps_damage = false;
 	int error = 0;
 	*out_left = 0;
 	for (uint32_t i = 0; i < stays->keys_count && error == 0; i++) {
-		uint32_t count;
-		error = count_rcpts(q, &stays->keys[i], &count);
-		*out_left += count;
+		struct waiting waiting;
+		error = look_at(q, &stays->keys[i], &waiting);
+		keeps_damage |= waiting.is_damaged || !waiting.is_there;
+		*out_left += waiting.rcpts_count;
 	}
+	if (keeps_damage)
+		*out_left += unread;
+	else
+		q->head.rcpts -= unread;
 	for (uint32_t i = 0; i < parking->attempts_count; i++)
 		*out_left += parking->attempts[i].rcpts_count;
 	return error;
@@ -222,6 +272,7 @@ static int replace(struct queue *q, struct queue_file *old, const struct queue_p
 {
 	struct queue_file file = parking->file;
 	bool was_there = old->keys_count > 0;
+	uint32_t unread = 0;
 	int error = 0;
 	bool is_other = was_there && !record_file_equal(&old->file, &parking->file.file);
 	if (is_other && parking->attempts_count > 0)
@@ -229,9 +280,11 @@ static int replace(struct queue *q, struct queue_file *old, const struct queue_p
 	if (is_other)
 		old->keys_count = 0;
 	if (error == 0)
+		error = count_unread(q, old, &unread);
+	if (error == 0)
 		error = take_out_taken(q, old, parking);
 	if (error == 0)
-		error = count_left(q, old, parking, out_left);
+		error = count_left(q, old, unread, parking, out_left);
 	for (uint32_t i = 0; i < parking->taken_count && error == 0; i++)
 		error = delete_key(q, &parking->taken[i]);
 	for (uint32_t i = 0; i < parking->attempts_count && error == 0; i++)
@@ -250,7 +303,7 @@ enum result queue_park(struct queue *q, const struct queue_parking *parking, uin
 	struct queue_file old;
 	enum result r = begin(q, fail);
 	if (r == RESULT_OK)
-		r = read_file(q, parking->file.file.name, &old, fail);
+		r = read_good_file(q, parking->file.file.name, &old, fail);
 	if (r != RESULT_OK)
 		return r;
 	int error = replace(q, &old, parking, out_left);
@@ -263,7 +316,7 @@ enum result queue_remove(struct queue *q, const struct record_file *file, struct
 	struct queue_file old;
 	enum result r = begin(q, fail);
 	if (r == RESULT_OK)
-		r = read_file(q, file->name, &old, fail);
+		r = read_good_file(q, file->name, &old, fail);
 	if (r != RESULT_OK || old.keys_count == 0 || !record_file_equal(&old.file, file))
 		return r;
 	int error = delete_all(q, &old);
@@ -273,7 +326,8 @@ enum result queue_remove(struct queue *q, const struct record_file *file, struct
 	return error == 0 ? RESULT_OK : failed(q, error, fail);
 }
 
-/* The attempt behind the key, as the transaction knows it. */
+/* The attempt behind the key, as the transaction knows it. RESULT_DAMAGED: it cannot be read, which costs
+ * nothing but it. */
 static enum result read_attempt(struct queue *q, const struct queue_key *key, struct text *out_name,
 	struct queue_attempt *out_attempt, struct fail *fail)
 {
@@ -289,8 +343,9 @@ static enum result read_attempt(struct queue *q, const struct queue_key *key, st
 	if (copy.data != NULL &&
 		queue_schema_get_attempt(rest_of(val), copy, &q->arena, out_name, out_attempt))
 		return RESULT_OK;
-	give_up(q);
-	return queue_damaged(q, "an entry is not as it was written", fail);
+	if (arena_is_exhausted(&q->arena))
+		return failed(q, ENOMEM, fail);
+	return RESULT_DAMAGED;
 }
 
 static bool is_behind(const struct queue_key *key, const struct queue_key *other)
@@ -305,6 +360,8 @@ static enum result hasten_one(struct queue *q, struct queue_key *key, uint64_t d
 	struct text name;
 	struct queue_attempt attempt;
 	enum result r = read_attempt(q, key, &name, &attempt, fail);
+	if (r == RESULT_DAMAGED || r == RESULT_NOT_FOUND)
+		return RESULT_OK; /* it stays where it is: queue_next() tells of it */
 	if (r != RESULT_OK || (wants != NULL && !wants(&attempt, context)))
 		return r;
 	attempt.key.due_us = due_us;
@@ -325,7 +382,7 @@ enum result queue_hasten(struct queue *q, const struct queue_file *file,
 		due_us = taken->due_us + 1;
 	enum result r = begin(q, fail);
 	if (r == RESULT_OK)
-		r = read_file(q, file->file.name, &now, fail);
+		r = read_good_file(q, file->file.name, &now, fail);
 	if (r != RESULT_OK || now.keys_count == 0 || !record_file_equal(&now.file, &file->file))
 		return r;
 	struct queue_key *keys = arena_alloc_array(&q->arena, now.keys_count, sizeof *keys);
@@ -340,6 +397,60 @@ enum result queue_hasten(struct queue *q, const struct queue_file *file,
 	}
 	now.keys = keys;
 	int error = put_file(q, &now, true);
+	return error == 0 ? RESULT_OK : failed(q, error, fail);
+}
+
+/* Those of its attempts that can be read. */
+static int keep_readable(struct queue *q, struct queue_file *file, uint32_t *out_dropped)
+{
+	struct queue_key *keys = arena_alloc_array(&q->arena, file->keys_count, sizeof *keys);
+	uint32_t count = 0, unread;
+	int error = keys != NULL ? count_unread(q, file, &unread) : ENOMEM;
+	for (uint32_t i = 0; i < file->keys_count && error == 0; i++) {
+		struct waiting waiting;
+		error = look_at(q, &file->keys[i], &waiting);
+		if (error == 0 && waiting.is_there && !waiting.is_damaged)
+			keys[count++] = file->keys[i];
+		else if (error == 0)
+			error = delete_key(q, &file->keys[i]);
+	}
+	if (error != 0)
+		return error;
+	*out_dropped = file->keys_count - count;
+	file->keys = keys;
+	file->keys_count = count;
+	file->rcpts_left -= unread;
+	q->head.rcpts -= unread;
+	return *out_dropped > 0 ? put_file(q, file, true) : 0;
+}
+
+/* Without it nobody knows its attempts: they come when they are due, as those of a file that is gone. */
+static int delete_unreadable(struct queue *q, struct text name)
+{
+	struct queue_dbi_key memory;
+	MDB_val key = queue_dbi_key(&memory, QUEUE_TABLE_FILES, name);
+	q->head.files--;
+	return mdb_del(q->writer, q->dbi, &key, NULL);
+}
+
+enum result queue_drop_damaged(
+	struct queue *q, struct text name, uint32_t *out_dropped, struct fail *fail)
+{
+	CHECK_OBJ(q, QUEUE_MAGIC);
+	struct queue_file file;
+	bool is_damaged;
+	*out_dropped = 0;
+	enum result r = begin(q, fail);
+	if (r == RESULT_OK)
+		r = read_file(q, name, &file, &is_damaged, fail);
+	if (r != RESULT_OK)
+		return r;
+	int error = 0;
+	*out_dropped = is_damaged;
+	if (is_damaged)
+		error = delete_unreadable(q, name);
+	else if (file.keys_count > 0)
+		error = keep_readable(q, &file, out_dropped);
 	return error == 0 ? RESULT_OK : failed(q, error, fail);
 }
 

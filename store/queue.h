@@ -57,14 +57,29 @@ MUST_USE enum result queue_remove(
 /* Whether that attempt is meant; its marks (is_held, is_dropped) may be changed, and nothing else. */
 typedef bool queue_wants_fn(struct queue_attempt *attempt, void *context);
 /* What waits of that file behind `taken` is due at `due_us`, or right behind `taken` if that is later: its
- * attempts get new keys. `wants` chooses among them; NULL: all. */
+ * attempts get new keys. `wants` chooses among them; NULL: all. What cannot be read stays as it is. */
 MUST_USE enum result queue_hasten(struct queue *queue, const struct queue_file *file,
 	const struct queue_key *taken, uint64_t due_us, queue_wants_fn *wants, void *context,
 	struct fail *fail);
+/* Takes out what cannot be read of a file that is gone: its entry, or those of its attempts; *out_dropped: how
+ * many. Who was in there is told of by nobody. */
+MUST_USE enum result queue_drop_damaged(
+	struct queue *queue, struct text name, uint32_t *out_dropped, struct fail *fail);
 /* Nothing to do is OK. */
 MUST_USE enum result queue_commit(struct queue *queue, struct fail *fail);
 
 /* ---- reading; the texts live until the next call with that reader or arena ---- */
+
+/* RESULT_DAMAGED may be of that one entry alone, all others being as they were: then its key, or its name, is
+ * set, and what stands behind it can be had. */
+static inline bool queue_attempt_is_damaged(enum result r, const struct queue_attempt *attempt)
+{
+	return r == RESULT_DAMAGED && attempt->key.id != 0;
+}
+static inline bool queue_file_is_damaged(enum result r, const struct queue_file *file)
+{
+	return r == RESULT_DAMAGED && file->file.name.len > 0;
+}
 
 MUST_USE enum result queue_reader_create(
 	struct queue *queue, struct queue_reader **out_reader, struct fail *fail);
@@ -77,7 +92,8 @@ MUST_USE enum result queue_find(struct queue_reader *reader, struct text name, s
 MUST_USE enum result queue_get(struct queue_reader *reader, const struct queue_key *key,
 	struct arena *arena, struct queue_attempt *out_attempt, struct fail *fail);
 /* The attempt with the first key behind `after` (all zero: the very first), and the name of its file.
- * RESULT_NOT_FOUND: there is none. */
+ * RESULT_NOT_FOUND: there is none. The name of one that is damaged is that of the file that says it has this
+ * key, or empty. */
 MUST_USE enum result queue_next(struct queue_reader *reader, const struct queue_key *after,
 	struct arena *arena, struct text *out_name, struct queue_attempt *out_attempt,
 	struct fail *fail);

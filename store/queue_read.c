@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "store/queue_internal.h"
@@ -51,65 +52,93 @@ static enum result read_entry(struct queue_reader *reader, uint8_t table, struct
 	return has_memory ? RESULT_OK : no_memory(fail);
 }
 
-enum result queue_find(struct queue_reader *reader, struct text name, struct arena *arena,
-	struct queue_file *out_file, struct fail *fail)
+static enum result read_file(struct queue_reader *reader, struct text at, bool is_next,
+	struct arena *arena, struct queue_file *out_file, struct fail *fail)
 {
 	struct text key, value;
-	enum result r = read_entry(
-		reader, QUEUE_TABLE_FILES, name, false, arena, &key, &value, fail);
-	if (r != RESULT_OK)
+	*out_file = (struct queue_file){ 0 };
+	enum result r =
+		read_entry(reader, QUEUE_TABLE_FILES, at, is_next, arena, &key, &value, fail);
+	if (r != RESULT_OK || queue_schema_get_file(key, value, arena, out_file))
 		return r;
-	return queue_schema_get_file(key, value, arena, out_file)
-		       ? RESULT_OK
-		       : not_as_written(reader->queue, arena, fail);
+	*out_file = (struct queue_file){ .file.name = key };
+	return not_as_written(reader->queue, arena, fail);
 }
 
-enum result queue_next_file(struct queue_reader *reader, struct text after, struct arena *arena,
-	struct queue_file *out_file, struct fail *fail)
-{
-	struct text key, value;
-	enum result r = read_entry(
-		reader, QUEUE_TABLE_FILES, after, true, arena, &key, &value, fail);
-	if (r != RESULT_OK)
-		return r;
-	return queue_schema_get_file(key, value, arena, out_file)
-		       ? RESULT_OK
-		       : not_as_written(reader->queue, arena, fail);
-}
-
-enum result queue_get(struct queue_reader *reader, const struct queue_key *key, struct arena *arena,
-	struct queue_attempt *out_attempt, struct fail *fail)
-{
-	uint8_t memory[QUEUE_KEY_BYTES];
-	struct buf buf;
-	struct text found, value, name;
-	buf_init(&buf, memory, sizeof memory);
-	queue_schema_put_key(&buf, key);
-	enum result r = read_entry(
-		reader, QUEUE_TABLE_WAITING, buf_text(&buf), false, arena, &found, &value, fail);
-	if (r != RESULT_OK)
-		return r;
-	return queue_schema_get_attempt(found, value, arena, &name, out_attempt)
-		       ? RESULT_OK
-		       : not_as_written(reader->queue, arena, fail);
-}
-
-enum result queue_next(struct queue_reader *reader, const struct queue_key *after,
-	struct arena *arena, struct text *out_name, struct queue_attempt *out_attempt,
+/* The same of an attempt; one that cannot be read has nothing but its key. */
+static enum result read_attempt(struct queue_reader *reader, const struct queue_key *at,
+	bool is_next, struct arena *arena, struct text *out_name, struct queue_attempt *out_attempt,
 	struct fail *fail)
 {
 	uint8_t memory[QUEUE_KEY_BYTES];
 	struct buf buf;
 	struct text key, value;
 	buf_init(&buf, memory, sizeof memory);
-	queue_schema_put_key(&buf, after);
+	queue_schema_put_key(&buf, at); /* which may be that of *out_attempt */
+	*out_attempt = (struct queue_attempt){ 0 };
+	*out_name = TEXT_EMPTY;
 	enum result r = read_entry(
-		reader, QUEUE_TABLE_WAITING, buf_text(&buf), true, arena, &key, &value, fail);
-	if (r != RESULT_OK)
+		reader, QUEUE_TABLE_WAITING, buf_text(&buf), is_next, arena, &key, &value, fail);
+	if (r != RESULT_OK || queue_schema_get_attempt(key, value, arena, out_name, out_attempt))
 		return r;
-	return queue_schema_get_attempt(key, value, arena, out_name, out_attempt)
-		       ? RESULT_OK
-		       : not_as_written(reader->queue, arena, fail);
+	*out_attempt = (struct queue_attempt){ .key = out_attempt->key };
+	*out_name = TEXT_EMPTY;
+	return not_as_written(reader->queue, arena, fail);
+}
+
+enum result queue_find(struct queue_reader *reader, struct text name, struct arena *arena,
+	struct queue_file *out_file, struct fail *fail)
+{
+	return read_file(reader, name, false, arena, out_file, fail);
+}
+
+enum result queue_next_file(struct queue_reader *reader, struct text after, struct arena *arena,
+	struct queue_file *out_file, struct fail *fail)
+{
+	return read_file(reader, after, true, arena, out_file, fail);
+}
+
+enum result queue_get(struct queue_reader *reader, const struct queue_key *key, struct arena *arena,
+	struct queue_attempt *out_attempt, struct fail *fail)
+{
+	struct text name;
+	return read_attempt(reader, key, false, arena, &name, out_attempt, fail);
+}
+
+static bool has_key(const struct queue_file *file, const struct queue_key *key)
+{
+	for (uint32_t i = 0; i < file->keys_count; i++)
+		if (file->keys[i].due_us == key->due_us && file->keys[i].id == key->id)
+			return true;
+	return false;
+}
+
+/* Whose attempt it is that cannot be read: the files are asked for it. Slow, and rare. */
+static struct text owner_of(
+	struct queue_reader *reader, const struct queue_key *key, struct arena *arena)
+{
+	struct queue_file file;
+	struct fail fail = { 0 };
+	char after[QUEUE_DBI_KEY_MAX] = "";
+	for (;;) {
+		arena_reset(arena);
+		enum result r = queue_next_file(reader, text_of(after), arena, &file, &fail);
+		if (r != RESULT_OK && !queue_file_is_damaged(r, &file))
+			return TEXT_EMPTY;
+		if (r == RESULT_OK && has_key(&file, key))
+			return file.file.name;
+		snprintf(after, sizeof after, "%.*s", TEXT_ARG(file.file.name));
+	}
+}
+
+enum result queue_next(struct queue_reader *reader, const struct queue_key *after,
+	struct arena *arena, struct text *out_name, struct queue_attempt *out_attempt,
+	struct fail *fail)
+{
+	enum result r = read_attempt(reader, after, true, arena, out_name, out_attempt, fail);
+	if (queue_attempt_is_damaged(r, out_attempt))
+		*out_name = owner_of(reader, &out_attempt->key, arena);
+	return r;
 }
 
 /* ---- life ---- */

@@ -1,6 +1,7 @@
 /* The queue on disk: files with attempts that wait, in the order of their time. */
 #include "store/queue.h"
 #include <string.h>
+#include "tests/unit/damage.h"
 #include "tests/unit/store/temp_folder.h"
 
 static struct queue *queue;
@@ -327,20 +328,7 @@ static void damage_is_an_error_that_names_the_folder(void **state)
 	struct queue_attempt attempts[] = { attempt_due(100, 1) };
 	park(&file, NULL, 0, attempts, 1);
 	close_queue();
-	char *data = temp_read("queue/data.mdb");
-	struct stat st;
-	assert_int_equal(stat(temp_path("queue/data.mdb"), &st), 0);
-	size_t size = (size_t)st.st_size, at = 0;
-	/* A letter of the sender, in the one page that has it. */
-	while (at + 8 < size && memcmp(data + at, "me@b.lab", 8) != 0)
-		at++;
-	while (at + 8 < size) { /* old pages may have it as well */
-		data[at] = 'x';
-		while (at + 8 < size && memcmp(data + at, "me@b.lab", 8) != 0)
-			at++;
-	}
-	temp_write("queue/data.mdb", "w", data, size);
-	free(data);
+	damage_file(temp_path("queue/data.mdb"), "me@b.lab");
 	open_queue();
 	struct queue_file found;
 	assert_int_equal(find("one", &found), RESULT_DAMAGED);
@@ -349,6 +337,121 @@ static void damage_is_an_error_that_names_the_folder(void **state)
 	temp_write("queue/data.mdb", "w", "this is no database", 19);
 	assert_int_equal(queue_open(temp_folder, true, &queue, &why), RESULT_DAMAGED);
 	assert_null(queue);
+}
+
+static void damage_queue(const char *words)
+{
+	close_queue();
+	damage_file(temp_path("queue/data.mdb"), words);
+	open_queue();
+}
+
+/* "NAME@DUE " for each, as far as they can be read; what cannot stands in brackets. */
+static const char *waiting_with_damage(void)
+{
+	static char text[4096];
+	struct queue_key at = { 0 };
+	struct text name;
+	struct queue_attempt attempt;
+	text[0] = '\0';
+	for (;;) {
+		arena_reset(&arena);
+		enum result r = queue_next(reader, &at, &arena, &name, &attempt, &why);
+		bool is_damaged = queue_attempt_is_damaged(r, &attempt);
+		if (r != RESULT_OK && !is_damaged)
+			return text;
+		size_t used = strlen(text);
+		snprintf(text + used, sizeof text - used,
+			is_damaged ? "[%.*s@%llu] " : "%.*s@%llu ", TEXT_ARG(name),
+			(unsigned long long)attempt.key.due_us);
+		at = attempt.key;
+	}
+}
+
+static void a_damaged_attempt_costs_nothing_but_itself(void **state)
+{
+	(void)state;
+	struct record_file one = file_of("one", 1), two = file_of("two", 2);
+	struct queue_attempt attempts[] = { attempt_due(100, 2), attempt_due(300, 1) };
+	struct queue_attempt others[] = { attempt_due(200, 1) }, next[] = { attempt_due(400, 1) };
+	attempts[0].last = TEXT("damaged here");
+	park(&one, NULL, 0, attempts, 2);
+	park(&two, NULL, 0, others, 1);
+	damage_queue("damaged here");
+	assert_string_equal(waiting_with_damage(), "[one@100] two@200 one@300 ");
+	/* What else there is of the file goes on. */
+	assert_int_equal(park(&one, &attempts[1].key, 1, next, 1), 3);
+	struct queue_key none = { 0 };
+	struct queue_file file = { .file = one };
+	assert_int_equal(queue_hasten(queue, &file, &none, 150, NULL, NULL, &why), RESULT_OK);
+	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
+	assert_string_equal(waiting_with_damage(), "[one@100] one@150 two@200 ");
+	assert_int_equal(queue_rcpts_count(queue), 4);
+	assert_int_equal(find("one", &file), RESULT_OK);
+	assert_int_equal(file.rcpts_left, 3);
+	assert_int_equal(queue_remove(queue, &two, &why), RESULT_OK);
+	assert_int_equal(queue_remove(queue, &one, &why), RESULT_OK);
+	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
+	assert_int_equal(
+		queue_rcpts_count(queue) + queue_count(queue) + queue_files_count(queue), 0);
+	assert_string_equal(waiting_with_damage(), "");
+}
+
+static void what_is_damaged_of_a_file_that_is_gone_may_be_dropped_alone(void **state)
+{
+	(void)state;
+	struct record_file one = file_of("one", 1);
+	struct queue_attempt attempts[] = { attempt_due(100, 2), attempt_due(300, 1) };
+	struct queue_file file;
+	uint32_t dropped;
+	attempts[0].last = TEXT("damaged here");
+	park(&one, NULL, 0, attempts, 2);
+	damage_queue("damaged here");
+	assert_int_equal(queue_drop_damaged(queue, text_of("one"), &dropped, &why), RESULT_OK);
+	assert_int_equal(dropped, 1);
+	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
+	assert_string_equal(waiting_with_damage(), "one@300 ");
+	assert_int_equal(queue_rcpts_count(queue), 1);
+	assert_int_equal(find("one", &file), RESULT_OK);
+	assert_int_equal(file.rcpts_left, 1);
+	assert_int_equal(queue_drop_damaged(queue, text_of("one"), &dropped, &why), RESULT_OK);
+	assert_int_equal(dropped, 0);
+	assert_int_equal(
+		queue_drop_damaged(queue, text_of("no such file"), &dropped, &why), RESULT_OK);
+	assert_int_equal(dropped, 0);
+}
+
+static void a_damaged_file_is_passed_by_and_its_attempts_outlive_it(void **state)
+{
+	(void)state;
+	struct record_file one = file_of("one", 1), two = file_of("two", 2);
+	struct queue_attempt attempts[] = { attempt_due(100, 2) },
+			     others[] = { attempt_due(200, 1) };
+	struct queue_file file;
+	uint32_t dropped;
+	park(&two, NULL, 0, others, 1);
+	const struct queue_parking parking = {
+		.file = { .file = one, .from = TEXT("damaged@here") },
+		.attempts = attempts,
+		.attempts_count = 1,
+	};
+	assert_int_equal(queue_park(queue, &parking, &dropped, &why), RESULT_OK);
+	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
+	damage_queue("damaged@here");
+	arena_reset(&arena);
+	enum result r = queue_next_file(reader, TEXT_EMPTY, &arena, &file, &why);
+	assert_true(queue_file_is_damaged(r, &file));
+	assert_true(text_equal(file.file.name, text_of("one")));
+	assert_int_equal(queue_next_file(reader, text_of("one"), &arena, &file, &why), RESULT_OK);
+	assert_true(text_equal(file.file.name, text_of("two")));
+	assert_int_equal(queue_drop_damaged(queue, text_of("one"), &dropped, &why), RESULT_OK);
+	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
+	assert_int_equal(dropped, 1);
+	assert_int_equal(queue_files_count(queue), 1);
+	assert_string_equal(waiting(), "one@100 two@200 ");
+	park(&one, &attempts[0].key, 1, NULL, 0);
+	assert_string_equal(waiting(), "two@200 ");
+	assert_int_equal(queue_rcpts_count(queue), 1);
 }
 
 static void ids_are_never_given_twice(void **state)
@@ -474,6 +577,9 @@ int main(void)
 		TEST_OF(one_transaction_may_park_any_number_of_files),
 		TEST_OF(without_a_queue_a_reader_is_told_so),
 		TEST_OF(damage_is_an_error_that_names_the_folder),
+		TEST_OF(a_damaged_attempt_costs_nothing_but_itself),
+		TEST_OF(what_is_damaged_of_a_file_that_is_gone_may_be_dropped_alone),
+		TEST_OF(a_damaged_file_is_passed_by_and_its_attempts_outlive_it),
 		TEST_OF(ids_are_never_given_twice),
 		TEST_OF(no_bit_may_be_another_one),
 		TEST_OF(what_has_no_room_is_not_put_in_part),
