@@ -39,6 +39,7 @@ static enum result begin(struct queue *q, struct fail *fail)
 	if (error == 0)
 		return RESULT_OK;
 	q->writer = NULL;
+	q->is_dead |= error == MDB_PANIC;
 	return queue_fail(q, error, "write", fail);
 }
 
@@ -454,6 +455,23 @@ enum result queue_drop_damaged(
 	return error == 0 ? RESULT_OK : failed(q, error, fail);
 }
 
+void queue_abort(struct queue *q)
+{
+	CHECK_OBJ(q, QUEUE_MAGIC);
+	if (q->writer != NULL)
+		give_up(q);
+}
+
+bool queue_is_dead(const struct queue *q) { return q->is_dead; }
+
+/* LMDB gives up on an environment whose first pages it could not write. */
+static void look_whether_dead(struct queue *q)
+{
+	struct fail fail = { 0 };
+	if (begin(q, &fail) == RESULT_OK)
+		give_up(q);
+}
+
 enum result queue_commit(struct queue *q, struct fail *fail)
 {
 	CHECK_OBJ(q, QUEUE_MAGIC);
@@ -466,6 +484,7 @@ enum result queue_commit(struct queue *q, struct fail *fail)
 	q->writer = NULL;
 	if (error != 0) {
 		q->head = q->committed;
+		look_whether_dead(q);
 		return queue_fail(q, error, "write", fail);
 	}
 	q->committed = q->head;

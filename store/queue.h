@@ -61,17 +61,22 @@ typedef bool queue_wants_fn(struct queue_attempt *attempt, void *context);
 MUST_USE enum result queue_hasten(struct queue *queue, const struct queue_file *file,
 	const struct queue_key *taken, uint64_t due_us, queue_wants_fn *wants, void *context,
 	struct fail *fail);
-/* Takes out what cannot be read of a file that is gone: its entry, or those of its attempts; *out_dropped: how
- * many. Who was in there is told of by nobody. */
+/* Takes out what cannot be read of a file that is gone: its entry, or those of its attempts; *out_dropped:
+ * how many. Who was in there is told of by nobody. */
 MUST_USE enum result queue_drop_damaged(
 	struct queue *queue, struct text name, uint32_t *out_dropped, struct fail *fail);
 /* Nothing to do is OK. */
 MUST_USE enum result queue_commit(struct queue *queue, struct fail *fail);
+/* Takes back all since the last commit. */
+void queue_abort(struct queue *queue);
+/* The disk failed in the middle of a commit, and nothing more is read or written before the queue is opened
+ * anew; what was committed is there. */
+bool queue_is_dead(const struct queue *queue);
 
 /* ---- reading; the texts live until the next call with that reader or arena ---- */
 
-/* RESULT_DAMAGED may be of that one entry alone, all others being as they were: then its key, or its name, is
- * set, and what stands behind it can be had. */
+/* RESULT_DAMAGED may be of that one entry alone, all others being as they were: then its key, or its name,
+ * is set, and what stands behind it can be had. */
 static inline bool queue_attempt_is_damaged(enum result r, const struct queue_attempt *attempt)
 {
 	return r == RESULT_DAMAGED && attempt->key.id != 0;

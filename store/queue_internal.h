@@ -37,6 +37,7 @@ struct queue {
 	struct queue_head head, committed;
 	struct arena arena; /* for what is read while it is written */
 	uint8_t *memory;  /* QUEUE_VALUE_BYTES_MAX for a value being made */
+	bool is_dead;     /* LMDB refuses it for good */
 };
 
 struct queue_reader {

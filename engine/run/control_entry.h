@@ -19,15 +19,15 @@ enum {
 struct control_entry {
 	struct text file, id, job, from, domain;
 	bool transactional;
-	const char *
-		state; /* "waiting", "held", "queued", "routing", "sending", "recording", "new", "unmade" */
-	bool is_parked; /* on disk alone */
+	/* "waiting", "held", "queued", "routing", "sending", "recording", "new", "unmade", "damaged" */
+	const char *state;
+	bool is_parked;       /* on disk alone */
 	uint32_t rcpts_count; /* 0: nobody has read the file yet */
-	uint32_t attempt;   /* number of the next one, from 1 */
-	int64_t next_us;    /* since 1970; 0: nobody knows */
-	int64_t expires_us; /* 0: nobody knows yet */
-	struct text last;   /* how the last pass ended: host and reply */
-	struct text why;    /* what it waits for */
+	uint32_t attempt;     /* number of the next one, from 1 */
+	int64_t next_us;      /* since 1970; 0: nobody knows */
+	int64_t expires_us;   /* 0: nobody knows yet */
+	struct text last;     /* how the last pass ended: host and reply */
+	struct text why;      /* what it waits for */
 	/* For SHOW: called rcpts_count times with 0, 1 ...; NULL: who they are is not told */
 	struct text (*rcpt)(const void *context, uint32_t index);
 	const void *context;

@@ -72,6 +72,31 @@ static void tell(struct look *look, const struct queue_attempt *attempt)
 	control_task_put(look->task, &entry);
 }
 
+/* What cannot be read is not sent, and not ours to change. `file` may have nothing but its name. */
+static void tell_damaged(struct look *look)
+{
+	struct control_task *task = look->task;
+	bool lists = task->request.act == CONTROL_LIST || task->request.act == CONTROL_SHOW;
+	if (!lists || !control_request_matches(&task->request, TEXT_EMPTY, look->file->job,
+			      look->file->file.name))
+		return;
+	char why[CONTROL_WHY_MAX];
+	(void)snprintf(why, sizeof why,
+		"the queue's entry of %.*s is damaged: take the file out of new/, and put it back for "
+		"those who have not got it",
+		TEXT_ARG(look->file->file.name));
+	const struct control_entry entry = {
+		.file = look->file->file.name,
+		.id = look->file->id,
+		.job = look->file->job,
+		.from = look->file->from,
+		.state = "damaged",
+		.is_parked = true,
+		.why = text_of(why),
+	};
+	control_task_put(task, &entry);
+}
+
 /* Returns how many attempts it looked at. */
 static uint32_t look_at(struct look *look, bool *out_changed)
 {
@@ -86,6 +111,11 @@ static uint32_t look_at(struct look *look, bool *out_changed)
 			on->reader, &look->file->keys[i], on->arena, &attempt, &task->fail);
 		if (r == RESULT_NOT_FOUND)
 			continue; /* parked anew since the file was read */
+		if (queue_attempt_is_damaged(r, &attempt)) {
+			fail_clear(&task->fail);
+			tell_damaged(look);
+			continue;
+		}
 		if (r != RESULT_OK)
 			return i;
 		if (!is_meant(look, &attempt))
@@ -96,10 +126,9 @@ static uint32_t look_at(struct look *look, bool *out_changed)
 	if (!is_met || !changes(task) || task->fail.result != RESULT_OK)
 		return look->file->keys_count;
 	*out_changed = true;
-	if (queue_hasten(on->queue, look->file, &on->taken, on->now_us, mark, look, &task->fail) ==
-		RESULT_NOT_FOUND)
-		(void)fail_set(&task->fail, RESULT_DAMAGED, "the queue has lost an attempt of %.*s",
-			TEXT_ARG(look->file->file.name));
+	enum result r = queue_hasten(
+		on->queue, look->file, &on->taken, on->now_us, mark, look, &task->fail);
+	CHECK(r == task->fail.result);
 	return look->file->keys_count;
 }
 
@@ -147,9 +176,14 @@ void control_queue_step(struct control_queue *on, struct control_task *task, boo
 			task->is_phase_over = true;
 			return;
 		}
-		if (r != RESULT_OK)
+		bool is_damaged = queue_file_is_damaged(r, &file);
+		if (r != RESULT_OK && !is_damaged)
 			break;
-		looked += 1 + look_at(&look, out_changed);
+		if (is_damaged) {
+			fail_clear(&task->fail);
+			tell_damaged(&look);
+		}
+		looked += 1 + (is_damaged ? 0 : look_at(&look, out_changed));
 		(void)snprintf(task->at, sizeof task->at, "%.*s", TEXT_ARG(file.file.name));
 	}
 	task->is_phase_over = task->fail.result != RESULT_OK;

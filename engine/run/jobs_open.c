@@ -173,15 +173,17 @@ static enum result merge_queue(
 		enum result r = queue_next_file(j->reader, text_of(after), &j->arena, &file, fail);
 		if (r == RESULT_NOT_FOUND)
 			break;
-		if (r != RESULT_OK)
+		bool is_damaged = queue_file_is_damaged(r, &file);
+		if (r != RESULT_OK && !is_damaged)
 			return r;
 		snprintf(after, sizeof after, "%.*s", TEXT_ARG(file.file.name));
 		if (!text_starts(file.file.name, prefix) || after[prefix.len] != '/')
 			break;
-		bool is_ours = file.file.inode == job->identity.inode &&
-			       file.file.birth_ns == job->identity.birth_ns &&
-			       job_rcpt_of_name(after, &rcpt);
-		if (!is_ours || rcpt.ordinal >= job->rcpts_count)
+		/* Who waits in an entry that cannot be read waits until the operator has taken the job
+		 * away: what became of him nobody knows. */
+		bool is_ours = is_damaged || (file.file.inode == job->identity.inode &&
+						     file.file.birth_ns == job->identity.birth_ns);
+		if (!is_ours || !job_rcpt_of_name(after, &rcpt) || rcpt.ordinal >= job->rcpts_count)
 			continue;
 		job_bit_set(job->taken, rcpt.ordinal);
 		if (job_progress_is_done(&job->progress, rcpt.ordinal))

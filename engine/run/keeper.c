@@ -1,6 +1,8 @@
 #include "engine/run/keeper.h"
+#include <stdlib.h>
 #include <string.h>
 #include "engine/base/check.h"
+#include "engine/base/nanoseconds.h"
 #include "engine/io/loop.h"
 #include "engine/run/attempt.h"
 #include "engine/run/config.h"
@@ -11,6 +13,12 @@
 #include "engine/run/keeper_state.h"
 #include "engine/run/revival.h"
 #include "store/queue.h"
+
+enum {
+	/* What could not be written is tried again after this. */
+	AGAIN_MS = 1000,
+	FORGETS_PER_TURN = 1024,
+};
 
 /* ---- parking ---- */
 
@@ -89,7 +97,8 @@ static enum result put(struct keeper *k, struct message *message, struct fail *f
 	struct queue_parking parking = {
 		.file = {
 			.file = record_file_of(message->name, &message->identity),
-			.accepted_us = wall_of((uint64_t)accepted_ns, loop_now_ns(&k->loop), keeper_wall_us()),
+			.accepted_us = wall_of(
+				(uint64_t)accepted_ns, loop_now_ns(&k->loop), keeper_wall_us()),
 			.from = envelope != NULL ? envelope->sender.text : TEXT_EMPTY,
 			.id = envelope != NULL ? envelope->id : TEXT_EMPTY,
 			.job = envelope != NULL ? envelope->job : TEXT_EMPTY,
@@ -104,21 +113,120 @@ static enum result put(struct keeper *k, struct message *message, struct fail *f
 	return queue_park(k->hub->queue, &parking, &message->park_left, fail);
 }
 
+/* ---- leaving ---- */
+
+/* A file that is done and gone, and could not leave the queue when it was its turn. */
+struct forgotten {
+	struct list_node node;
+	struct file_identity identity;
+	char name[];
+};
+
+static void forget_later(struct keeper *k, const struct message *message)
+{
+	size_t size = strlen(message->name) + 1;
+	struct forgotten *forgotten = malloc(sizeof *forgotten + size);
+	if (forgotten == NULL)
+		return; /* the next start finds it out of the journal, which is kept for it */
+	*forgotten = (struct forgotten){ .identity = message->identity };
+	memcpy(forgotten->name, message->name, size);
+	list_push_back(&k->to_forget, &forgotten->node);
+}
+
 /* The journal may forget it only now. What could not be removed would be withdrawn by the next start, were it
- * not for the journal: it stays. */
+ * not for the journal: that is kept until it is made good. */
 static void tell_unlinked(struct keeper *k, enum result result)
 {
 	struct list_node *node;
-	while ((node = list_pop_front(&k->unlinked)) != NULL)
-		hub_post(k->hub->recorder, POST_UNLINKED,
-			CONTAINER_OF(node, struct message, park_node), result != RESULT_OK, 0);
+	while ((node = list_pop_front(&k->unlinked)) != NULL) {
+		struct message *message = CONTAINER_OF(node, struct message, park_node);
+		if (result != RESULT_OK)
+			forget_later(k, message);
+		hub_post(k->hub->recorder, POST_UNLINKED, message, result != RESULT_OK, 0);
+	}
+	if (result != RESULT_OK) {
+		list_splice_back(&k->to_forget, &k->forgetting);
+		return;
+	}
+	while ((node = list_pop_front(&k->forgetting)) != NULL) {
+		free(CONTAINER_OF(node, struct forgotten, node));
+		k->forgotten_count++;
+	}
+	if (k->forgotten_count == 0 || !list_is_empty(&k->to_forget))
+		return;
+	hub_post(k->hub->recorder, POST_FORGOTTEN, NULL, 0, k->forgotten_count);
+	k->forgotten_count = 0;
+}
+
+void keeper_drop_forgotten(struct keeper *k)
+{
+	struct list_node *node;
+	list_splice_back(&k->to_forget, &k->forgetting);
+	while ((node = list_pop_front(&k->to_forget)) != NULL)
+		free(CONTAINER_OF(node, struct forgotten, node));
+}
+
+static void again_due(struct timer *timer)
+{
+	struct keeper *k = CONTAINER_OF(timer, struct keeper, again_timer);
+	struct fail fail = { 0 };
+	struct list_node *node;
+	if (k->recall_lost)
+		keeper_look_anew(k);
+	k->recall_lost = false;
+	for (int i = 0; i < FORGETS_PER_TURN && (node = list_pop_front(&k->to_forget)) != NULL; i++) {
+		struct forgotten *forgotten = CONTAINER_OF(node, struct forgotten, node);
+		const struct record_file file =
+			record_file_of(forgotten->name, &forgotten->identity);
+		list_push_back(&k->forgetting, node);
+		k->changed = true;
+		enum result r = queue_remove(k->hub->queue, &file, &fail);
+		if (r != RESULT_OK) {
+			keeper_answer_all(k, r, &fail);
+			return;
+		}
+	}
+	if (!list_is_empty(&k->to_forget))
+		keeper_try_again(k);
+}
+
+void keeper_try_again(struct keeper *k)
+{
+	if (!timer_is_running(&k->again_timer))
+		loop_timer_start(&k->loop, &k->again_timer, AGAIN_MS * MS_NS, again_due);
+}
+
+/* Nothing of it can be read or written any more in this run: no new transaction is begun, what is in flight
+ * becomes durable in the journal, and the end is an orderly one. */
+static void tell_dead(struct keeper *k, const struct fail *fail)
+{
+	if (k->is_dead || !queue_is_dead(k->hub->queue))
+		return;
+	k->is_dead = true;
+	log_write(&k->log, LOG_QUEUE_FAILED, LOG_FIELDS(log_fail("why", fail)));
+	hub_post(k->hub->scheduler, POST_RECORD_FAILED, NULL, 0, 0);
+}
+
+static void fail_all(struct keeper *k, const struct fail *fail)
+{
+	queue_abort(k->hub->queue);
+	tell_dead(k, fail);
+	if (!k->failing && !k->is_dead)
+		log_write(&k->log, LOG_QUEUE_NOT_WRITTEN, LOG_FIELDS(log_fail("why", fail)));
+	k->failing = true;
+	k->recall_lost |= k->recalling;
+	keeper_try_again(k);
 }
 
 void keeper_answer_all(struct keeper *k, enum result result, const struct fail *fail)
 {
-	if (result != RESULT_OK && !k->failing)
-		log_write(&k->log, LOG_QUEUE_NOT_WRITTEN, LOG_FIELDS(log_fail("why", fail)));
-	k->failing = result != RESULT_OK;
+	if (result != RESULT_OK) {
+		fail_all(k, fail);
+	} else if (k->failing) {
+		k->failing = false;
+		log_write(&k->log, LOG_QUEUE_WRITTEN, LOG_NO_FIELDS);
+	}
+	k->recalling = false;
 	struct list_node *node;
 	while ((node = list_pop_front(&k->parked)) != NULL)
 		hub_post(k->hub->scheduler, POST_PARKED,
@@ -254,6 +362,7 @@ void *keeper_run(void *keeper)
 	loop_run(&k->loop);
 	loop_timer_stop(&k->loop, &k->due_timer);
 	loop_timer_stop(&k->loop, &k->back_timer);
+	loop_timer_stop(&k->loop, &k->again_timer);
 	loop_deinit(&k->loop);
 	return NULL;
 }

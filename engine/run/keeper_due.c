@@ -40,6 +40,24 @@ static void tell_idle(struct keeper *k)
 	hub_post(k->hub->scheduler, POST_KEEPER_IDLE, NULL, 0, k->handed_count);
 }
 
+/* The file of an attempt. RESULT_NOT_FOUND: it is not to be handed out.
+ *
+ * An attempt without a file is what outlived the damaged entry of a file that is gone: it is of no file, and
+ * withdrawn as such. */
+static enum result find_file(struct keeper *k, struct text name, struct queue_file *out_file,
+	struct fail *fail)
+{
+	enum result r = queue_find(k->reader, name, &k->arena, out_file, fail);
+	if (queue_file_is_damaged(r, out_file)) {
+		keeper_tell_damaged(k, name, fail);
+		return RESULT_NOT_FOUND;
+	}
+	if (r != RESULT_NOT_FOUND)
+		return r;
+	*out_file = (struct queue_file){ .file.name = name };
+	return RESULT_OK;
+}
+
 static enum result take_next(struct keeper *k, uint64_t *out_wait_us, struct fail *fail)
 {
 	struct text name;
@@ -47,17 +65,24 @@ static enum result take_next(struct keeper *k, uint64_t *out_wait_us, struct fai
 	struct queue_attempt attempt;
 	arena_reset(&k->arena);
 	enum result r = queue_next(k->reader, &k->taken, &k->arena, &name, &attempt, fail);
-	if (r != RESULT_OK)
+	bool is_damaged = queue_attempt_is_damaged(r, &attempt);
+	if (r != RESULT_OK && !is_damaged)
 		return r;
 	uint64_t now_us = keeper_wall_us();
 	if (attempt.key.due_us > now_us) {
 		*out_wait_us = attempt.key.due_us - now_us;
 		return RESULT_NOT_FOUND;
 	}
-	r = queue_find(k->reader, name, &k->arena, &file, fail);
+	if (is_damaged)
+		keeper_tell_damaged(k, name, fail);
+	r = is_damaged ? RESULT_NOT_FOUND : find_file(k, name, &file, fail);
+	if (r == RESULT_NOT_FOUND) {
+		k->taken = attempt.key;
+		return RESULT_OK;
+	}
 	struct revival *revival = r == RESULT_OK ? revival_create(&file, &attempt) : NULL;
 	if (revival == NULL)
-		return r == RESULT_OK ? RESULT_MEMORY : RESULT_DAMAGED;
+		return r == RESULT_OK ? fail_set(fail, RESULT_MEMORY, "out of memory here") : r;
 	k->taken = attempt.key;
 	k->handed_count++;
 	k->outstanding++;

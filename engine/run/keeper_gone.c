@@ -13,15 +13,73 @@ enum {
 	LOOKS_PER_TURN = 256,
 };
 
-/* All of it that waits still is due now: whoever takes it sees that the file is gone. */
-static void recall(struct keeper *k, const struct queue_file *file)
+/* ---- damage ---- */
+
+static bool is_name_gone(const struct keeper *k, struct text text)
+{
+	struct file_identity identity;
+	enum file_type type;
+	char name[FILE_NAME_BYTES_MAX + 1];
+	snprintf(name, sizeof name, "%.*s", TEXT_ARG(text));
+	if (job_name_is_rcpt(name))
+		return !files_job_is_there(k->new_fd, name);
+	return file_look(k->new_fd, name, &type, &identity, NULL) == RESULT_NOT_FOUND;
+}
+
+static void drop_damaged(struct keeper *k, struct text name)
 {
 	struct fail fail = { 0 };
+	uint32_t dropped;
+	k->recalling = true;
+	enum result r = queue_drop_damaged(k->hub->queue, name, &dropped, &fail);
+	k->changed |= r != RESULT_OK || dropped > 0;
+	if (r != RESULT_OK)
+		keeper_answer_all(k, r, &fail);
+	else if (dropped > 0)
+		log_write(&k->log, LOG_QUEUE_DAMAGED,
+			LOG_FIELDS(log_text("file", name),
+				log_cstr("why", "its file is gone, and it leaves the queue"),
+				log_number("entries", dropped)));
+}
+
+/* The file stays: who of its recipients waited is not known, and to send it to all would send it again to
+ * those who have it. */
+void keeper_tell_damaged(struct keeper *k, struct text name, const struct fail *fail)
+{
+	if (name.len > 0 && is_name_gone(k, name)) {
+		drop_damaged(k, name);
+		return;
+	}
+	log_write(&k->log, LOG_QUEUE_DAMAGED,
+		LOG_FIELDS(log_text("file", name.len > 0 ? name : TEXT("(not known)")),
+			log_fail("why", fail),
+			log_cstr("hint", "it is not sent: take the file out of new/, and put it back "
+					 "for those who have not got it")));
+}
+
+/* ---- recalls ---- */
+
+/* All of it that waits still is due now: whoever takes it sees that the file is gone. False: it could not be
+ * written; all files are looked for again after a while. */
+static bool recall(struct keeper *k, const struct queue_file *file)
+{
+	struct fail fail = { 0 };
+	struct text name = file->file.name;
+	k->recalling = true;
+	k->changed = true;
+	drop_damaged(k, name);
 	enum result r =
 		queue_hasten(k->hub->queue, file, &k->taken, keeper_wall_us(), NULL, NULL, &fail);
 	if (r != RESULT_OK)
 		keeper_answer_all(k, r, &fail);
-	k->changed = true;
+	return r == RESULT_OK;
+}
+
+/* What the queue says could not be read. */
+static void lose_recall(struct keeper *k)
+{
+	k->recall_lost = true;
+	keeper_try_again(k);
 }
 
 static bool is_there(struct keeper *k, const struct queue_file *file)
@@ -55,9 +113,13 @@ void keeper_hear_gone(struct keeper *k, char *name)
 		return;
 	}
 	arena_reset(&k->arena);
-	if (queue_find(k->reader, text_of(name), &k->arena, &file, &fail) == RESULT_OK &&
-		!is_there(k, &file))
-		recall(k, &file);
+	enum result r = queue_find(k->reader, text_of(name), &k->arena, &file, &fail);
+	if (queue_file_is_damaged(r, &file))
+		keeper_tell_damaged(k, text_of(name), &fail);
+	else if (r == RESULT_OK && !is_there(k, &file))
+		(void)recall(k, &file);
+	else if (r != RESULT_OK && r != RESULT_NOT_FOUND)
+		lose_recall(k);
 	free(name);
 }
 
@@ -70,12 +132,17 @@ void keeper_look_for_files(struct keeper *k)
 		arena_reset(&k->arena);
 		enum result r =
 			queue_next_file(k->reader, text_of(k->looked_at), &k->arena, &file, &fail);
-		k->looked = r != RESULT_OK;
+		bool is_damaged = queue_file_is_damaged(r, &file);
+		k->looked = r != RESULT_OK && !is_damaged;
+		if (k->looked && r != RESULT_NOT_FOUND)
+			lose_recall(k);
 		if (k->looked)
 			break;
 		snprintf(k->looked_at, sizeof k->looked_at, "%.*s", TEXT_ARG(file.file.name));
-		if (!is_there(k, &file))
-			recall(k, &file);
+		if (is_damaged)
+			keeper_tell_damaged(k, file.file.name, &fail);
+		else if (!is_there(k, &file))
+			k->looked = !recall(k, &file);
 	}
 	if (!k->looked)
 		mailbox_wake(k->hub->keeper);

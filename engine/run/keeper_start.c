@@ -32,22 +32,27 @@ static uint32_t open_rcpts(const struct queue_attempt *attempt, const struct rec
 	return count;
 }
 
-/* The attempts of the file without those recipients that are done. */
+/* The attempts of the file without those recipients that are done. One that cannot be read stays as it is. */
 static enum result read_open(struct keeper *k, const struct queue_file *file,
 	const struct recovered_file *recovered, struct queue_parking *out_parking, struct fail *fail)
 {
+	struct queue_key *taken = arena_alloc_array(&k->arena, file->keys_count, sizeof *taken);
 	*out_parking = (struct queue_parking){
 		.file = *file,
-		.taken = file->keys,
-		.taken_count = file->keys_count,
+		.taken = taken,
 		.attempts = arena_alloc_array(
 			&k->arena, file->keys_count, sizeof *out_parking->attempts),
 	};
+	if (arena_is_exhausted(&k->arena))
+		return fail_set(fail, RESULT_MEMORY, "no memory for the queue");
 	for (uint32_t i = 0; i < file->keys_count; i++) {
 		struct queue_attempt attempt;
 		enum result r = queue_get(k->reader, &file->keys[i], &k->arena, &attempt, fail);
+		if (queue_attempt_is_damaged(r, &attempt))
+			continue;
 		if (r != RESULT_OK)
 			return r;
+		taken[out_parking->taken_count++] = file->keys[i];
 		struct queue_rcpt *rcpts =
 			arena_alloc_array(&k->arena, attempt.rcpts_count, sizeof *rcpts);
 		if (arena_is_exhausted(&k->arena))
@@ -76,7 +81,8 @@ static enum result settle_file(struct keeper *k, const struct queue_file *file,
 	r = file_look(k->new_fd, recovered->name, &type, &identity, NULL);
 	bool is_there = r == RESULT_OK ? file_identity_equal(&identity, &recovered->identity)
 				       : r != RESULT_NOT_FOUND; /* what cannot be looked at may be there */
-	if (parking.attempts_count == 0 && is_there)
+	bool has_damage = parking.taken_count < file->keys_count;
+	if (parking.attempts_count == 0 && !has_damage && is_there)
 		return RESULT_OK;
 	*out_settled = true;
 	return queue_park(k->hub->queue, &parking, &left, fail);
@@ -94,8 +100,8 @@ static void settle(struct hash_node *node, void *context)
 		return;
 	arena_reset(&k->arena);
 	enum result r = queue_find(k->reader, text_of(recovered->name), &k->arena, &file, s->fail);
-	if (r == RESULT_NOT_FOUND)
-		return;
+	if (r == RESULT_NOT_FOUND || queue_file_is_damaged(r, &file))
+		return; /* of what cannot be read the journal says more than we */
 	if (r == RESULT_OK) {
 		struct file_identity parked = identity_of_record(&file.file);
 		if (!file_identity_equal(&parked, &identity))
@@ -142,6 +148,8 @@ enum result keeper_create(struct hub *hub, struct recovery *recovery, int new_fd
 	list_init(&k->parked);
 	list_init(&k->back);
 	list_init(&k->unlinked);
+	list_init(&k->to_forget);
+	list_init(&k->forgetting);
 	arena_init(&k->arena, 65536, ARENA_BYTES_MAX);
 	enum result r = open_queue(k, fail);
 	if (r == RESULT_OK)
@@ -166,6 +174,7 @@ static void drop_unheard(struct keeper *k)
 		if (message.kind == POST_DUE_BACK)
 			revival_destroy(message.object);
 	}
+	keeper_drop_forgotten(k);
 	while ((node = list_pop_front(&k->parked)) != NULL)
 		;
 	while ((node = list_pop_front(&k->unlinked)) != NULL)

@@ -31,6 +31,14 @@ struct keeper {
 	struct holds holds;       /* for the words of lists */
 	bool changed;             /* there is more to commit than those */
 	bool failing, unreadable; /* and it was said */
+	bool is_dead;             /* and the scheduler knows */
+
+	/* what could not be written, and is tried again */
+	struct list to_forget, forgetting; /* struct forgotten; the second is in the transaction */
+	uint64_t forgotten_count;          /* the recorder is not told of these yet */
+	bool recalling;                    /* there are recalls in the transaction */
+	bool recall_lost;
+	struct timer again_timer;
 
 	struct queue_key taken; /* of the last attempt that had its time: all before it are out */
 	struct timer due_timer;
@@ -48,6 +56,10 @@ struct keeper {
 static inline uint64_t keeper_wall_us(void) { return (uint64_t)clock_wall_us(); }
 
 /* ---- keeper.c ---- */
+/* What could not be written or read is tried again after a while. */
+void keeper_try_again(struct keeper *k);
+/* At the end: the next start finds them out of the journal. */
+void keeper_drop_forgotten(struct keeper *k);
 /* Tells everybody what became of the transaction. */
 void keeper_answer_all(struct keeper *k, enum result result, const struct fail *fail);
 
@@ -58,6 +70,9 @@ void keeper_pump(struct keeper *k);
 void keeper_take_back(struct keeper *k, struct revival *revival);
 
 /* ---- keeper_gone.c ---- */
+/* An entry of this file cannot be read (empty: nobody knows of which): it is told, and is not sent. What is
+ * of a file that is gone leaves the queue. */
+void keeper_tell_damaged(struct keeper *k, struct text name, const struct fail *fail);
 /* Every file of the queue is looked for, a slice of them with each call of the second. */
 void keeper_look_anew(struct keeper *k);
 void keeper_look_for_files(struct keeper *k);

@@ -15,8 +15,8 @@ struct row {
 	char name[];
 };
 
-static const char *const states[] = { "waiting", "held", "queued", "routing", "sending",
-	"recording", "new", "unmade" };
+static const char *const states[QUEUE_PRINT_STATES] = { "waiting", "held", "queued", "routing",
+	"sending", "recording", "new", "unmade", "damaged" };
 
 static struct text name_of(const struct hash_node *node)
 {

@@ -10,6 +10,10 @@
 #include "engine/run/control_request.h"
 #include "engine/run/queue_print_jobs.h"
 
+enum {
+	QUEUE_PRINT_STATES = 9, /* states of an entry (control_entry.h) */
+};
+
 enum queue_by { QUEUE_BY_DOMAIN, QUEUE_BY_JOB, QUEUE_BY_FILE };
 
 /* The last line of an answer. */
@@ -29,8 +33,8 @@ struct queue_print {
 	/* in text */
 	struct hash_map rows; /* by name */
 	struct queue_print_jobs jobs;
-	uint64_t by_state[8]; /* recipients */
-	FILE *lines;          /* of single files, until the sums are known */
+	uint64_t by_state[QUEUE_PRINT_STATES]; /* recipients */
+	FILE *lines;                           /* of single files, until the sums are known */
 	char *lines_text;
 	size_t lines_len;
 	bool has_title;

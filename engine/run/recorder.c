@@ -317,6 +317,9 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_UNLINKED:
 		recorder_unlinked(r, message->object, message->number != 0);
 		break;
+	case POST_FORGOTTEN:
+		recorder_forgotten(r, message->a);
+		break;
 	case POST_REOPEN:
 		reopen(r);
 		break;

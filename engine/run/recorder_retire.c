@@ -72,13 +72,18 @@ void recorder_job_saved(
 void recorder_unlinked(struct recorder *r, struct message *message, bool stuck)
 {
 	CHECK_OBJ(message, MESSAGE_MAGIC);
-	/* A file that could not be removed keeps its tombstones: its place in the list stays taken by
-	 * never retiring again in this run. */
-	if (stuck)
+	/* A file that could not be removed, here or from the queue, keeps its tombstones: nothing is retired
+	 * until it has gone (POST_FORGOTTEN). One of an earlier run is counted already. */
+	if (stuck && !message->recovered)
 		r->recovered_left++;
 	if (message->recovered && !stuck)
 		r->recovered_left -= r->recovered_left > 0;
 	if (list_node_is_linked(&message->journal_node))
 		list_remove(&message->journal_node);
 	hub_post(r->hub->scheduler, POST_MESSAGE_OVER, message, 0, 0);
+}
+
+void recorder_forgotten(struct recorder *r, uint64_t count)
+{
+	r->recovered_left -= count < r->recovered_left ? count : r->recovered_left;
 }

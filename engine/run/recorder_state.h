@@ -84,5 +84,7 @@ void recorder_retire(struct recorder *r);
 /* POST_JOB_SAVED, POST_UNLINKED */
 void recorder_job_saved(struct recorder *r, struct message *message, bool was_recovered, uint64_t seq);
 void recorder_unlinked(struct recorder *r, struct message *message, bool stuck);
+/* POST_FORGOTTEN */
+void recorder_forgotten(struct recorder *r, uint64_t count);
 
 #endif

@@ -7,6 +7,7 @@
 #include "store/queue.h"
 #include "store/state_lock.h"
 #include "tests/unit/engine/run/command_test.h"
+#include "tests/unit/damage.h"
 #include "tests/unit/store/temp_folder.h"
 
 static char spool[96];
@@ -250,6 +251,23 @@ static void words_of_jobs_that_mean_nothing_are_refused(void **state)
 	assert_int_equal(result.status, 2);
 }
 
+static void one_that_is_damaged_is_told_as_such_and_hides_no_other(void **state)
+{
+	(void)state;
+	put("a.eml", "X-Receiver: ann@a.example\n");
+	put("b.eml", "X-Receiver: ann@a.example\n");
+	park("a.eml", "damaged here");
+	park("b.eml", "later");
+	damage_file(temp_path("state/queue/data.mdb"), "damaged here");
+	QUEUE("list");
+	assert_int_equal(result.status, 0);
+	ASSERT_SAYS("the queue's entry of a.eml is damaged");
+	ASSERT_SAYS("1 recipient: 1 waiting\n");
+	QUEUE("retry", "--all");
+	assert_int_equal(result.status, 0);
+	ASSERT_SAYS("1 recipient due now");
+}
+
 int main(void)
 {
 #define TEST_OF(name) cmocka_unit_test_setup_teardown(name, set_up, temp_folder_remove)
@@ -259,6 +277,7 @@ int main(void)
 		TEST_OF(a_file_goes_only_if_all_of_it_is_dropped),
 		TEST_OF(what_is_held_is_told_as_held_until_it_is_released),
 		TEST_OF(what_another_has_is_shown_but_not_changed),
+		TEST_OF(one_that_is_damaged_is_told_as_such_and_hides_no_other),
 		TEST_OF(holds_that_cannot_be_read_stop_everything),
 		TEST_OF(a_job_that_no_sender_has_seen_is_told_and_dropped_as_a_whole),
 		TEST_OF(a_batch_file_that_no_sender_has_split_is_told),

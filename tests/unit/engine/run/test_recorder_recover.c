@@ -208,6 +208,37 @@ static void segments_go_when_their_files_are_gone(void **state)
 	rec_stop();
 }
 
+static void what_leaves_the_queue_late_keeps_the_journal_until_it_has(void **state)
+{
+	(void)state;
+	rec_start();
+	struct message *message = rec_make_message("m1", "ann@a.example", true);
+	struct attempt *attempt = rec_settle(message, 0, 1, ATTEMPT_DELIVERED);
+	rec_assert_recorded(attempt);
+	attempt_destroy(attempt);
+	rec_stop();
+	struct file_identity identity = message->identity;
+	message_destroy(message);
+	/* One of an earlier run, and one of this. */
+	rec_start();
+	message = message_create("m1", &identity);
+	assert_non_null(message);
+	message->recovered = true;
+	rec_finish(message, true);
+	message = rec_make_message("m2", "ann@a.example", true);
+	attempt = rec_settle(message, 0, 1, ATTEMPT_DELIVERED);
+	rec_assert_recorded(attempt);
+	attempt_destroy(attempt);
+	rec_finish(message, true);
+	hub_post(rec.base.hub.recorder, POST_FORGOTTEN, NULL, 0, 1);
+	rec_record_one("m3", ATTEMPT_DELIVERED);
+	assert_int_equal(rec_segments(), 2);
+	hub_post(rec.base.hub.recorder, POST_FORGOTTEN, NULL, 0, 1);
+	rec_record_one("m4", ATTEMPT_DELIVERED);
+	assert_int_equal(rec_segments(), 1);
+	rec_stop();
+}
+
 static void a_file_that_cannot_be_removed_keeps_its_tombstones(void **state)
 {
 	(void)state;
@@ -235,6 +266,7 @@ int main(void)
 		REC_TEST(lines_of_a_file_that_was_rotated_away_are_not_written_again),
 		REC_TEST(files_that_are_gone_need_no_tombstones),
 		REC_TEST(what_a_crash_left_aside_is_removed_or_put_back),
+		REC_TEST(what_leaves_the_queue_late_keeps_the_journal_until_it_has),
 		REC_TEST(segments_go_when_their_files_are_gone),
 		REC_TEST(a_file_that_cannot_be_removed_keeps_its_tombstones),
 	};
