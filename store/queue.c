@@ -455,6 +455,14 @@ enum result queue_drop_damaged(
 	return error == 0 ? RESULT_OK : failed(q, error, fail);
 }
 
+uint64_t queue_time_us(const struct queue *q) { return q->time_us; }
+
+void queue_note_time(struct queue *q, uint64_t now_us)
+{
+	if (now_us > q->time_us)
+		q->time_us = now_us;
+}
+
 void queue_abort(struct queue *q)
 {
 	CHECK_OBJ(q, QUEUE_MAGIC);

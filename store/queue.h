@@ -35,6 +35,9 @@ uint64_t queue_count(const struct queue *queue);
 uint64_t queue_files_count(const struct queue *queue);
 uint64_t queue_rcpts_count(const struct queue *queue);
 
+/* The time that was noted with the last commit; 0: none was. */
+uint64_t queue_time_us(const struct queue *queue);
+
 /* ---- writing ---- */
 
 struct queue_parking {
@@ -65,6 +68,8 @@ MUST_USE enum result queue_hasten(struct queue *queue, const struct queue_file *
  * how many. Who was in there is told of by nobody. */
 MUST_USE enum result queue_drop_damaged(
 	struct queue *queue, struct text name, uint32_t *out_dropped, struct fail *fail);
+/* What time it is, in microseconds since 1970: kept with the next commit that has something to write. */
+void queue_note_time(struct queue *queue, uint64_t now_us);
 /* Nothing to do is OK. */
 MUST_USE enum result queue_commit(struct queue *queue, struct fail *fail);
 /* Takes back all since the last commit. */

@@ -16,7 +16,9 @@ enum {
 	QUEUE_DBI_KEY_MAX = 1 + 255,
 };
 
-/* An entry of its own, so that nobody counts. */
+/* An entry of its own, so that nobody counts. Beside it, as QUEUE_TIME_NAME, the time of the last commit. */
+#define QUEUE_TIME_NAME "time"
+
 struct queue_head {
 	uint64_t next_id; /* no id below is given again */
 	uint64_t files, attempts, rcpts;
@@ -35,6 +37,7 @@ struct queue {
 	MDB_dbi dbi;
 	MDB_txn *writer; /* NULL: nothing was changed since the last commit */
 	struct queue_head head, committed;
+	uint64_t time_us;
 	struct arena arena; /* for what is read while it is written */
 	uint8_t *memory;  /* QUEUE_VALUE_BYTES_MAX for a value being made */
 	bool is_dead;     /* LMDB refuses it for good */

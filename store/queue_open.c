@@ -12,8 +12,22 @@
 
 /* Sparse, and the same in every version: a hundred million attempts. */
 #define MAP_BYTES (64ull << 30)
+/* The year 2500: later times are damage. */
+#define QUEUE_TIME_MAX 16725225600000000ull
 
 /* ---- the head ---- */
+
+static int put_time(struct queue *q, MDB_txn *txn)
+{
+	uint8_t memory[8];
+	struct buf buf;
+	struct queue_dbi_key key;
+	buf_init(&buf, memory, sizeof memory);
+	buf_put_u64(&buf, q->time_us);
+	MDB_val key_val = queue_dbi_key(&key, QUEUE_TABLE_HEAD, TEXT(QUEUE_TIME_NAME));
+	MDB_val value = queue_val(buf.data, buf.len);
+	return mdb_put(txn, q->dbi, &key_val, &value, 0);
+}
 
 int queue_put_head(struct queue *q, MDB_txn *txn)
 {
@@ -29,7 +43,23 @@ int queue_put_head(struct queue *q, MDB_txn *txn)
 	buf_put_u64(&buf, q->head.rcpts);
 	MDB_val key_val = queue_dbi_key(&key, QUEUE_TABLE_HEAD, TEXT_EMPTY);
 	MDB_val value = queue_val(buf.data, buf.len);
-	return mdb_put(txn, q->dbi, &key_val, &value, 0);
+	int error = mdb_put(txn, q->dbi, &key_val, &value, 0);
+	return error != 0 || q->time_us == 0 ? error : put_time(q, txn);
+}
+
+/* One that is not as it should be is as good as none: the wall clock has to do. */
+static int get_time(struct queue *q, MDB_txn *txn)
+{
+	struct queue_dbi_key key;
+	MDB_val key_val = queue_dbi_key(&key, QUEUE_TABLE_HEAD, TEXT(QUEUE_TIME_NAME)), value;
+	struct buf_reader reader;
+	int error = mdb_get(txn, q->dbi, &key_val, &value);
+	if (error != 0)
+		return error == MDB_NOTFOUND ? 0 : error;
+	buf_reader_init(&reader, value.mv_data, value.mv_size);
+	uint64_t us = buf_reader_u64(&reader);
+	q->time_us = buf_reader_done(&reader) && us < QUEUE_TIME_MAX ? us : 0;
+	return 0;
 }
 
 static enum result check_head(struct queue *q, MDB_txn *txn, bool *out_empty, struct fail *fail)
@@ -57,7 +87,10 @@ static enum result check_head(struct queue *q, MDB_txn *txn, bool *out_empty, st
 	q->head.attempts = buf_reader_u64(&reader);
 	q->head.rcpts = buf_reader_u64(&reader);
 	q->committed = q->head;
-	return buf_reader_done(&reader) ? RESULT_OK : queue_damaged(q, "its head is too short", fail);
+	if (!buf_reader_done(&reader))
+		return queue_damaged(q, "its head is too short", fail);
+	error = get_time(q, txn);
+	return error == 0 ? RESULT_OK : queue_fail(q, error, "open", fail);
 }
 
 /* ---- what is in it ---- */

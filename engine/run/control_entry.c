@@ -76,7 +76,8 @@ static struct text queue_rcpt(const void *context, uint32_t index)
 }
 
 void control_entry_of_queue(const struct queue_file *file, const struct queue_attempt *attempt,
-	const char *hold, char why[static CONTROL_WHY_MAX], struct control_entry *out_entry)
+	const char *hold, int64_t ahead_us, char why[static CONTROL_WHY_MAX],
+	struct control_entry *out_entry)
 {
 	bool is_held = hold != NULL || attempt->is_held;
 	if (attempt->is_dropped)
@@ -100,8 +101,8 @@ void control_entry_of_queue(const struct queue_file *file, const struct queue_at
 		.is_parked = true,
 		.rcpts_count = attempt->rcpts_count,
 		.attempt = attempt->number,
-		.next_us = is_held ? 0 : (int64_t)attempt->key.due_us,
-		.expires_us = (int64_t)attempt->expires_us,
+		.next_us = is_held ? 0 : (int64_t)attempt->key.due_us - ahead_us,
+		.expires_us = (int64_t)attempt->expires_us - ahead_us,
 		.last = attempt->last,
 		.why = text_of(why),
 		.rcpt = queue_rcpt,

@@ -39,8 +39,10 @@ size_t control_entry_bytes(const struct control_entry *entry, bool with_rcpts);
 void control_entry_put(struct buf *out, const struct control_entry *entry, bool with_rcpts);
 
 /* What waits in the queue on disk (store/queue.h). `hold`: the rule that holds it (holds_match()), or NULL.
+ * `ahead_us`: that much more than the wall clock the queue's has (queue_clock.h); what is told is wall time.
  * `why` is the memory for its sentence. */
 void control_entry_of_queue(const struct queue_file *file, const struct queue_attempt *attempt,
-	const char *hold, char why[static CONTROL_WHY_MAX], struct control_entry *out_entry);
+	const char *hold, int64_t ahead_us, char why[static CONTROL_WHY_MAX],
+	struct control_entry *out_entry);
 
 #endif

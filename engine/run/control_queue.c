@@ -68,7 +68,7 @@ static void tell(struct look *look, const struct queue_attempt *attempt)
 		name = text_cut(name, slash);
 	const char *hold =
 		holds != NULL ? holds_match(holds, attempt->domain, look->file->job, name) : NULL;
-	control_entry_of_queue(look->file, attempt, hold, why, &entry);
+	control_entry_of_queue(look->file, attempt, hold, look->on->ahead_us, why, &entry);
 	control_task_put(look->task, &entry);
 }
 

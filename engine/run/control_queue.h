@@ -16,7 +16,8 @@ struct control_queue {
 	struct arena *arena;    /* reset for each file */
 	struct queue_key taken; /* what is not behind it is in memory */
 	struct holds *holds;    /* for the words of LIST and SHOW; NULL: not known */
-	uint64_t now_us;
+	uint64_t now_us;        /* of the queue */
+	int64_t ahead_us;       /* that much more than the wall clock has (queue_clock.h) */
 };
 
 /* Looks at some more files; is_phase_over of the task when there are no more. *out_changed: the queue is

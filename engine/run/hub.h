@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "engine/base/body.h"
 #include "engine/io/mailbox.h"
+#include "engine/run/queue_clock.h"
 
 struct run_config;
 struct queue;
@@ -68,6 +69,7 @@ struct hub {
 	struct body_budget bodies; /* --memory */
 	_Atomic bool bodies_wanted; /* BODIES_WANTED is under way: one is enough */
 	struct tls_pool *tls_pool;
+	struct queue_clock clock; /* of what is in there; the keeper moves it */
 	struct queue *queue; /* the keeper writes, the files thread reads; NULL: nothing is parked */
 	struct holds *holds; /* the scheduler's alone; NULL: nothing is ever held */
 	struct suppress *suppress; /* the scheduler looks at it; NULL: nobody is on the list */

@@ -22,14 +22,6 @@ enum {
 
 /* ---- parking ---- */
 
-static uint64_t wall_of(uint64_t monotonic_ns, uint64_t now_ns, uint64_t now_us)
-{
-	if (monotonic_ns >= now_ns)
-		return now_us + (monotonic_ns - now_ns) / 1000;
-	uint64_t ago_us = (now_ns - monotonic_ns) / 1000;
-	return ago_us < now_us ? now_us - ago_us : 0;
-}
-
 static bool fill_rcpts(struct keeper *k, const struct attempt *attempt, struct queue_attempt *out)
 {
 	struct queue_rcpt *rcpts =
@@ -47,19 +39,17 @@ static bool fill_rcpts(struct keeper *k, const struct attempt *attempt, struct q
 }
 
 /* No key may be before those that have had their time: nobody looks there again. */
-static uint64_t due_of(
-	const struct keeper *k, const struct attempt *attempt, uint64_t now_ns, uint64_t now_us)
+static uint64_t due_of(const struct keeper *k, const struct attempt *attempt)
 {
-	uint64_t due_us = wall_of(attempt->due_ns, now_ns, now_us);
+	uint64_t due_us = queue_clock_us(&k->hub->clock, attempt->due_ns);
 	return due_us > k->taken.due_us ? due_us : k->taken.due_us + 1;
 }
 
 static bool fill_attempt(struct keeper *k, const struct attempt *attempt, struct queue_attempt *out)
 {
-	uint64_t now_ns = loop_now_ns(&k->loop), now_us = keeper_wall_us();
 	*out = (struct queue_attempt){
-		.key.due_us = due_of(k, attempt, now_ns, now_us),
-		.expires_us = wall_of(attempt->expires_ns, now_ns, now_us),
+		.key.due_us = due_of(k, attempt),
+		.expires_us = queue_clock_us(&k->hub->clock, attempt->expires_ns),
 		.number = attempt->number,
 		.waits = attempt->waits,
 		.transactional = attempt->transactional,
@@ -97,8 +87,7 @@ static enum result put(struct keeper *k, struct message *message, struct fail *f
 	struct queue_parking parking = {
 		.file = {
 			.file = record_file_of(message->name, &message->identity),
-			.accepted_us = wall_of(
-				(uint64_t)accepted_ns, loop_now_ns(&k->loop), keeper_wall_us()),
+			.accepted_us = queue_clock_us(&k->hub->clock, (uint64_t)accepted_ns),
 			.from = envelope != NULL ? envelope->sender.text : TEXT_EMPTY,
 			.id = envelope != NULL ? envelope->id : TEXT_EMPTY,
 			.job = envelope != NULL ? envelope->job : TEXT_EMPTY,
@@ -260,6 +249,7 @@ static enum result commit(struct keeper *k, struct fail *fail)
 	if (list_is_empty(&k->parked) && !k->changed)
 		return RESULT_OK;
 	k->changed = false;
+	queue_note_time(k->hub->queue, keeper_now_us(k));
 	enum result r = queue_commit(k->hub->queue, fail);
 	keeper_answer_all(k, r, fail);
 	keeper_pump(k); /* one that was parked may be due before all others */
@@ -296,7 +286,8 @@ static void control(struct keeper *k, struct control_task *task)
 		.arena = &k->arena,
 		.taken = k->taken,
 		.holds = &k->holds,
-		.now_us = keeper_wall_us(),
+		.now_us = keeper_now_us(k),
+		.ahead_us = (int64_t)keeper_now_us(k) - clock_wall_us(),
 	};
 	bool changed = false;
 	keep_rule(k, task);

@@ -10,6 +10,7 @@ enum {
 	BACK_MS = 50,
 	/* A queue that cannot be read is tried again after this. */
 	READ_AGAIN_MS = 1000,
+	US_PER_S = 1000000,
 };
 
 static void hand_out(struct keeper *k, struct revival *revival)
@@ -24,7 +25,7 @@ static void pump_due(struct timer *timer)
 
 static void pump_later(struct keeper *k, uint64_t wait_us)
 {
-	/* The wall clock may be set: what is due is looked at once a minute in any case. */
+	/* The wall clock may be set: it is looked at once a minute in any case. */
 	const uint64_t look_us = 60 * 1000000ull;
 	loop_timer_start(
 		&k->loop, &k->due_timer, (wait_us < look_us ? wait_us : look_us) * 1000, pump_due);
@@ -68,7 +69,7 @@ static enum result take_next(struct keeper *k, uint64_t *out_wait_us, struct fai
 	bool is_damaged = queue_attempt_is_damaged(r, &attempt);
 	if (r != RESULT_OK && !is_damaged)
 		return r;
-	uint64_t now_us = keeper_wall_us();
+	uint64_t now_us = keeper_now_us(k);
 	if (attempt.key.due_us > now_us) {
 		*out_wait_us = attempt.key.due_us - now_us;
 		return RESULT_NOT_FOUND;
@@ -90,11 +91,21 @@ static enum result take_next(struct keeper *k, uint64_t *out_wait_us, struct fai
 	return RESULT_OK;
 }
 
+static void look_at_clock(struct keeper *k)
+{
+	int64_t wall_us = clock_wall_us();
+	uint64_t now_ns = clock_now_ns();
+	if (queue_clock_look(&k->hub->clock, now_ns, wall_us))
+		log_write(&k->log, LOG_CLOCK_JUMPED,
+			LOG_FIELDS(log_number("unix", queue_clock_us(&k->hub->clock, now_ns) / US_PER_S)));
+}
+
 void keeper_pump(struct keeper *k)
 {
 	struct fail fail = { 0 };
 	uint64_t wait_us = UINT64_MAX;
 	enum result r = RESULT_OK;
+	look_at_clock(k);
 	if (k->changed)
 		return; /* keys of this turn's transaction move: the commit comes first, and then this */
 	while (r == RESULT_OK && k->outstanding < HUB_DUE_MAX)

@@ -69,7 +69,7 @@ static bool recall(struct keeper *k, const struct queue_file *file)
 	k->changed = true;
 	drop_damaged(k, name);
 	enum result r =
-		queue_hasten(k->hub->queue, file, &k->taken, keeper_wall_us(), NULL, NULL, &fail);
+		queue_hasten(k->hub->queue, file, &k->taken, keeper_now_us(k), NULL, NULL, &fail);
 	if (r != RESULT_OK)
 		keeper_answer_all(k, r, &fail);
 	return r == RESULT_OK;

@@ -153,6 +153,9 @@ enum result keeper_create(struct hub *hub, struct recovery *recovery, int new_fd
 	arena_init(&k->arena, 65536, ARENA_BYTES_MAX);
 	enum result r = open_queue(k, fail);
 	if (r == RESULT_OK)
+		queue_clock_start(
+			&hub->clock, clock_now_ns(), clock_wall_us(), queue_time_us(hub->queue));
+	if (r == RESULT_OK)
 		r = settle_all(k, recovery, fail);
 	if (r != RESULT_OK)
 		keeper_destroy(k);

@@ -10,9 +10,9 @@
 #include "engine/io/file.h"
 #include "engine/io/loop.h"
 #include "engine/run/holds.h"
+#include "engine/run/hub.h"
 #include "store/queue.h"
 
-struct hub;
 struct revival;
 
 struct keeper {
@@ -53,7 +53,10 @@ struct keeper {
 	char looked_at[FILE_NAME_BYTES_MAX + 1];
 };
 
-static inline uint64_t keeper_wall_us(void) { return (uint64_t)clock_wall_us(); }
+static inline uint64_t keeper_now_us(const struct keeper *k)
+{
+	return queue_clock_us(&k->hub->clock, clock_now_ns());
+}
 
 /* ---- keeper.c ---- */
 /* What could not be written or read is tried again after a while. */

@@ -70,12 +70,16 @@ static enum result open_queue(struct local *l)
 static enum result work_on_queue(struct local *l)
 {
 	struct control_task *task = l->task;
+	int64_t wall_us = clock_wall_us();
+	int64_t last_us = l->queue != NULL ? (int64_t)queue_time_us(l->queue) : 0;
+	int64_t now_us = wall_us > last_us ? wall_us : last_us;
 	struct control_queue on = {
 		.queue = l->queue,
 		.reader = l->reader,
 		.arena = &l->arena,
 		.holds = &l->holds,
-		.now_us = (uint64_t)clock_wall_us(),
+		.now_us = (uint64_t)now_us,
+		.ahead_us = now_us - wall_us,
 	};
 	while (l->queue != NULL && !task->is_phase_over) {
 		bool changed;

@@ -24,6 +24,7 @@ struct revival {
 	/* scheduler */
 	bool is_changed;         /* its file was written over: it is not the mail that waited */
 	bool was_back;           /* it was given back, and is on its way again */
+	uint64_t arrived_ns;     /* for the first time; 0: not yet */
 
 	/* files thread */
 	struct message *message; /* the one that is known, or made for this */

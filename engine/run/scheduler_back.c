@@ -28,6 +28,8 @@ void back_give(struct scheduler *s, struct revival *revival)
 void back_arrived(struct scheduler *s, struct revival *revival)
 {
 	s->revived_count++;
+	if (revival->arrived_ns == 0)
+		revival->arrived_ns = scheduler_now(s);
 	if (revival->was_back)
 		mailbox_credits_give(&s->backs, 1);
 	else

@@ -226,10 +226,9 @@ void park_done(struct scheduler *s, struct message *message, enum result result)
 
 /* ---- back from the queue ---- */
 
-static uint64_t monotonic_of(const struct scheduler *s, uint64_t wall_us)
+static uint64_t monotonic_of(const struct scheduler *s, uint64_t queue_us)
 {
-	int64_t ns = (int64_t)scheduler_now(s) + ((int64_t)wall_us - clock_wall_us()) * 1000;
-	return ns > 0 ? (uint64_t)ns : 1;
+	return queue_clock_instant_ns(&s->hub->clock, queue_us);
 }
 
 static const struct source *source_named(const struct scheduler *s, struct text text)
@@ -343,6 +342,8 @@ static void attach(struct scheduler *s, struct message *message, struct revival 
 	if (attempt->waits == 0 && s->away_count > 0 && message->envelope->not_before_unix_s == 0)
 		s->away_count--;
 	fill_rcpts(s, attempt, revival);
+	if (message->stub_rcpts == NULL && attempt->rcpts_count > 0)
+		park_allow_late(s, attempt, revival);
 	count_back(s, message, rcpts_count, attempt->rcpts_count);
 	message->stays = message->rcpts_parked > STAYS_FOR;
 	revival_destroy(revival);

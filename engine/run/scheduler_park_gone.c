@@ -4,7 +4,7 @@
 #include "engine/run/scheduler_parts.h"
 
 /* What comes from the queue and has no file any more, or one that cannot be read before its lifetime ends:
- * its outcome is told out of what the queue knows. */
+ * its outcome is told out of what the queue knows. And what comes only after that end. */
 
 static uint32_t count_rcpts(const struct list *revivals)
 {
@@ -87,14 +87,43 @@ void park_withdrawn(struct scheduler *s, struct message *message, struct revival
 	intake_evict(s, message);
 }
 
+/* ---- after the end ---- */
+
+/* For one attempt: enough for some slow sessions, or for a file to be readable again. */
+#define LATE_NS (300 * SECOND_NS)
+
+/* Before its lifetime ended, not when it did. */
+static bool was_due(const struct revival *revival)
+{
+	return revival->attempt.key.due_us < revival->attempt.expires_us && !revival->attempt.is_dropped;
+}
+
+void park_allow_late(struct scheduler *s, struct attempt *attempt, const struct revival *revival)
+{
+	uint64_t now_ns = scheduler_now(s), ends_ns = now_ns + LATE_NS;
+	int64_t expiry_s = attempt->message->envelope->expiry_unix_s;
+	if (!was_due(revival) || now_ns < attempt->expires_ns)
+		return;
+	if (expiry_s != 0 && outcome_instant_of(s, expiry_s) < (int64_t)ends_ns)
+		return;
+	attempt->expires_ns = ends_ns;
+}
+
 /* ---- not readable now ---- */
+
+/* By the queue's time. What would be tried once though it comes after its end has as long to be read. */
+static uint64_t ends_at(const struct scheduler *s, const struct revival *revival)
+{
+	uint64_t ends_ns = queue_clock_instant_ns(&s->hub->clock, revival->attempt.expires_us);
+	bool is_late = was_due(revival) && revival->arrived_ns >= ends_ns;
+	return is_late ? revival->arrived_ns + LATE_NS : ends_ns;
+}
 
 static bool all_expired(const struct scheduler *s, const struct message *message)
 {
 	LIST_FOR_EACH(node, &message->revivals)
 	{
-		const struct revival *revival = CONTAINER_OF(node, struct revival, node);
-		if ((int64_t)revival->attempt.expires_us > outcome_wall_of(s, scheduler_now(s)))
+		if (scheduler_now(s) < ends_at(s, CONTAINER_OF(node, struct revival, node)))
 			return false;
 	}
 	return !list_is_empty(&message->revivals);

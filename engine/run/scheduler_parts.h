@@ -87,6 +87,9 @@ void park_attach(struct scheduler *s, struct message *message);
 /* Its file cannot be read for reasons of the system: later, or never if its lifetime is over. It is in
  * in_work. */
 void park_read_later(struct scheduler *s, struct message *message);
+/* What was to be tried before its lifetime ended, and comes only after it, was kept by our absence or by a
+ * clock that jumped: it is tried once all the same, but not where the submitter gave the end himself. */
+void park_allow_late(struct scheduler *s, struct attempt *attempt, const struct revival *revival);
 /* Which recipient of its stub that one of the file is; looked for from *inout_index on. */
 bool park_stub_index(const struct message *message, uint32_t rcpt, uint32_t *inout_index);
 /* POST_PARKED, POST_REVIVED */

@@ -147,9 +147,11 @@ static bool tell_why_unread(const struct scheduler *s, const struct message *mes
 }
 
 /* What came from the queue is known all the same. */
-static void tell_revivals(
-	struct control_task *task, const struct message *message, const char *words)
+static void tell_revivals(const struct scheduler *s, struct control_task *task,
+	const struct message *message, const char *words)
 {
+	uint64_t now_ns = scheduler_now(s);
+	int64_t ahead_us = (int64_t)queue_clock_us(&s->hub->clock, now_ns) - outcome_wall_of(s, now_ns);
 	LIST_FOR_EACH(node, &message->revivals)
 	{
 		char why[CONTROL_WHY_MAX];
@@ -159,7 +161,7 @@ static void tell_revivals(
 		if (!control_request_means(&task->request, attempt->domain, revival->file.job,
 			    text_of(message->name)))
 			continue;
-		control_entry_of_queue(&revival->file, attempt, NULL, why, &entry);
+		control_entry_of_queue(&revival->file, attempt, NULL, ahead_us, why, &entry);
 		entry.is_parked = false;
 		entry.why = text_of(words);
 		control_task_put(task, &entry);
@@ -172,7 +174,7 @@ void tell_unread(struct scheduler *s, struct control_task *task, const struct me
 	if (!tell_why_unread(s, message, why))
 		return;
 	if (message->in_queue) {
-		tell_revivals(task, message, why);
+		tell_revivals(s, task, message, why);
 		return;
 	}
 	if (!control_request_means(&task->request, TEXT_EMPTY, TEXT_EMPTY, text_of(message->name)))

@@ -68,6 +68,7 @@ void run_test_init(struct run_test *t, const char *spool, const char *const *fla
 	make_config(t, spool, flags);
 	struct hub *hub = &t->hub;
 	hub->config = &t->config;
+	queue_clock_start(&hub->clock, clock_now_ns(), clock_wall_us(), 0);
 	hub->workers_count = t->config.workers_count;
 	hub->workers = t->worker_mailboxes;
 	CHECK(hub->workers_count <= TEST_WORKERS_MAX);

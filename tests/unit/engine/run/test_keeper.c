@@ -26,8 +26,15 @@ static pthread_t thread;
 static char spool[64];
 static int new_fd;
 
+/* The linker puts this in the place of clock_wall_us(). */
+static _Atomic int64_t wall_ahead_us;
+int64_t __real_clock_wall_us(void);
+int64_t __wrap_clock_wall_us(void);
+int64_t __wrap_clock_wall_us(void) { return __real_clock_wall_us() + wall_ahead_us; }
+
 static int make_spool(void **state)
 {
+	wall_ahead_us = 0;
 	(void)state;
 	char path[80];
 	const char *above = getenv("TMPDIR");
@@ -123,6 +130,15 @@ static void stop(void)
 	mailbox_destroy(base.hub.keeper);
 	file_close(new_fd);
 	run_test_deinit(&base);
+}
+
+static void put_file(const char *name)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/new/%s", spool, name);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fclose(file), 0);
 }
 
 /* The next message of this kind for that mailbox; others are passed over. */
@@ -353,6 +369,59 @@ static void a_queue_that_the_disk_broke_ends_the_run_in_order(void **state)
 	stop();
 }
 
+/* ---- clocks that jump ---- */
+
+#define DAY_US (86400ll * SECOND_US)
+
+static void a_clock_that_jumps_and_comes_back_neither_hastens_nor_holds(void **state)
+{
+	(void)state;
+	put_waiting("m1", 3600ll * SECOND_US, "");
+	put_file("m1");
+	create();
+	start();
+	wall_ahead_us = DAY_US;
+	hub_post(base.hub.keeper, POST_DUE_TAKEN, NULL, 0, 0);
+	assert_nothing_is_due();
+	struct domain *domain = make_domain("a.example");
+	struct message *message = test_message(&(struct test_mail){ .name = "m2" });
+	message->envelope = test_envelope(&(struct test_mail){ .rcpts = "ann@a.example" });
+	struct attempt *attempt = attempt_create(message, 1);
+	attempt->domain = domain;
+	attempt->due_ns = clock_now_ns() + 50 * TEST_MS_NS;
+	attempt->expires_ns = clock_now_ns() + 3600 * 1000 * TEST_MS_NS;
+	wall_ahead_us = 0;
+	hub_post(base.hub.keeper, POST_PARK, message, 0, 0);
+	assert_int_equal(wait_for(base.hub.scheduler, POST_PARKED).number, RESULT_OK);
+	assert_string_equal(next_due(), "m2");
+	attempt_destroy(attempt);
+	message_destroy(message);
+	free(domain);
+	stop();
+}
+
+static void a_clock_that_was_set_back_between_two_runs_holds_nothing(void **state)
+{
+	(void)state;
+	put_due("m1");
+	put_waiting("m2", 3600ll * SECOND_US, "");
+	create();
+	start();
+	struct message *message =
+		test_message(&(struct test_mail){ .name = "m2", .inode = 1, .birth_ns = 2 });
+	hub_post(base.hub.keeper, POST_FORGET, message, 0, 0);
+	assert_int_equal(wait_for(base.hub.recorder, POST_UNLINKED).number, 0);
+	message_destroy(message);
+	assert_string_equal(next_due(), "m1");
+	stop();
+	wall_ahead_us = -DAY_US;
+	create();
+	start();
+	hub_post(base.hub.keeper, POST_DUE_TAKEN, NULL, 0, 0);
+	assert_string_equal(next_due(), "m1");
+	stop();
+}
+
 /* ---- damage ---- */
 
 static void damage_queue(const char *words)
@@ -360,15 +429,6 @@ static void damage_queue(const char *words)
 	char path[96];
 	snprintf(path, sizeof path, "%s/state/queue/data.mdb", spool);
 	damage_file(path, words);
-}
-
-static void put_file(const char *name)
-{
-	char path[128];
-	snprintf(path, sizeof path, "%s/new/%s", spool, name);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	assert_int_equal(fclose(file), 0);
 }
 
 static void a_damaged_entry_is_told_by_name_and_what_is_behind_it_comes(void **state)
@@ -464,6 +524,8 @@ int main(void)
 		TEST_OF(files_are_looked_for_to_the_end_when_the_map_was_full),
 		TEST_OF(what_cannot_be_parked_is_given_back_and_is_in_the_queue_once_in_the_end),
 		TEST_OF(a_queue_that_the_disk_broke_ends_the_run_in_order),
+		TEST_OF(a_clock_that_jumps_and_comes_back_neither_hastens_nor_holds),
+		TEST_OF(a_clock_that_was_set_back_between_two_runs_holds_nothing),
 		TEST_OF(a_damaged_entry_is_told_by_name_and_what_is_behind_it_comes),
 		TEST_OF(what_is_damaged_goes_with_its_file),
 		TEST_OF(a_file_whose_own_entry_is_damaged_is_withdrawn_when_it_goes),

@@ -191,6 +191,7 @@ static void mail_that_cannot_be_read_until_its_lifetime_ends_expires(void **stat
 	file->read_result = RESULT_FORBIDDEN;
 	struct revival *revival = revive(file, 1, 1, "2@a.example");
 	revival->attempt.expires_us = (uint64_t)clock_wall_us() - 1;
+	revival->attempt.key.due_us = revival->attempt.expires_us;
 	revival->file.rcpts_left = 3;
 	pass_on(file, revival);
 	settle(2);
@@ -301,14 +302,131 @@ static void a_file_of_which_many_more_may_follow_stays_for_a_moment(void **state
 	free(rcpts);
 }
 
+/* A wall clock that is ahead for a while, or that was set back: neither is what its lifetime goes by. */
+static void the_lifetime_of_what_cannot_be_read_goes_by_the_time_of_the_queue(void **state)
+{
+	(void)state;
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=0s", NULL });
+	const int64_t wall_us = clock_wall_us(), hour_us = 3600000000;
+	struct fake_file *file = park("1@a.example 2@a.example", 2);
+	file->read_result = RESULT_FORBIDDEN;
+	queue_clock_start(&s.base.hub.clock, clock_now_ns(), wall_us + 2 * hour_us, 0);
+	struct revival *revival = revive(file, 1, 1, "2@a.example");
+	revival->attempt.expires_us = revival->attempt.key.due_us = (uint64_t)(wall_us + hour_us);
+	pass_on(file, revival);
+	settle(1);
+	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 1);
+	queue_clock_start(&s.base.hub.clock, clock_now_ns(), wall_us - 2 * hour_us, 0);
+	revival = revive(file, 2, 0, "1@a.example");
+	revival->attempt.expires_us = revival->attempt.key.due_us = (uint64_t)(wall_us - hour_us);
+	pass_on(file, revival);
+	settle(1);
+	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 1);
+	end();
+}
+
+static struct revival *revive_late(struct fake_file *file)
+{
+	struct revival *revival = revive(file, 1, 0, "1@a.example");
+	revival->attempt.expires_us = (uint64_t)clock_wall_us() - 3600000000u;
+	revival->attempt.key.due_us = revival->attempt.expires_us - 1000000;
+	return revival;
+}
+
+static void what_missed_its_end_and_cannot_be_read_has_a_while_for_that(void **state)
+{
+	(void)state;
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=0s", NULL });
+	struct fake_file *file = park("1@a.example", 1);
+	file->read_result = RESULT_FORBIDDEN;
+	pass_on(file, revive_late(file));
+	settle(1);
+	assert_int_equal(file->reads, 2);
+	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 0);
+	end();
+}
+
+/* Without its mail there is nothing that could be tried. */
+static void what_missed_its_end_and_is_not_readable_in_time_expires(void **state)
+{
+	(void)state;
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=0s", NULL });
+	struct fake_file *file = park("1@a.example", 1);
+	file->read_result = RESULT_FORBIDDEN;
+	struct revival *revival = revive_late(file);
+	revival->arrived_ns = clock_now_ns() - 301 * 1000 * TEST_MS_NS;
+	pass_on(file, revival);
+	settle(0);
+	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 1);
+	assert_null(sched_leased(&s, NULL));
+	end();
+}
+
+static void what_missed_both_its_time_and_its_end_is_tried_once(void **state)
+{
+	(void)state;
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=0s", NULL });
+	struct fake_file *file = park("1@a.example", 1);
+	struct revival *revival = revive(file, 1, 0, "1@a.example");
+	revival->attempt.expires_us = (uint64_t)clock_wall_us() - 3600000000u;
+	revival->attempt.key.due_us = revival->attempt.expires_us - 1000000;
+	pass_on(file, revival);
+	settle(0);
+	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 0);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	settle(0);
+	assert_int_equal(file->by_fate[ATTEMPT_DELIVERED], 1);
+	end();
+}
+
+static void what_was_to_end_when_it_comes_is_not_tried_again(void **state)
+{
+	(void)state;
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=0s", NULL });
+	struct fake_file *file = park("1@a.example", 1);
+	struct revival *revival = revive(file, 1, 0, "1@a.example");
+	revival->attempt.expires_us = (uint64_t)clock_wall_us() - 3600000000u;
+	revival->attempt.key.due_us = revival->attempt.expires_us;
+	pass_on(file, revival);
+	settle(0);
+	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 1);
+	end();
+}
+
+static void what_missed_the_end_that_its_submitter_gave_is_not_tried_again(void **state)
+{
+	(void)state;
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=0s", NULL });
+	struct fake_file *file =
+		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example",
+				       .birth_ns = clock_wall_us() * 1000,
+				       .expiry_unix_s = clock_wall_us() / 1000000 + 3600 });
+	sched_settle(&s);
+	sched_answer_all(&s, ATTEMPT_DEFERRED);
+	settle(1);
+	file->mail.expiry_unix_s = clock_wall_us() / 1000000 - 60;
+	struct revival *revival = revive(file, 1, 0, "1@a.example");
+	revival->attempt.expires_us = (uint64_t)file->mail.expiry_unix_s * 1000000;
+	pass_on(file, revival);
+	settle(0);
+	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 1);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mail_that_cannot_be_read_until_its_lifetime_ends_expires),
+		cmocka_unit_test(the_lifetime_of_what_cannot_be_read_goes_by_the_time_of_the_queue),
+		cmocka_unit_test(what_missed_its_end_and_cannot_be_read_has_a_while_for_that),
+		cmocka_unit_test(what_missed_its_end_and_is_not_readable_in_time_expires),
 		cmocka_unit_test(what_is_given_back_is_acknowledged_once_and_once_waits_for_it),
 		cmocka_unit_test(
 			records_of_an_earlier_run_are_counted_out_once_however_often_it_is_parked),
 		cmocka_unit_test(recipients_of_a_file_that_is_gone_keep_their_numbers),
+		cmocka_unit_test(what_missed_both_its_time_and_its_end_is_tried_once),
+		cmocka_unit_test(what_was_to_end_when_it_comes_is_not_tried_again),
+		cmocka_unit_test(what_missed_the_end_that_its_submitter_gave_is_not_tried_again),
 		cmocka_unit_test(a_parked_file_that_was_written_over_in_place_is_not_read_for_ever),
 		cmocka_unit_test(a_file_with_thousands_of_domains_is_parked_when_the_last_of_them_waits),
 		cmocka_unit_test(one_attempt_that_is_due_soon_keeps_all_of_the_message_in_memory),
