@@ -9,8 +9,8 @@
 static enum result damaged(struct fail *fail)
 {
 	return fail_set(fail, RESULT_DAMAGED,
-		"its index below state/jobs is damaged; remove it, and it is made again out of "
-		"recipients.jsonl");
+		"its index below state/jobs is damaged, or of another version; the sender makes it "
+		"anew out of recipients.jsonl when it opens the job");
 }
 
 enum result job_index_read(const struct job_index *index, uint32_t ordinal,

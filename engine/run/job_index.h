@@ -3,6 +3,7 @@
  * without anybody holding more than a place in it.
  *
  *   header   magic[8] · format · identity of the job · octets of recipients.jsonl · when it was made · counts
+ *            · when recipients.jsonl was last written · its checksum
  *   entries  line at u64 · domain u32 · next u32, one a recipient; his ordinal is his place
  *   domains  first u32 · count u32 · name, in the order of their numbers
  *
@@ -41,6 +42,8 @@ struct job_index_domain {
 struct job_index_header {
 	uint64_t identity[2];
 	uint64_t recipients_bytes;
+	int64_t recipients_modified_ns; /* and the CRC-32 of those octets: job_source.h */
+	uint32_t recipients_crc;
 	int64_t made_unix_s;
 	uint32_t rcpts_count;
 	uint32_t domains_count; /* domain 0 included */
@@ -77,7 +80,7 @@ MUST_USE enum result job_indexing_step(struct job_indexing *indexing, struct fai
 /* What was read, once it is OK. */
 uint64_t job_indexing_bytes(const struct job_indexing *indexing);
 uint64_t job_indexing_rcpts(const struct job_indexing *indexing);
-/* Makes it durable under its name. */
+/* Makes it durable under its name. RESULT_BUSY: recipients.jsonl was written to meanwhile. */
 MUST_USE enum result job_indexing_finish(struct job_indexing *indexing, struct fail *fail);
 void job_indexing_end(struct job_indexing **indexing);
 

@@ -9,7 +9,7 @@
 
 #define JOB_INDEX_NAME  "index"
 #define JOB_INDEX_MAGIC "LSJOBIX\n"
-enum { JOB_INDEX_FORMAT = 1 };
+enum { JOB_INDEX_FORMAT = 2 };
 
 static inline void job_index_put_header(
 	uint8_t out[static JOB_INDEX_HEADER_BYTES], const struct job_index_header *header)
@@ -25,6 +25,8 @@ static inline void job_index_put_header(
 	buf_put_u64(&buf, (uint64_t)header->made_unix_s);
 	buf_put_u32(&buf, header->rcpts_count);
 	buf_put_u32(&buf, header->domains_count);
+	buf_put_u64(&buf, (uint64_t)header->recipients_modified_ns);
+	buf_put_u32(&buf, header->recipients_crc);
 }
 
 static inline bool job_index_get_header(
@@ -40,6 +42,8 @@ static inline bool job_index_get_header(
 	out_header->made_unix_s = (int64_t)buf_reader_u64(&reader);
 	out_header->rcpts_count = buf_reader_u32(&reader);
 	out_header->domains_count = buf_reader_u32(&reader);
+	out_header->recipients_modified_ns = (int64_t)buf_reader_u64(&reader);
+	out_header->recipients_crc = buf_reader_u32(&reader);
 	return is_ours && out_header->domains_count > 0;
 }
 

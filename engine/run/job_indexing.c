@@ -5,6 +5,7 @@
 #include "engine/io/file_at.h"
 #include "engine/io/random.h"
 #include "engine/run/job_index_format.h"
+#include "engine/run/job_source.h"
 #include "engine/spool/job_recipients.h"
 
 /* Two passes. The first one reads recipients.jsonl and writes the entries with their domains; the second one
@@ -33,7 +34,7 @@ struct job_indexing {
 	struct arena arena;      /* of the domains */
 	struct arena line_arena; /* of one recipient */
 	struct hash_map map;
-	bool has_map;
+	bool has_map, is_finished;
 	struct named **domains; /* by number */
 	uint32_t domains_size;
 	uint64_t left; /* PHASE_LINK: entries that are still to be linked */
@@ -137,6 +138,8 @@ static enum result read_step(struct job_indexing *j, struct fail *fail)
 		sizeof j->input, &len, fail);
 	struct text input = { j->input, len };
 	j->header.recipients_bytes += len;
+	if (r == RESULT_OK)
+		j->header.recipients_crc = job_source_crc(j->header.recipients_crc, j->input, len);
 	while (r == RESULT_OK && input.len > 0)
 		r = take_line(j, job_lines_input(&j->lines, &input), fail);
 	if (r != RESULT_OK || len > 0)
@@ -223,6 +226,8 @@ enum result job_indexing_begin(int state_fd, int recipients_fd, const uint64_t i
 	int64_t now_unix_s, struct job_indexing **out_indexing, struct fail *fail)
 {
 	struct job_indexing *j = calloc(1, sizeof *j);
+	struct file_identity recipients = { 0 };
+	enum file_type type;
 	*out_indexing = NULL;
 	if (j == NULL)
 		return fail_set(fail, RESULT_MEMORY, "no memory for the index of a job");
@@ -246,6 +251,9 @@ enum result job_indexing_begin(int state_fd, int recipients_fd, const uint64_t i
 	else
 		r = file_unlink(state_fd, NAME_UNFINISHED, fail);
 	if (r == RESULT_OK || r == RESULT_NOT_FOUND)
+		r = file_describe(recipients_fd, &type, &recipients, fail);
+	j->header.recipients_modified_ns = recipients.modified_ns;
+	if (r == RESULT_OK)
 		r = file_open_own(state_fd, NAME_UNFINISHED, &j->fd, fail);
 	if (r != RESULT_OK)
 		job_indexing_end(&j);
@@ -259,12 +267,22 @@ uint64_t job_indexing_rcpts(const struct job_indexing *j) { return j->header.rcp
 
 enum result job_indexing_finish(struct job_indexing *j, struct fail *fail)
 {
+	struct file_identity now;
+	enum file_type type;
 	CHECK(j->phase == PHASE_DONE);
-	enum result r = file_sync(j->fd, false, fail);
+	enum result r = file_describe(j->recipients_fd, &type, &now, fail);
+	if (r == RESULT_OK && (now.bytes != j->header.recipients_bytes ||
+				      now.modified_ns != j->header.recipients_modified_ns))
+		r = fail_set(fail, RESULT_BUSY, "recipients.jsonl is still being written");
+	if (r == RESULT_OK)
+		r = file_sync(j->fd, false, fail);
 	if (r == RESULT_OK)
 		r = file_rename_replacing(
 			j->state_fd, NAME_UNFINISHED, j->state_fd, JOB_INDEX_NAME, fail);
-	return r == RESULT_OK ? file_sync(j->state_fd, false, fail) : r;
+	if (r != RESULT_OK)
+		return r;
+	j->is_finished = true;
+	return file_sync(j->state_fd, false, fail);
 }
 
 void job_indexing_end(struct job_indexing **indexing)
@@ -278,6 +296,11 @@ void job_indexing_end(struct job_indexing **indexing)
 	free(j->domains);
 	arena_deinit(&j->arena);
 	arena_deinit(&j->line_arena);
+	if (j->fd >= 0 && !j->is_finished) { /* a full disk has better use for it */
+		struct fail ignored;
+		enum result r = file_unlink(j->state_fd, NAME_UNFINISHED, &ignored);
+		(void)r;
+	}
 	file_close(j->fd);
 	free(j);
 }

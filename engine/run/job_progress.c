@@ -13,7 +13,9 @@ static size_t halves_bytes(const struct job_progress *p)
 	return (size_t)p->pages_count * PAGE_BYTES;
 }
 
-static enum result write_head(struct job_progress *p, const uint64_t identity[2], struct fail *fail)
+/* With its name: the journal is let go of for what stands in here. */
+static enum result write_head(
+	struct job_progress *p, int state_fd, const uint64_t identity[2], struct fail *fail)
 {
 	uint8_t head[PAGE_BYTES] = { 0 };
 	struct buf buf;
@@ -22,7 +24,9 @@ static enum result write_head(struct job_progress *p, const uint64_t identity[2]
 	buf_put_u64(&buf, identity[0]);
 	buf_put_u64(&buf, identity[1]);
 	enum result r = file_write_at(p->fd, 0, head, sizeof head, fail);
-	return r == RESULT_OK ? file_sync(p->fd, false, fail) : r;
+	if (r == RESULT_OK)
+		r = file_sync(p->fd, false, fail);
+	return r == RESULT_OK ? file_sync(state_fd, false, fail) : r;
 }
 
 static enum result check_head(const uint8_t *head, const uint64_t identity[2], struct fail *fail)
@@ -48,7 +52,8 @@ static void count_done(struct job_progress *p)
 }
 
 static enum result read_file(
-	struct job_progress *p, const uint64_t identity[2], bool is_to_be_made, struct fail *fail)
+	struct job_progress *p, int state_fd, const uint64_t identity[2], bool is_to_be_made,
+	struct fail *fail)
 {
 	uint8_t head[PAGE_BYTES];
 	size_t len;
@@ -56,7 +61,7 @@ static enum result read_file(
 	if (r != RESULT_OK)
 		return r;
 	if (len < sizeof head) /* a crash came before it was whole */
-		return is_to_be_made ? write_head(p, identity, fail) : RESULT_OK;
+		return is_to_be_made ? write_head(p, state_fd, identity, fail) : RESULT_OK;
 	r = check_head(head, identity, fail);
 	if (r == RESULT_OK)
 		r = file_read_at(p->fd, PAGE_BYTES, p->halves, halves_bytes(p), &len, fail);
@@ -82,7 +87,7 @@ enum result job_progress_open(int state_fd, const uint64_t identity[2], uint32_t
 	if (r == RESULT_OK)
 		r = file_open_own(state_fd, NAME, &p->fd, fail);
 	if (r == RESULT_OK)
-		r = read_file(p, identity, true, fail);
+		r = read_file(p, state_fd, identity, true, fail);
 	if (r != RESULT_OK)
 		job_progress_close(p);
 	else
@@ -98,7 +103,7 @@ enum result job_progress_look(int state_fd, const uint64_t identity[2], uint32_t
 	if (r == RESULT_OK)
 		r = file_open_regular(state_fd, NAME, &p->fd, NULL, fail);
 	if (r == RESULT_OK)
-		r = read_file(p, identity, false, fail);
+		r = read_file(p, state_fd, identity, false, fail);
 	else if (r == RESULT_NOT_FOUND) {
 		fail_clear(fail);
 		r = RESULT_OK;

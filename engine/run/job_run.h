@@ -16,6 +16,7 @@
 #include "engine/run/job_index.h"
 #include "engine/run/job_progress.h"
 #include "engine/run/job_rcpt.h"
+#include "engine/run/job_source.h"
 #include "engine/run/watch_mark.h"
 
 struct job_content;
@@ -40,6 +41,8 @@ struct job_domain {
 	uint32_t next;   /* ordinal; JOB_NONE: no more */
 	uint32_t unmade; /* recipients whom nobody has: no message, not in the queue, not done */
 	bool drops;      /* whoever is made from now on is dropped */
+	struct list_node later_node; /* asked for, and could not be read: said so after a while */
+	uint32_t owed;               /* that many of them */
 
 	/* jobs thread until it is opened, then scheduler */
 	bool is_dropped; /* by the operator: whoever is made gets that outcome */
@@ -70,7 +73,8 @@ struct job_run {
 
 	/* jobs thread */
 	struct list_node node; /* of all */
-	int dir_fd, state_fd, recipients_fd;
+	int dir_fd, state_fd;
+	struct job_source source;
 	struct job_indexing *indexing; /* while it is being accepted */
 	struct job_index index;
 	struct job_progress progress;
@@ -83,6 +87,7 @@ struct job_run {
 		uint64_t at_ns;
 		uint32_t done_count;
 	} marks[2]; /* how much was done then, for the rate; the older one first */
+	bool is_told_changed;
 
 	/* jobs thread until it is opened, then scheduler */
 	uint32_t left;            /* recipients without final outcome */

@@ -8,6 +8,7 @@
 #include "engine/io/mailbox.h"
 #include "engine/run/config.h"
 #include "engine/run/hub.h"
+#include "engine/run/job_index_format.h"
 #include "engine/run/jobs_state.h"
 #include "engine/run/message.h"
 #include "engine/run/recovery.h"
@@ -15,23 +16,44 @@
 #define JOBS_MAGIC 0x10b50001u
 /* How long the journal is kept for a job alone. */
 #define SAVE_NS SECOND_NS
+/* What the disk did not give is asked for again after this. */
+#define LATER_NS (5 * SECOND_NS)
 
 enum {
 	FIRST_READ_BYTES = 1024, /* most lines are shorter */
+	/* Saves that fail in a row, one a second, until the run ends in order: the journal is kept for as long,
+	 * and a job that is done does not go. */
+	SAVES_FAIL_MAX = 60,
 	ARENA_BYTES_MAX = 2 * QUEUE_VALUE_BYTES_MAX,
 };
 
 /* ---- lines ---- */
 
+static enum result check_source(struct jobs *j, struct job_run *job, struct fail *fail)
+{
+	struct job_source *source = &job->source;
+	enum result r = job_source_check(source, fail);
+	if ((source->is_changed || source->has_grown) && !job->is_told_changed) {
+		job->is_told_changed = true;
+		log_write(&j->log, LOG_JOB_CHANGED,
+			LOG_FIELDS(log_cstr("file", job->name),
+				log_cstr("why", source->is_changed ? "recipients.jsonl is not what it was"
+								   : "lines were added that are not sent")));
+	}
+	return r;
+}
+
 /* RESULT_INVALID: the file is not what it was. */
-static enum result read_line(struct jobs *j, const struct job_run *job, uint64_t at,
+static enum result read_line(struct jobs *j, struct job_run *job, uint64_t at,
 	struct text *out_line, struct fail *fail)
 {
-	size_t len;
-	enum result r = file_read_at(job->recipients_fd, at, j->line, FIRST_READ_BYTES, &len, fail);
+	size_t len = 0;
+	enum result r = check_source(j, job, fail);
+	if (r == RESULT_OK)
+		r = file_read_at(job->source.fd, at, j->line, FIRST_READ_BYTES, &len, fail);
 	struct text text = { j->line, len };
 	if (r == RESULT_OK && len == FIRST_READ_BYTES && text_find(text, '\n') == TEXT_NONE) {
-		r = file_read_at(job->recipients_fd, at, j->line, sizeof j->line, &len, fail);
+		r = file_read_at(job->source.fd, at, j->line, sizeof j->line, &len, fail);
 		text.len = len;
 	}
 	if (r != RESULT_OK)
@@ -113,13 +135,40 @@ static enum result next_fresh(struct job_domain *domain, uint32_t *out_ordinal,
 	return RESULT_NOT_FOUND;
 }
 
-/* What cannot be read waits for the next start. */
-static void give_up(struct jobs *j, struct job_domain *domain, const struct fail *fail)
+static void later_due(struct timer *timer)
 {
-	log_write(&j->log, LOG_FAILED,
-		LOG_FIELDS(log_cstr("what", "reading the recipients of a job"),
-			log_cstr("file", domain->job->name), log_fail("why", fail)));
-	domain->next = JOB_NONE;
+	struct jobs *j = CONTAINER_OF(timer, struct jobs, later_timer);
+	struct list_node *node;
+	while ((node = list_pop_front(&j->later)) != NULL) {
+		struct job_domain *domain = CONTAINER_OF(node, struct job_domain, later_node);
+		uint32_t owed = domain->owed;
+		domain->owed = 0;
+		hub_post(j->hub->scheduler, POST_JOB_END, domain, owed, 0);
+	}
+}
+
+/* What the disk does not give now is asked for again after a while: the scheduler hears of it only then. With
+ * --once it waits for the next start, and so does what a damaged index has: that is made anew then. */
+static void fail_more(struct jobs *j, struct job_domain *domain, uint32_t missing, enum result r,
+	const struct fail *fail)
+{
+	struct fail ignored;
+	if (!j->unreadable)
+		log_write(&j->log, LOG_FAILED,
+			LOG_FIELDS(log_cstr("what", "reading the recipients of a job"),
+				log_cstr("file", domain->job->name), log_fail("why", fail)));
+	j->unreadable = true;
+	if (r == RESULT_DAMAGED || j->hub->config->options->once) {
+		if (r == RESULT_DAMAGED)
+			r = file_unlink(domain->job->state_fd, JOB_INDEX_NAME, &ignored);
+		domain->next = JOB_NONE;
+		hub_post(j->hub->scheduler, POST_JOB_END, domain, missing, 1);
+		return;
+	}
+	domain->owed = missing;
+	list_push_back(&j->later, &domain->later_node);
+	if (!timer_is_running(&j->later_timer))
+		loop_timer_start(&j->loop, &j->later_timer, LATER_NS, later_due);
 }
 
 static void more(struct jobs *j, struct job_domain *domain, uint32_t count)
@@ -132,6 +181,7 @@ static void more(struct jobs *j, struct job_domain *domain, uint32_t count)
 		struct message *message = make_message(j, domain, ordinal, entry.line_at);
 		if (message == NULL) {
 			domain->next = ordinal;
+			r = fail_set(&fail, RESULT_MEMORY, "out of memory here");
 			break;
 		}
 		job_bit_set(domain->job->taken, ordinal);
@@ -140,8 +190,11 @@ static void more(struct jobs *j, struct job_domain *domain, uint32_t count)
 		hub_post(j->hub->scheduler, POST_JOB_RCPT, message, 0, 0);
 		made++;
 	}
-	if (r != RESULT_OK && r != RESULT_NOT_FOUND)
-		give_up(j, domain, &fail);
+	if (r != RESULT_OK && r != RESULT_NOT_FOUND) {
+		fail_more(j, domain, count - made, r, &fail);
+		return;
+	}
+	j->unreadable = false;
 	if (made < count)
 		hub_post(j->hub->scheduler, POST_JOB_END, domain, count - made,
 			domain->next == JOB_NONE);
@@ -160,7 +213,7 @@ static void take_back(struct job_domain *domain, uint32_t ordinal)
 static void read_again(struct jobs *j, struct message *message)
 {
 	struct job_rcpt *rcpt = message->rcpt;
-	const struct job_run *job = rcpt->job;
+	struct job_run *job = rcpt->job;
 	struct job_index_entry entry;
 	struct fail fail = { 0 };
 	enum result r = rcpt->ordinal < job->rcpts_count
@@ -190,10 +243,13 @@ void jobs_save(struct jobs *j, struct job_run *job)
 				LOG_FIELDS(log_cstr("what", "saving the progress of a job"),
 					log_cstr("file", job->name), log_fail("why", &fail)));
 		j->failing = true;
+		if (++j->fails_count == SAVES_FAIL_MAX)
+			hub_post(j->hub->scheduler, POST_RECORD_FAILED, NULL, 0, 0);
 		jobs_save_soon(j);
 		return;
 	}
 	j->failing = false;
+	j->fails_count = 0;
 	hub_post(j->hub->recorder, POST_JOB_SAVED, job->message, job->is_recovered, job->seen_seq);
 	job->is_recovered = false;
 	if (job->progress.done_count == job->rcpts_count && !job->is_told_over) {
@@ -274,6 +330,7 @@ void *jobs_run(void *jobs)
 	j->loop.nap_ns = LOOP_NAP_NS;
 	loop_run(&j->loop);
 	loop_timer_stop(&j->loop, &j->save_timer);
+	loop_timer_stop(&j->loop, &j->later_timer);
 	loop_deinit(&j->loop);
 	return NULL;
 }
@@ -331,6 +388,7 @@ enum result jobs_create(struct hub *hub, struct recovery *recovery, int new_fd,
 	j->log = run_config_logger(hub->config, "jobs");
 	list_init(&j->runs);
 	list_init(&j->accepting);
+	list_init(&j->later);
 	arena_init(&j->arena, 4096, ARENA_BYTES_MAX);
 	enum result r = keep_recovered(j, recovery, fail);
 	if (r == RESULT_OK)
@@ -348,6 +406,8 @@ void jobs_destroy(struct jobs *j)
 	if (j == NULL)
 		return;
 	CHECK_OBJ(j, JOBS_MAGIC);
+	while (list_pop_front(&j->later) != NULL)
+		;
 	while ((node = list_first(&j->accepting)) != NULL || (node = list_first(&j->runs)) != NULL)
 		jobs_free(j, CONTAINER_OF(node, struct job_run, node));
 	free(j->recovered);

@@ -82,7 +82,7 @@ static struct job_run *create(struct jobs *j, const char *name)
 	if (job == NULL)
 		return NULL;
 	job->magic = JOB_RUN_MAGIC;
-	job->dir_fd = job->state_fd = job->recipients_fd = job->index.fd = job->progress.fd = -1;
+	job->dir_fd = job->state_fd = job->source.fd = job->index.fd = job->progress.fd = -1;
 	arena_init(&job->arena, 4096, JOB_INDEX_ARENA_BYTES_MAX);
 	list_init(&job->ready);
 	list_init(&job->dropped);
@@ -103,7 +103,7 @@ void jobs_free(struct jobs *j, struct job_run *job)
 	job_index_close(&job->index);
 	job_progress_close(&job->progress);
 	job_content_destroy(job->content);
-	const int fds[] = { job->dir_fd, job->state_fd, job->recipients_fd };
+	const int fds[] = { job->dir_fd, job->state_fd, job->source.fd };
 	for (size_t i = 0; i < COUNT_OF(fds); i++)
 		file_close(fds[i]);
 	free(job->taken);
@@ -300,7 +300,11 @@ static enum result finish_index(struct job_run *job, struct fail *fail)
 		r = job_indexing_finish(job->indexing, fail);
 	}
 	job_indexing_end(&job->indexing);
-	return r == RESULT_OK ? job_index_open(job->state_fd, &job->arena, &job->index, fail) : r;
+	if (r == RESULT_OK)
+		r = job_index_open(job->state_fd, &job->arena, &job->index, fail);
+	if (r == RESULT_OK)
+		job_source_expect(&job->source, &job->index.header);
+	return r;
 }
 
 void jobs_accept_step(struct jobs *j)
@@ -321,10 +325,17 @@ void jobs_accept_step(struct jobs *j)
 	}
 }
 
-/* RESULT_NOT_FOUND: it is to be made. */
-static enum result open_index(struct job_run *job, struct fail *fail)
+/* RESULT_NOT_FOUND: it is to be made. One that is damaged, or of another version, says nothing that is not in
+ * recipients.jsonl; who is done stands elsewhere. */
+static enum result open_index(struct jobs *j, struct job_run *job, struct fail *fail)
 {
 	enum result r = job_index_open(job->state_fd, &job->arena, &job->index, fail);
+	if (r == RESULT_DAMAGED && !job->is_orphan) {
+		log_write(&j->log, LOG_JOB_INDEX_DAMAGED,
+			LOG_FIELDS(log_cstr("file", job->name), log_fail("why", fail)));
+		arena_reset(&job->arena);
+		return RESULT_NOT_FOUND;
+	}
 	bool is_its = r == RESULT_OK && job->index.header.identity[0] == job->identity.inode &&
 		      job->index.header.identity[1] == (uint64_t)job->identity.birth_ns;
 	if (r != RESULT_OK || is_its)
@@ -334,23 +345,32 @@ static enum result open_index(struct job_run *job, struct fail *fail)
 	return RESULT_NOT_FOUND;
 }
 
-static enum result begin(struct job_run *job, struct fail *fail)
+/* What is there against what was accepted. */
+static enum result check_again(struct job_run *job, struct fail *fail)
 {
-	struct file_identity file;
+	const struct job_index_header *header = &job->index.header;
+	job_source_expect(&job->source, header);
+	enum result r = job_source_check(&job->source, fail);
+	return r == RESULT_OK ? job_manifest_check(&job->content->manifest,
+					job->content->template_bytes, header->recipients_bytes,
+					header->rcpts_count, fail)
+			      : r;
+}
+
+static enum result begin(struct jobs *j, struct job_run *job, struct fail *fail)
+{
 	enum result r = file_open_regular(
-		job->dir_fd, "recipients.jsonl", &job->recipients_fd, &file, fail);
+		job->dir_fd, "recipients.jsonl", &job->source.fd, NULL, fail);
 	if (r == RESULT_NOT_FOUND)
 		return fail_set(fail, RESULT_INVALID, "a job without recipients.jsonl");
 	if (r == RESULT_OK)
-		r = open_index(job, fail);
-	if (r == RESULT_OK && file.bytes != job->index.header.recipients_bytes)
-		return fail_set(fail, RESULT_INVALID,
-			"recipients.jsonl was changed after the job was accepted; who is left gets "
-			"nothing");
+		r = open_index(j, job, fail);
+	if (r == RESULT_OK)
+		return check_again(job, fail);
 	if (r != RESULT_NOT_FOUND || job->is_orphan)
 		return r;
 	const uint64_t identity[2] = { job->identity.inode, (uint64_t)job->identity.birth_ns };
-	r = job_indexing_begin(job->state_fd, job->recipients_fd, identity,
+	r = job_indexing_begin(job->state_fd, job->source.fd, identity,
 		clock_wall_us() / 1000000, &job->indexing, fail);
 	return r == RESULT_OK ? RESULT_AGAIN : r;
 }
@@ -388,7 +408,7 @@ static enum result prepare(struct jobs *j, struct job_run *job, struct fail *fai
 	r = open_state(j, job, fail);
 	if (r == RESULT_OK)
 		r = job_drops_read(job->state_fd, identity, &job->drops, fail);
-	return r == RESULT_OK ? begin(job, fail) : r;
+	return r == RESULT_OK ? begin(j, job, fail) : r;
 }
 
 void jobs_open(struct jobs *j, struct message *message)

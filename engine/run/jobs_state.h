@@ -27,8 +27,11 @@ struct jobs {
 	struct list accepting; /* those whose index is being made */
 	struct queue_reader *reader;
 	struct arena arena; /* of one entry of the queue */
-	struct timer save_timer;
+	struct timer save_timer, later_timer;
+	struct list later; /* job_domain */
 	bool failing; /* a save failed, and it was said */
+	uint32_t fails_count; /* so many in a row */
+	bool unreadable; /* and it was said */
 	struct holds holds; /* for the words of tools */
 	char line[JOB_LINE_BYTES_MAX + 1];
 };

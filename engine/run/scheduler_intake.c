@@ -117,7 +117,7 @@ static void give_credits(struct scheduler *s)
 void intake_turn_end(struct scheduler *s)
 {
 	while (s->phase == PHASE_RUNNING && !list_is_empty(&s->to_read)) {
-		if (jobs_open_first(s))
+		if (jobs_take_first(s))
 			continue;
 		uint32_t worker = intake_worker_with_fewest_reads(s);
 		if (s->reads[worker] >= HUB_READS_MAX)

@@ -204,9 +204,15 @@ static void pump(struct scheduler *s)
 
 /* ---- a job begins ---- */
 
-bool jobs_open_first(struct scheduler *s)
+bool jobs_take_first(struct scheduler *s)
 {
 	struct message *message = CONTAINER_OF(list_first(&s->to_read), struct message, node);
+	if (message->rcpt != NULL && message->rcpt->line == NULL) {
+		control_message_leaves(s, message);
+		list_remove(&message->node);
+		jobs_read_again(s, message);
+		return true;
+	}
 	if (!message->is_job)
 		return false;
 	control_message_leaves(s, message);
@@ -357,7 +363,7 @@ void jobs_turn_end(struct scheduler *s)
 
 bool jobs_have_work_now(struct scheduler *s)
 {
-	if (s->jobs_opening > 0 || s->job_coming > 0 || s->job_fetching > 0 ||
+	if (s->jobs_opening > 0 || s->job_coming > s->job_unread || s->job_fetching > 0 ||
 		!list_is_empty(&s->job_reads) || !list_is_empty(&s->job_fetches) ||
 		!list_is_empty(&s->job_revivals))
 		return true;

@@ -24,8 +24,9 @@ struct source;
 /* ---- scheduler_jobs.c ---- */
 void jobs_init(struct scheduler *s);
 void jobs_deinit(struct scheduler *s);
-/* If the first one that waits for a read is a job, the jobs thread opens it. */
-bool jobs_open_first(struct scheduler *s);
+/* If the first one that waits for a read is a job, the jobs thread opens it; or one of its recipients whose
+ * line could not be read, and then it reads that again. */
+bool jobs_take_first(struct scheduler *s);
 /* POST_JOB_OPENED, POST_JOB_END, POST_JOB_OVER */
 void jobs_opened(struct scheduler *s, struct message *message, bool is_orphan);
 void jobs_ended(struct scheduler *s, struct job_domain *domain, uint32_t missing, bool is_over);
@@ -85,6 +86,7 @@ void jobs_provider_ends(struct provider *provider);
 /* POST_JOB_RCPT; then READ_DONE of one that does not come from the queue. */
 void jobs_rcpt(struct scheduler *s, struct message *message);
 void jobs_rcpt_read(struct scheduler *s, struct message *message);
+void jobs_read_again(struct scheduler *s, struct message *message);
 /* Whoever belongs to a job that is over for all gets what the job has come to. */
 bool message_is_judged(const struct message *message);
 void jobs_settle(struct scheduler *s, struct attempt *attempt);

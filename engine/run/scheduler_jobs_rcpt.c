@@ -106,8 +106,22 @@ void jobs_rcpt_read(struct scheduler *s, struct message *message)
 	} else if (r == RESULT_INVALID || r == RESULT_TOO_LONG) {
 		reject(s, message);
 	} else {
+		s->job_unread += message->rcpt->line == NULL;
 		intake_read_later(s, message);
 	}
+}
+
+/* His line could not be read for reasons of the system: nothing is known of him but his number. */
+void jobs_read_again(struct scheduler *s, struct message *message)
+{
+	message->read_result = RESULT_OK;
+	if (message->in_queue) {
+		list_push_back(&s->job_fetches, &message->node);
+		return;
+	}
+	s->job_unread--;
+	list_push_back(&s->in_work, &message->node);
+	back_to_job(s, message);
 }
 
 /* ---- with the job, or back to it ---- */

@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "engine/io/file.h"
 #include "engine/run/job_count.h"
 #include "engine/run/job_drops.h"
 #include "engine/run/job_index.h"
 #include "engine/run/job_progress.h"
+#include "engine/run/job_source.h"
 #include "tests/unit/unit.h"
 
 static char directory[64];
@@ -191,6 +193,107 @@ static void counts_that_do_not_agree_are_damage_and_no_want_of_memory(void **sta
 	assert_int_equal(job_index_open(state_fd, &arena, &index, &fail), RESULT_DAMAGED);
 }
 
+static void an_index_that_was_not_finished_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	int fd;
+	struct job_indexing *indexing;
+	write_recipients("{\"to\":\"a@x.example\"}\n");
+	assert_int_equal(
+		file_open_regular(state_fd, "recipients.jsonl", &fd, NULL, &fail), RESULT_OK);
+	assert_int_equal(
+		job_indexing_begin(state_fd, fd, identity, 42, &indexing, &fail), RESULT_OK);
+	assert_int_equal(faccessat(state_fd, "index.tmp", F_OK, 0), 0);
+	job_indexing_end(&indexing);
+	assert_int_equal(faccessat(state_fd, "index.tmp", F_OK, 0), -1);
+	file_close(fd);
+}
+
+/* ---- recipients.jsonl, while the job is in work ---- */
+
+#define LINES "{\"to\":\"a@x.example\"}\n{\"to\":\"b@x.example\"}\n"
+
+static struct job_source source;
+
+static void write_in_place(const char *text, size_t at)
+{
+	char path[96];
+	(void)snprintf(path, sizeof path, "%s/recipients.jsonl", directory);
+	FILE *file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, (long)at, SEEK_SET), 0);
+	assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+	assert_int_equal(fclose(file), 0);
+}
+
+/* So long ago that what is written now has another time. */
+static void make_source(void)
+{
+	struct job_index index;
+	const struct timespec long_ago[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	write_recipients(LINES);
+	assert_int_equal(utimensat(state_fd, "recipients.jsonl", long_ago, 0), 0);
+	make_index(2);
+	assert_int_equal(job_index_open(state_fd, &arena, &index, &fail), RESULT_OK);
+	source = (struct job_source){ 0 };
+	job_source_expect(&source, &index.header);
+	job_index_close(&index);
+	assert_int_equal(
+		file_open_regular(state_fd, "recipients.jsonl", &source.fd, NULL, &fail), RESULT_OK);
+	assert_int_equal(job_source_check(&source, &fail), RESULT_OK);
+}
+
+static void recipients_that_were_touched_or_added_to_are_the_same(void **state)
+{
+	(void)state;
+	make_source();
+	assert_int_equal(utimensat(state_fd, "recipients.jsonl", NULL, 0), 0);
+	assert_int_equal(job_source_check(&source, &fail), RESULT_OK);
+	assert_false(source.has_grown);
+	write_in_place("{\"to\":\"c@x.example\"}\n", strlen(LINES));
+	assert_int_equal(job_source_check(&source, &fail), RESULT_OK);
+	assert_true(source.has_grown);
+	file_close(source.fd);
+}
+
+static void recipients_that_were_changed_or_cut_are_others_for_good(void **state)
+{
+	(void)state;
+	make_source();
+	write_in_place("z", 7);
+	assert_int_equal(job_source_check(&source, &fail), RESULT_INVALID);
+	assert_non_null(strstr(fail.text, "changed after the job was accepted"));
+	write_in_place("a", 7);
+	assert_int_equal(job_source_check(&source, &fail), RESULT_INVALID);
+	file_close(source.fd);
+	assert_int_equal(unlinkat(state_fd, "recipients.jsonl", 0), 0);
+	make_source();
+	char path[96];
+	(void)snprintf(path, sizeof path, "%s/recipients.jsonl", directory);
+	assert_int_equal(truncate(path, 5), 0);
+	assert_int_equal(job_source_check(&source, &fail), RESULT_INVALID);
+	file_close(source.fd);
+}
+
+static void recipients_that_are_written_to_while_they_are_read_are_read_later(void **state)
+{
+	(void)state;
+	int fd;
+	enum result r;
+	struct job_indexing *indexing;
+	write_recipients(LINES);
+	assert_int_equal(
+		file_open_regular(state_fd, "recipients.jsonl", &fd, NULL, &fail), RESULT_OK);
+	assert_int_equal(
+		job_indexing_begin(state_fd, fd, identity, 42, &indexing, &fail), RESULT_OK);
+	while ((r = job_indexing_step(indexing, &fail)) == RESULT_AGAIN)
+		;
+	write_in_place("{\"to\":\"c@x.example\"}\n", strlen(LINES));
+	assert_int_equal(job_indexing_finish(indexing, &fail), RESULT_BUSY);
+	job_indexing_end(&indexing);
+	file_close(fd);
+}
+
 static void what_is_done_is_known_after_it_was_saved(void **state)
 {
 	(void)state;
@@ -349,6 +452,15 @@ int main(void)
 			an_entry_that_leads_back_is_damaged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			counts_that_do_not_agree_are_damage_and_no_want_of_memory, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
+			an_index_that_was_not_finished_leaves_nothing_behind, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			recipients_that_were_touched_or_added_to_are_the_same, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			recipients_that_were_changed_or_cut_are_others_for_good, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			recipients_that_are_written_to_while_they_are_read_are_read_later, set_up,
 			tear_down),
 		cmocka_unit_test_setup_teardown(
 			what_is_done_is_known_after_it_was_saved, set_up, tear_down),
