@@ -31,7 +31,7 @@ static void give_up(struct queue *q)
 	q->head = q->committed;
 }
 
-static enum result begin(struct queue *q, struct fail *fail)
+enum result queue_begin(struct queue *q, struct fail *fail)
 {
 	if (q->writer != NULL)
 		return RESULT_OK;
@@ -43,14 +43,13 @@ static enum result begin(struct queue *q, struct fail *fail)
 	return queue_fail(q, error, "write", fail);
 }
 
-static enum result failed(struct queue *q, int error, struct fail *fail)
+enum result queue_failed(struct queue *q, int error, struct fail *fail)
 {
 	give_up(q);
 	return queue_fail(q, error, "write", fail);
 }
 
-/* What the transaction knows of the file of that name; keys_count 0: nothing, or nothing that can be read. */
-static enum result read_file(struct queue *q, struct text name, struct queue_file *out_file,
+enum result queue_read_file(struct queue *q, struct text name, struct queue_file *out_file,
 	bool *out_damaged, struct fail *fail)
 {
 	struct queue_dbi_key key;
@@ -62,12 +61,12 @@ static enum result read_file(struct queue *q, struct text name, struct queue_fil
 	if (error == MDB_NOTFOUND)
 		return RESULT_OK;
 	if (error != 0)
-		return failed(q, error, fail);
+		return queue_failed(q, error, fail);
 	/* The page may change with the next write. */
 	struct text copy = arena_text_copy(&q->arena, text_of_bytes(value.mv_data, value.mv_size));
 	*out_damaged = copy.data != NULL && !queue_schema_get_file(name, copy, &q->arena, out_file);
 	if (arena_is_exhausted(&q->arena))
-		return failed(q, ENOMEM, fail);
+		return queue_failed(q, ENOMEM, fail);
 	if (*out_damaged)
 		*out_file = (struct queue_file){ 0 };
 	return RESULT_OK;
@@ -77,7 +76,7 @@ static enum result read_good_file(
 	struct queue *q, struct text name, struct queue_file *out_file, struct fail *fail)
 {
 	bool is_damaged;
-	enum result r = read_file(q, name, out_file, &is_damaged, fail);
+	enum result r = queue_read_file(q, name, out_file, &is_damaged, fail);
 	if (r != RESULT_OK || !is_damaged)
 		return r;
 	give_up(q);
@@ -99,20 +98,13 @@ static struct text rest_of(MDB_val key)
 	return text_skip(text_of_bytes(key.mv_data, key.mv_size), 1);
 }
 
-/* What stands behind a key. One that cannot be read has an unknown number of recipients: those of its file
- * less those of the others (count_unread()). */
-struct waiting {
-	bool is_there, is_damaged;
-	uint32_t rcpts_count;
-};
-
-static int look_at(struct queue *q, const struct queue_key *key, struct waiting *out_waiting)
+int queue_look_at(struct queue *q, const struct queue_key *key, struct queue_waiting *out_waiting)
 {
 	struct queue_dbi_key memory;
 	struct text name;
 	struct queue_attempt attempt;
 	MDB_val val = waiting_key(&memory, key), value;
-	*out_waiting = (struct waiting){ 0 };
+	*out_waiting = (struct queue_waiting){ 0 };
 	int error = mdb_get(q->writer, q->dbi, &val, &value);
 	if (error != 0)
 		return error == MDB_NOTFOUND ? 0 : error;
@@ -128,11 +120,11 @@ static int look_at(struct queue *q, const struct queue_key *key, struct waiting 
 	return error;
 }
 
-static int delete_key(struct queue *q, const struct queue_key *key)
+int queue_delete_key(struct queue *q, const struct queue_key *key)
 {
 	struct queue_dbi_key memory;
-	struct waiting waiting;
-	int error = look_at(q, key, &waiting);
+	struct queue_waiting waiting;
+	int error = queue_look_at(q, key, &waiting);
 	if (error != 0 || !waiting.is_there)
 		return error;
 	MDB_val val = waiting_key(&memory, key);
@@ -142,15 +134,14 @@ static int delete_key(struct queue *q, const struct queue_key *key)
 	return error;
 }
 
-/* The recipients of a file in those of its attempts that cannot be read. */
-static int count_unread(struct queue *q, const struct queue_file *file, uint32_t *out_count)
+int queue_count_unread(struct queue *q, const struct queue_file *file, uint32_t *out_count)
 {
 	bool has_damage = false;
 	uint32_t read = 0;
 	int error = 0;
 	for (uint32_t i = 0; i < file->keys_count && error == 0; i++) {
-		struct waiting waiting;
-		error = look_at(q, &file->keys[i], &waiting);
+		struct queue_waiting waiting;
+		error = queue_look_at(q, &file->keys[i], &waiting);
 		has_damage |= waiting.is_damaged || !waiting.is_there;
 		read += waiting.rcpts_count;
 	}
@@ -161,9 +152,9 @@ static int count_unread(struct queue *q, const struct queue_file *file, uint32_t
 static int delete_all(struct queue *q, const struct queue_file *file)
 {
 	uint32_t unread;
-	int error = count_unread(q, file, &unread);
+	int error = queue_count_unread(q, file, &unread);
 	for (uint32_t i = 0; i < file->keys_count && error == 0; i++)
-		error = delete_key(q, &file->keys[i]);
+		error = queue_delete_key(q, &file->keys[i]);
 	q->head.rcpts -= unread;
 	return error;
 }
@@ -227,7 +218,7 @@ static struct queue_key *join_keys(struct queue *q, const struct queue_file *sta
 	return keys;
 }
 
-static int put_file(struct queue *q, const struct queue_file *file, bool was_there)
+int queue_put_file(struct queue *q, const struct queue_file *file, bool was_there)
 {
 	struct queue_dbi_key memory;
 	struct buf value;
@@ -254,8 +245,8 @@ static int count_left(struct queue *q, const struct queue_file *stays, uint32_t 
 	int error = 0;
 	*out_left = 0;
 	for (uint32_t i = 0; i < stays->keys_count && error == 0; i++) {
-		struct waiting waiting;
-		error = look_at(q, &stays->keys[i], &waiting);
+		struct queue_waiting waiting;
+		error = queue_look_at(q, &stays->keys[i], &waiting);
 		keeps_damage |= waiting.is_damaged || !waiting.is_there;
 		*out_left += waiting.rcpts_count;
 	}
@@ -281,20 +272,20 @@ static int replace(struct queue *q, struct queue_file *old, const struct queue_p
 	if (is_other)
 		old->keys_count = 0;
 	if (error == 0)
-		error = count_unread(q, old, &unread);
+		error = queue_count_unread(q, old, &unread);
 	if (error == 0)
 		error = take_out_taken(q, old, parking);
 	if (error == 0)
 		error = count_left(q, old, unread, parking, out_left);
 	for (uint32_t i = 0; i < parking->taken_count && error == 0; i++)
-		error = delete_key(q, &parking->taken[i]);
+		error = queue_delete_key(q, &parking->taken[i]);
 	for (uint32_t i = 0; i < parking->attempts_count && error == 0; i++)
 		error = put_attempt(q, file.file.name, &parking->attempts[i]);
 	if (error != 0 || (is_other && parking->attempts_count == 0))
 		return error; /* what stands there now is another's */
 	file.keys = join_keys(q, old, parking, &file.keys_count);
 	file.rcpts_left = *out_left;
-	return file.keys != NULL ? put_file(q, &file, was_there) : ENOMEM;
+	return file.keys != NULL ? queue_put_file(q, &file, was_there) : ENOMEM;
 }
 
 enum result queue_park(struct queue *q, const struct queue_parking *parking, uint32_t *out_left,
@@ -302,20 +293,20 @@ enum result queue_park(struct queue *q, const struct queue_parking *parking, uin
 {
 	CHECK_OBJ(q, QUEUE_MAGIC);
 	struct queue_file old;
-	enum result r = begin(q, fail);
+	enum result r = queue_begin(q, fail);
 	if (r == RESULT_OK)
 		r = read_good_file(q, parking->file.file.name, &old, fail);
 	if (r != RESULT_OK)
 		return r;
 	int error = replace(q, &old, parking, out_left);
-	return error == 0 ? RESULT_OK : failed(q, error, fail);
+	return error == 0 ? RESULT_OK : queue_failed(q, error, fail);
 }
 
 enum result queue_remove(struct queue *q, const struct record_file *file, struct fail *fail)
 {
 	CHECK_OBJ(q, QUEUE_MAGIC);
 	struct queue_file old;
-	enum result r = begin(q, fail);
+	enum result r = queue_begin(q, fail);
 	if (r == RESULT_OK)
 		r = read_good_file(q, file->name, &old, fail);
 	if (r != RESULT_OK || old.keys_count == 0 || !record_file_equal(&old.file, file))
@@ -323,8 +314,8 @@ enum result queue_remove(struct queue *q, const struct record_file *file, struct
 	int error = delete_all(q, &old);
 	old.keys_count = 0;
 	if (error == 0)
-		error = put_file(q, &old, true);
-	return error == 0 ? RESULT_OK : failed(q, error, fail);
+		error = queue_put_file(q, &old, true);
+	return error == 0 ? RESULT_OK : queue_failed(q, error, fail);
 }
 
 /* The attempt behind the key, as the transaction knows it. RESULT_DAMAGED: it cannot be read, which costs
@@ -338,14 +329,14 @@ static enum result read_attempt(struct queue *q, const struct queue_key *key, st
 	if (error == MDB_NOTFOUND)
 		return RESULT_NOT_FOUND;
 	if (error != 0)
-		return failed(q, error, fail);
+		return queue_failed(q, error, fail);
 	/* The page may change with the next write. */
 	struct text copy = arena_text_copy(&q->arena, text_of_bytes(value.mv_data, value.mv_size));
 	if (copy.data != NULL &&
 		queue_schema_get_attempt(rest_of(val), copy, &q->arena, out_name, out_attempt))
 		return RESULT_OK;
 	if (arena_is_exhausted(&q->arena))
-		return failed(q, ENOMEM, fail);
+		return queue_failed(q, ENOMEM, fail);
 	return RESULT_DAMAGED;
 }
 
@@ -366,11 +357,11 @@ static enum result hasten_one(struct queue *q, struct queue_key *key, uint64_t d
 	if (r != RESULT_OK || (wants != NULL && !wants(&attempt, context)))
 		return r;
 	attempt.key.due_us = due_us;
-	int error = delete_key(q, key);
+	int error = queue_delete_key(q, key);
 	if (error == 0)
 		error = put_attempt(q, name, &attempt);
 	*key = attempt.key;
-	return error == 0 ? RESULT_OK : failed(q, error, fail);
+	return error == 0 ? RESULT_OK : queue_failed(q, error, fail);
 }
 
 enum result queue_hasten(struct queue *q, const struct queue_file *file,
@@ -381,14 +372,14 @@ enum result queue_hasten(struct queue *q, const struct queue_file *file,
 	struct queue_file now;
 	if (due_us <= taken->due_us)
 		due_us = taken->due_us + 1;
-	enum result r = begin(q, fail);
+	enum result r = queue_begin(q, fail);
 	if (r == RESULT_OK)
 		r = read_good_file(q, file->file.name, &now, fail);
 	if (r != RESULT_OK || now.keys_count == 0 || !record_file_equal(&now.file, &file->file))
 		return r;
 	struct queue_key *keys = arena_alloc_array(&q->arena, now.keys_count, sizeof *keys);
 	if (keys == NULL)
-		return failed(q, ENOMEM, fail);
+		return queue_failed(q, ENOMEM, fail);
 	for (uint32_t i = 0; i < now.keys_count; i++) {
 		keys[i] = now.keys[i];
 		if (is_behind(&keys[i], taken))
@@ -397,62 +388,8 @@ enum result queue_hasten(struct queue *q, const struct queue_file *file,
 			return r;
 	}
 	now.keys = keys;
-	int error = put_file(q, &now, true);
-	return error == 0 ? RESULT_OK : failed(q, error, fail);
-}
-
-/* Those of its attempts that can be read. */
-static int keep_readable(struct queue *q, struct queue_file *file, uint32_t *out_dropped)
-{
-	struct queue_key *keys = arena_alloc_array(&q->arena, file->keys_count, sizeof *keys);
-	uint32_t count = 0, unread;
-	int error = keys != NULL ? count_unread(q, file, &unread) : ENOMEM;
-	for (uint32_t i = 0; i < file->keys_count && error == 0; i++) {
-		struct waiting waiting;
-		error = look_at(q, &file->keys[i], &waiting);
-		if (error == 0 && waiting.is_there && !waiting.is_damaged)
-			keys[count++] = file->keys[i];
-		else if (error == 0)
-			error = delete_key(q, &file->keys[i]);
-	}
-	if (error != 0)
-		return error;
-	*out_dropped = file->keys_count - count;
-	file->keys = keys;
-	file->keys_count = count;
-	file->rcpts_left -= unread;
-	q->head.rcpts -= unread;
-	return *out_dropped > 0 ? put_file(q, file, true) : 0;
-}
-
-/* Without it nobody knows its attempts: they come when they are due, as those of a file that is gone. */
-static int delete_unreadable(struct queue *q, struct text name)
-{
-	struct queue_dbi_key memory;
-	MDB_val key = queue_dbi_key(&memory, QUEUE_TABLE_FILES, name);
-	q->head.files--;
-	return mdb_del(q->writer, q->dbi, &key, NULL);
-}
-
-enum result queue_drop_damaged(
-	struct queue *q, struct text name, uint32_t *out_dropped, struct fail *fail)
-{
-	CHECK_OBJ(q, QUEUE_MAGIC);
-	struct queue_file file;
-	bool is_damaged;
-	*out_dropped = 0;
-	enum result r = begin(q, fail);
-	if (r == RESULT_OK)
-		r = read_file(q, name, &file, &is_damaged, fail);
-	if (r != RESULT_OK)
-		return r;
-	int error = 0;
-	*out_dropped = is_damaged;
-	if (is_damaged)
-		error = delete_unreadable(q, name);
-	else if (file.keys_count > 0)
-		error = keep_readable(q, &file, out_dropped);
-	return error == 0 ? RESULT_OK : failed(q, error, fail);
+	int error = queue_put_file(q, &now, true);
+	return error == 0 ? RESULT_OK : queue_failed(q, error, fail);
 }
 
 uint64_t queue_time_us(const struct queue *q) { return q->time_us; }
@@ -476,7 +413,7 @@ bool queue_is_dead(const struct queue *q) { return q->is_dead; }
 static void look_whether_dead(struct queue *q)
 {
 	struct fail fail = { 0 };
-	if (begin(q, &fail) == RESULT_OK)
+	if (queue_begin(q, &fail) == RESULT_OK)
 		give_up(q);
 }
 
@@ -487,7 +424,7 @@ enum result queue_commit(struct queue *q, struct fail *fail)
 		return RESULT_OK;
 	int error = queue_put_head(q, q->writer);
 	if (error != 0)
-		return failed(q, error, fail);
+		return queue_failed(q, error, fail);
 	error = mdb_txn_commit(q->writer);
 	q->writer = NULL;
 	if (error != 0) {

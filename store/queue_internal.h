@@ -66,6 +66,31 @@ static inline MDB_val queue_dbi_key(struct queue_dbi_key *key, uint8_t table, st
 
 int queue_put_head(struct queue *queue, MDB_txn *txn);
 
+/* ---- queue.c; the int is 0 or an error of LMDB ---- */
+
+/* A transaction, if none is open. */
+MUST_USE enum result queue_begin(struct queue *queue, struct fail *fail);
+/* Takes back all since the last commit, and says why. */
+enum result queue_failed(struct queue *queue, int error, struct fail *fail);
+/* What the transaction knows of the file of that name; keys_count 0: nothing, or nothing that can be read. */
+MUST_USE enum result queue_read_file(struct queue *queue, struct text name,
+	struct queue_file *out_file, bool *out_damaged, struct fail *fail);
+/* A file without keys is removed. */
+MUST_USE int queue_put_file(struct queue *queue, const struct queue_file *file, bool was_there);
+
+/* What stands behind a key. One that cannot be read has an unknown number of recipients: those of its file
+ * less those of the others. */
+struct queue_waiting {
+	bool is_there, is_damaged;
+	uint32_t rcpts_count;
+};
+MUST_USE int queue_look_at(
+	struct queue *queue, const struct queue_key *key, struct queue_waiting *out_waiting);
+MUST_USE int queue_delete_key(struct queue *queue, const struct queue_key *key);
+/* The recipients of a file in those of its attempts that cannot be read. */
+MUST_USE int queue_count_unread(
+	struct queue *queue, const struct queue_file *file, uint32_t *out_count);
+
 /* "cannot `doing` the queue DIR: ...", by what an error of LMDB means. */
 enum result queue_fail(const struct queue *queue, int error, const char *doing, struct fail *fail);
 /* RESULT_DAMAGED with the reason. */

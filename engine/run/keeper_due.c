@@ -41,10 +41,7 @@ static void tell_idle(struct keeper *k)
 	hub_post(k->hub->scheduler, POST_KEEPER_IDLE, NULL, 0, k->handed_count);
 }
 
-/* The file of an attempt. RESULT_NOT_FOUND: it is not to be handed out.
- *
- * An attempt without a file is what outlived the damaged entry of a file that is gone: it is of no file, and
- * withdrawn as such. */
+/* The file of an attempt. RESULT_NOT_FOUND: it is not to be handed out. */
 static enum result find_file(struct keeper *k, struct text name, struct queue_file *out_file,
 	struct fail *fail)
 {
@@ -53,10 +50,11 @@ static enum result find_file(struct keeper *k, struct text name, struct queue_fi
 		keeper_tell_damaged(k, name, fail);
 		return RESULT_NOT_FOUND;
 	}
-	if (r != RESULT_NOT_FOUND)
-		return r;
-	*out_file = (struct queue_file){ .file.name = name };
-	return RESULT_OK;
+	if (r == RESULT_NOT_FOUND) {
+		(void)fail_set(fail, RESULT_DAMAGED, "no file has this attempt");
+		keeper_tell_damaged(k, TEXT_EMPTY, fail);
+	}
+	return r;
 }
 
 static enum result take_next(struct keeper *k, uint64_t *out_wait_us, struct fail *fail)

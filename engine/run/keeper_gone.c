@@ -38,8 +38,25 @@ static void drop_damaged(struct keeper *k, struct text name)
 	else if (dropped > 0)
 		log_write(&k->log, LOG_QUEUE_DAMAGED,
 			LOG_FIELDS(log_text("file", name),
-				log_cstr("why", "its file is gone, and it leaves the queue"),
+				log_cstr("why", "its file is gone: what is damaged leaves the queue"),
 				log_number("entries", dropped)));
+}
+
+/* All of it that waits behind that key is due now: whoever takes it sees that the file is gone. False: it could
+ * not be written; all files are looked for again after a while. */
+static bool recall(struct keeper *k, const struct queue_file *file, const struct queue_key *behind)
+{
+	struct fail fail = { 0 };
+	uint64_t due_us = keeper_now_us(k);
+	if (due_us <= k->taken.due_us)
+		due_us = k->taken.due_us + 1;
+	k->recalling = true;
+	k->changed = true;
+	drop_damaged(k, file->file.name);
+	enum result r = queue_hasten(k->hub->queue, file, behind, due_us, NULL, NULL, &fail);
+	if (r != RESULT_OK)
+		keeper_answer_all(k, r, &fail);
+	return r == RESULT_OK;
 }
 
 /* The file stays: who of its recipients waited is not known, and to send it to all would send it again to
@@ -47,7 +64,10 @@ static void drop_damaged(struct keeper *k, struct text name)
 void keeper_tell_damaged(struct keeper *k, struct text name, const struct fail *fail)
 {
 	if (name.len > 0 && is_name_gone(k, name)) {
-		drop_damaged(k, name);
+		/* None of its attempts has been handed out. */
+		const struct queue_file none = { .file.name = name };
+		const struct queue_key first = { 0 };
+		(void)recall(k, &none, &first);
 		return;
 	}
 	log_write(&k->log, LOG_QUEUE_DAMAGED,
@@ -58,22 +78,6 @@ void keeper_tell_damaged(struct keeper *k, struct text name, const struct fail *
 }
 
 /* ---- recalls ---- */
-
-/* All of it that waits still is due now: whoever takes it sees that the file is gone. False: it could not be
- * written; all files are looked for again after a while. */
-static bool recall(struct keeper *k, const struct queue_file *file)
-{
-	struct fail fail = { 0 };
-	struct text name = file->file.name;
-	k->recalling = true;
-	k->changed = true;
-	drop_damaged(k, name);
-	enum result r =
-		queue_hasten(k->hub->queue, file, &k->taken, keeper_now_us(k), NULL, NULL, &fail);
-	if (r != RESULT_OK)
-		keeper_answer_all(k, r, &fail);
-	return r == RESULT_OK;
-}
 
 /* What the queue says could not be read. */
 static void lose_recall(struct keeper *k)
@@ -117,7 +121,7 @@ void keeper_hear_gone(struct keeper *k, char *name)
 	if (queue_file_is_damaged(r, &file))
 		keeper_tell_damaged(k, text_of(name), &fail);
 	else if (r == RESULT_OK && !is_there(k, &file))
-		(void)recall(k, &file);
+		(void)recall(k, &file, &k->taken);
 	else if (r != RESULT_OK && r != RESULT_NOT_FOUND)
 		lose_recall(k);
 	free(name);
@@ -142,7 +146,7 @@ void keeper_look_for_files(struct keeper *k)
 		if (is_damaged)
 			keeper_tell_damaged(k, file.file.name, &fail);
 		else if (!is_there(k, &file))
-			k->looked = !recall(k, &file);
+			k->looked = !recall(k, &file, &k->taken);
 	}
 	if (!k->looked)
 		mailbox_wake(k->hub->keeper);

@@ -2,10 +2,10 @@
 
 import collections
 import os
-import shutil
 import signal
 
-from case import Skipped, case
+from case import case
+from faults import TRACED, strace
 from sender import FINAL, MAIL_WAITS, check, equal, message
 
 
@@ -118,17 +118,6 @@ def three_thousand_transactions_in_one_file_are_each_sent_once(t):
     equal(_tmp(sender), [])
 
 
-def _strace(call, injection):
-    """What stands before a sender for this to happen to a system call."""
-    if shutil.which("strace") is None:
-        raise Skipped("strace is not here")
-    return ["strace", "-f", "-qq", "-o", "/dev/null", f"--trace={call}", f"--inject={call}:{injection}"]
-
-
-# The leak detector cannot be there with strace.
-TRACED = {"ASAN_OPTIONS": "detect_leaks=0"}
-
-
 @case("")
 def a_sender_that_stops_in_the_middle_of_a_batch_gives_it_back(t):
     domain, receiver = t.domain_with_receiver()
@@ -137,7 +126,7 @@ def a_sender_that_stops_in_the_middle_of_a_batch_gives_it_back(t):
     sender.put_raw("".join(_transaction([f"<r{n}@{domain}>"], f"s{n}") for n in range(count)).encode(),
                    "big.bsmtp")
     # With a disk that takes 20 ms.
-    process = sender.start(under=_strace("fsync", "delay_enter=20000"), environment=TRACED)
+    process = sender.start(under=strace("fsync", "delay_enter=20000"), environment=TRACED)
     process.until(lambda: len(_tmp(sender)) > 3, "it is being split")
     with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
         os.kill(int(children.read().split()[0]), signal.SIGTERM)
@@ -164,7 +153,7 @@ def killed_before_any_step_of_a_batch_each_transaction_is_sent_once_in_the_end(t
         sender = t.sender("--workers=1", "--retry-first=1s")
         sender.put_raw(("".join(_transaction([f"<{rcpt}>", "<bad"], rcpt) for rcpt in rcpts)
                         + "HELP\r\n").encode(), "batch.bsmtp")
-        under = _strace(call, f"signal=KILL:when={number}")
+        under = strace(call, f"signal=KILL:when={number}")
         process = sender.start("--once", under=under, environment=TRACED)
         status = process.wait(60)
         check(status in (-signal.SIGKILL, MAIL_WAITS), f"{call} {number}: {status}")

@@ -3,10 +3,10 @@
 import collections
 import email
 import os
-import shutil
 import signal
 
-from case import Skipped, case
+from case import case
+from faults import TRACED, strace
 from peer import Dialogue
 from sender import FINAL, MAIL_WAITS, check, equal, message
 
@@ -33,8 +33,7 @@ def _report(mail):
 
 def _run_traced(sender, call, injection, expect):
     """Runs once with this done to a system call; the leak detector cannot be there with strace."""
-    strace = ["strace", "-f", "-qq", "-o", "/dev/null", f"--trace={call}", f"--inject={call}:{injection}"]
-    process = sender.start("--once", under=strace, environment={"ASAN_OPTIONS": "detect_leaks=0"})
+    process = sender.start("--once", under=strace(call, injection), environment=TRACED)
     status = process.wait(60)
     check(status in expect, f"{call} {injection}: {status}\n{process.tail()}")
     return status
@@ -205,8 +204,6 @@ STEPS = [("fsync", 1), ("fsync", 4), ("fsync", 6), ("fsync", 7), ("fsync", 8), (
 
 @case("DSN-01")
 def a_failure_that_cannot_be_told_of_is_deferred_until_it_can_be(t):
-    if shutil.which("strace") is None:
-        raise Skipped("strace is not here")
     domain, receiver, home, inbox = _site(t)
     senders = [f"news{n}@{home}" for n in range(8)]
     receiver.rcpt_replies = {f"you@{domain}": REFUSAL}
@@ -229,8 +226,6 @@ def a_failure_that_cannot_be_told_of_is_deferred_until_it_can_be(t):
 
 @case("DSN-01 SMTP-46", alone=True)
 def killed_before_any_step_of_a_notification_it_is_sent_once_in_the_end(t):
-    if shutil.which("strace") is None:
-        raise Skipped("strace is not here")
     kills = 0
     for call, number in STEPS:
         domain, receiver, home, inbox = _site(t)

@@ -207,6 +207,11 @@ def a_file_whose_entry_in_the_queue_is_damaged_is_not_sent_again(t):
     process = sender.run(expect=MAIL_WAITS)
     check(f"queue_damaged thread=keeper file={name}" in process.stderr(), process.stderr())
     equal((len(receiver.accepted()), len(sender.outcomes()), sender.waiting()), (2, 3, [name]))
+    # The operator takes it away: who waited in there is withdrawn.
+    os.unlink(sender.path(name))
+    sender.run()
+    equal([event["rcpt"] for event in sender.outcomes(event="withdrawn")], [f"b@{domain}"])
+    equal(len(sender.outcomes()), 4)
 
 
 @case()

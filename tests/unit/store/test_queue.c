@@ -421,7 +421,7 @@ static void what_is_damaged_of_a_file_that_is_gone_may_be_dropped_alone(void **s
 	assert_int_equal(dropped, 0);
 }
 
-static void a_damaged_file_is_passed_by_and_its_attempts_outlive_it(void **state)
+static void a_damaged_file_is_passed_by_and_its_attempts_are_found_when_it_goes(void **state)
 {
 	(void)state;
 	struct record_file one = file_of("one", 1), two = file_of("two", 2);
@@ -447,11 +447,18 @@ static void a_damaged_file_is_passed_by_and_its_attempts_outlive_it(void **state
 	assert_int_equal(queue_drop_damaged(queue, text_of("one"), &dropped, &why), RESULT_OK);
 	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
 	assert_int_equal(dropped, 1);
-	assert_int_equal(queue_files_count(queue), 1);
+	/* Its attempts know it. */
+	assert_int_equal(find("one", &file), RESULT_OK);
+	assert_int_equal(file.keys_count, 1);
+	assert_int_equal(file.rcpts_left, 2);
+	assert_int_equal(file.file.inode, 0);
+	assert_int_equal(queue_files_count(queue), 2);
 	assert_string_equal(waiting(), "one@100 two@200 ");
-	park(&one, &attempts[0].key, 1, NULL, 0);
+	struct record_file none = { .name = one.name };
+	park(&none, &attempts[0].key, 1, NULL, 0);
 	assert_string_equal(waiting(), "two@200 ");
 	assert_int_equal(queue_rcpts_count(queue), 1);
+	assert_int_equal(queue_files_count(queue), 1);
 }
 
 static void ids_are_never_given_twice(void **state)
@@ -579,7 +586,7 @@ int main(void)
 		TEST_OF(damage_is_an_error_that_names_the_folder),
 		TEST_OF(a_damaged_attempt_costs_nothing_but_itself),
 		TEST_OF(what_is_damaged_of_a_file_that_is_gone_may_be_dropped_alone),
-		TEST_OF(a_damaged_file_is_passed_by_and_its_attempts_outlive_it),
+		TEST_OF(a_damaged_file_is_passed_by_and_its_attempts_are_found_when_it_goes),
 		TEST_OF(ids_are_never_given_twice),
 		TEST_OF(no_bit_may_be_another_one),
 		TEST_OF(what_has_no_room_is_not_put_in_part),
