@@ -360,18 +360,23 @@ static void keep_one(struct hash_node *node, void *context)
 {
 	struct jobs *j = context;
 	struct recovered_file *file = CONTAINER_OF(node, struct recovered_file, node);
-	if (file->is_job)
-		j->recovered[j->recovered_count++] = file;
+	if (!file->is_job)
+		return;
+	j->recovered[j->recovered_count] = recovered_copy(file);
+	if (j->recovered[j->recovered_count] != NULL)
+		j->recovered_count++;
+	else
+		j->lacks_memory = true;
 }
 
-/* The map itself is the scheduler's, as soon as that runs. */
+/* The map is the scheduler's as soon as that runs, and what has gone for good leaves it before that. */
 static enum result keep_recovered(struct jobs *j, struct recovery *recovery, struct fail *fail)
 {
 	j->recovered = calloc(hash_map_count(&recovery->files) + 1, sizeof(*j->recovered));
 	if (j->recovered == NULL)
 		return fail_set(fail, RESULT_MEMORY, "out of memory for the jobs");
 	hash_map_for_each(&recovery->files, keep_one, j);
-	return RESULT_OK;
+	return j->lacks_memory ? fail_set(fail, RESULT_MEMORY, "out of memory for the jobs") : RESULT_OK;
 }
 
 enum result jobs_create(struct hub *hub, struct recovery *recovery, int new_fd,
@@ -410,6 +415,8 @@ void jobs_destroy(struct jobs *j)
 		;
 	while ((node = list_first(&j->accepting)) != NULL || (node = list_first(&j->runs)) != NULL)
 		jobs_free(j, CONTAINER_OF(node, struct job_run, node));
+	while (j->recovered_count > 0)
+		recovered_destroy(j->recovered[--j->recovered_count]);
 	free(j->recovered);
 	queue_reader_destroy(&j->reader);
 	arena_deinit(&j->arena);

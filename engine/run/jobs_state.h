@@ -17,8 +17,9 @@ struct recovered_file;
 struct jobs {
 	uint32_t magic;
 	struct hub *hub;
-	struct recovered_file **recovered; /* jobs that the journal knows; immutable */
+	struct recovered_file **recovered; /* our own copies of the jobs that the journal knows */
 	size_t recovered_count;
+	bool lacks_memory; /* for these */
 	struct loop loop;
 	struct logger log;
 	struct fail fail;

@@ -24,9 +24,7 @@ static void drop(struct hash_node *node, void *context)
 	struct recovery *recovery = context;
 	struct recovered_file *file = CONTAINER_OF(node, struct recovered_file, node);
 	hash_map_remove(&recovery->files, node);
-	free(file->done_bits);
-	free(file->kinds);
-	free(file);
+	recovered_destroy(file);
 }
 
 void recovery_deinit(struct recovery *recovery)
@@ -160,4 +158,36 @@ enum event_kind recovered_kind(const struct recovered_file *file, uint32_t ordin
 {
 	CHECK(file->is_job && recovered_is_done(file, ordinal));
 	return (enum event_kind)file->kinds[ordinal];
+}
+
+static bool copy_octets(uint8_t **inout_octets, size_t size)
+{
+	uint8_t *copy = malloc(size);
+	if (copy != NULL)
+		memcpy(copy, *inout_octets, size);
+	*inout_octets = copy;
+	return copy != NULL;
+}
+
+struct recovered_file *recovered_copy(const struct recovered_file *file)
+{
+	size_t size = sizeof *file + strlen(file->name) + 1;
+	struct recovered_file *copy = malloc(size);
+	if (copy == NULL)
+		return NULL;
+	memcpy(copy, file, size);
+	copy->node = (struct hash_node){ 0 };
+	bool is_whole = file->done_bits == NULL || copy_octets(&copy->done_bits, file->done_max / 8);
+	is_whole &= file->kinds == NULL || copy_octets(&copy->kinds, file->done_max);
+	if (is_whole)
+		return copy;
+	recovered_destroy(copy);
+	return NULL;
+}
+
+void recovered_destroy(struct recovered_file *file)
+{
+	free(file->done_bits);
+	free(file->kinds);
+	free(file);
 }

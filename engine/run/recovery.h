@@ -50,6 +50,9 @@ void recovery_forget(struct recovery *recovery, struct text name, const struct f
 /* The entry for this file, if name and identity are the same; else NULL. */
 struct recovered_file *recovery_find(struct recovery *recovery, const char *name,
 	const struct file_identity *identity);
+/* One of its own for another thread. NULL: no memory. */
+MUST_USE struct recovered_file *recovered_copy(const struct recovered_file *file);
+void recovered_destroy(struct recovered_file *file);
 bool recovered_is_done(const struct recovered_file *file, uint32_t rcpt);
 /* What one of a job that is done has come to. */
 enum event_kind recovered_kind(const struct recovered_file *file, uint32_t ordinal);

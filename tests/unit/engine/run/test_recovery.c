@@ -161,6 +161,24 @@ static void thousands_of_files_are_all_found_again(void **state)
 	}
 }
 
+static void a_copy_outlives_what_it_was_made_of(void **state)
+{
+	(void)state;
+	const struct file_identity of = { .inode = 5, .birth_ns = 9 };
+	assert_int_equal(
+		recovery_add_job_done(&recovery, text_of("may"), &of, 12345, EVENT_BOUNCED, 1),
+		RESULT_OK);
+	struct recovered_file *copy = recovered_copy(recovery_find(&recovery, "may", &of));
+	assert_non_null(copy);
+	recovery_forget(&recovery, text_of("may"), &of);
+	assert_string_equal(copy->name, "may");
+	assert_true(copy->is_job);
+	assert_true(recovered_is_done(copy, 12345));
+	assert_int_equal(recovered_kind(copy, 12345), EVENT_BOUNCED);
+	assert_false(recovered_is_done(copy, 12344));
+	recovered_destroy(copy);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -175,6 +193,7 @@ int main(void)
 		TEST(of_two_files_with_one_name_the_newer_one_counts),
 		TEST(a_file_that_is_forgotten_is_gone_but_not_its_namesake),
 		TEST(a_rejected_file_is_known_as_such),
+		TEST(a_copy_outlives_what_it_was_made_of),
 		TEST(thousands_of_files_are_all_found_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
