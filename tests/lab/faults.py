@@ -19,8 +19,14 @@ def strace(call, injection, path=None):
             f"--inject={call}:{injection}"]
 
 
+def child_of(process):
+    """The sender that strace has started: signals are for it."""
+    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
+        return int(children.read().split()[0])
+
+
 class SmallDisk:
-    """A file system of its own for the spool of a sender that has not run yet."""
+    """A file system of its own for the spool of a sender that has not run yet; with it as a context."""
 
     def __init__(self, sender, size):
         self.directory = sender.spool
@@ -31,6 +37,12 @@ class SmallDisk:
         for name in ("tmp", "new"):
             os.makedirs(os.path.join(self.directory, name))
         self._ballast = os.path.join(self.directory, "ballast")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", "--lazy", self.directory], check=False)
 
     def fill(self):
         """To the last octet."""

@@ -5,7 +5,7 @@ import os
 import signal
 
 from case import case
-from faults import TRACED, strace
+from faults import TRACED, child_of, strace
 from sender import FINAL, MAIL_WAITS, check, equal, message
 
 
@@ -128,8 +128,7 @@ def a_sender_that_stops_in_the_middle_of_a_batch_gives_it_back(t):
     # With a disk that takes 20 ms.
     process = sender.start(under=strace("fsync", "delay_enter=20000"), environment=TRACED)
     process.until(lambda: len(_tmp(sender)) > 3, "it is being split")
-    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
-        os.kill(int(children.read().split()[0]), signal.SIGTERM)
+    os.kill(child_of(process), signal.SIGTERM)
     sender.finish(process, MAIL_WAITS)
     equal((sender.waiting(), _tmp(sender), receiver.accepted()), (["big.bsmtp"], [], []))
     sender.run()
