@@ -60,7 +60,7 @@ struct journal_record {
 typedef enum result journal_record_fn(const struct journal_record *record, void *context);
 
 /* Reads everything, calls `on_record` for each record from the oldest on, then begins a new
- * segment. RESULT_DAMAGED and RESULT_INVALID (another version's format) name the file and change
+ * segment. RESULT_DAMAGED and RESULT_CHANGED (another version's format) name the file and change
  * nothing; besides that what disk.h says. */
 MUST_USE enum result journal_open(const struct journal_config *config, journal_record_fn *on_record,
 	void *context, struct journal **out_journal, struct fail *fail);

@@ -107,9 +107,9 @@ static enum result take_segment(struct recovery *r, uint64_t number, size_t len)
 	struct journal_scan scan;
 	enum journal_header_state state = journal_frame_get_header(r->memory, len, &header);
 	if (state == JOURNAL_HEADER_OTHER)
-		return fail_set(r->fail, RESULT_INVALID,
-			"written by another version of longship (format "
-			"%u, this one reads %d)",
+		return fail_set(r->fail, RESULT_CHANGED,
+			"written by another version of longship (format %u, this one has %d): let that "
+			"version deliver all that waits, and remove the journal then",
 			header.version, JOURNAL_VERSION);
 	bool good = state == JOURNAL_HEADER_GOOD && header.number == number;
 	if (good && !r->started)

@@ -64,8 +64,9 @@ typedef bool queue_wants_fn(struct queue_attempt *attempt, void *context);
 MUST_USE enum result queue_hasten(struct queue *queue, const struct queue_file *file,
 	const struct queue_key *taken, uint64_t due_us, queue_wants_fn *wants, void *context,
 	struct fail *fail);
-/* Takes out what cannot be read of a file that is gone; *out_dropped: how many entries. Who was in an attempt
- * that is damaged is told of by nobody. The entry of the file itself is made anew, of no file that is there. */
+/* Takes out what cannot be read of a file that is gone; *out_dropped: how many entries. Who was in an
+ * attempt that is damaged is told of by nobody. The entry of the file itself is made anew, of no file that is
+ * there. */
 MUST_USE enum result queue_drop_damaged(
 	struct queue *queue, struct text name, uint32_t *out_dropped, struct fail *fail);
 /* What time it is, in microseconds since 1970: kept with the next commit that has something to write. */

@@ -80,7 +80,8 @@ static enum result check_head(struct queue *q, MDB_txn *txn, bool *out_empty, st
 		return queue_damaged(q, "it has no head", fail);
 	if (version != QUEUE_SCHEMA_VERSION)
 		return fail_set(fail, RESULT_CHANGED,
-			"the queue %s has version %u instead of %d: another version of longship wrote it",
+			"the queue %s was written by another version of longship (format %u, this one has "
+			"%d): let that version deliver all that waits, and remove the queue then",
 			q->folder, version, QUEUE_SCHEMA_VERSION);
 	q->head.next_id = buf_reader_u64(&reader);
 	q->head.files = buf_reader_u64(&reader);

@@ -99,8 +99,9 @@ static enum result check_head(struct suppress *s, MDB_txn *txn, bool *out_empty,
 		return suppress_damaged(s, "it has no head", fail);
 	if (version != SUPPRESS_VERSION)
 		return fail_set(fail, RESULT_CHANGED,
-			"the suppression list %s has version %u instead of %d", s->folder, version,
-			SUPPRESS_VERSION);
+			"the suppression list %s has version %u instead of %d: list it with the longship "
+			"that wrote it, and import that into a new one",
+			s->folder, version, SUPPRESS_VERSION);
 	return RESULT_OK;
 }
 

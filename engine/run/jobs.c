@@ -21,8 +21,8 @@
 
 enum {
 	FIRST_READ_BYTES = 1024, /* most lines are shorter */
-	/* Saves that fail in a row, one a second, until the run ends in order: the journal is kept for as long,
-	 * and a job that is done does not go. */
+	/* Saves that fail in a row, one a second, until the run ends in order: the journal is kept for as
+	 * long, and a job that is done does not go. */
 	SAVES_FAIL_MAX = 60,
 	ARENA_BYTES_MAX = 2 * QUEUE_VALUE_BYTES_MAX,
 };

@@ -42,8 +42,8 @@ static void drop_damaged(struct keeper *k, struct text name)
 				log_number("entries", dropped)));
 }
 
-/* All of it that waits behind that key is due now: whoever takes it sees that the file is gone. False: it could
- * not be written; all files are looked for again after a while. */
+/* All of it that waits behind that key is due now: whoever takes it sees that the file is gone. False: it
+ * could not be written; all files are looked for again after a while. */
 static bool recall(struct keeper *k, const struct queue_file *file, const struct queue_key *behind)
 {
 	struct fail fail = { 0 };

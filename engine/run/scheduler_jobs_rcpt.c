@@ -103,8 +103,8 @@ void jobs_rcpt_read(struct scheduler *s, struct message *message)
 	if (r == RESULT_OK) {
 		message->state = MESSAGE_DELIVERING;
 		intake_split(s, message);
-	} else if (r == RESULT_INVALID || r == RESULT_TOO_LONG) {
-		reject(s, message);
+	} else if (r == RESULT_INVALID || r == RESULT_TOO_LONG || message_is_judged(message)) {
+		reject(s, message); /* or what the job has come to: nothing waits longer than it */
 	} else {
 		s->job_unread += message->rcpt->line == NULL;
 		intake_read_later(s, message);

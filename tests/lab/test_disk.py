@@ -8,7 +8,7 @@ import signal
 from case import case
 from faults import TRACED, SmallDisk, child_of, strace
 from peer import refusing_at_first
-from sender import DONE, FINAL, NOT_WRITABLE, check, equal
+from sender import DONE, FINAL, MAIL_WAITS, NOT_WRITABLE, check, equal
 from test_jobs import put_job
 
 PARK = ("--park-after=0s", "--retry-first=300ms", "--retry-max=500ms")
@@ -219,3 +219,31 @@ def recipients_that_are_changed_while_the_job_is_in_work_get_nothing(t):
             equal(kinds["delivered"], len(receiver.accepted()))
         check(not [mail for mail in receiver.accepted() if mail.rcpts[0].startswith("x")],
               "somebody got mail who was not in the job")
+
+
+@case("")
+def a_spool_of_another_version_is_refused_and_left_as_it_is(t):
+    """By its queue, or by its journal: here as they would be with the format after this one."""
+    domain = t.domain(t.receiver(dialogue=refusing_at_first(1)))
+    sender = t.sender("--park-after=0s", "--retry-first=1s")
+    sender.put(f"you@{domain}")
+    sender.run(expect=MAIL_WAITS)
+    state = os.path.join(sender.spool, "state")
+    journal = sorted(name for name in os.listdir(state) if name.startswith("journal-"))[0]
+    # The number of the first segment and its first record, and the checksum of all before it.
+    header = bytes.fromhex("4c534a524e4c0d0a000000020000100000000000000000010000000000000001886505 87")
+    files = [(_queue_file(sender), "state/queue", lambda data: data.replace(b"LSQU\0\0\0\1", b"LSQU\0\0\0\2")),
+             (os.path.join(state, journal), journal, lambda data: header + data[len(header):])]
+    for path, name, change in files:
+        with open(path, "rb") as file:
+            data = file.read()
+        check(change(data) != data, f"{name} is not what it is taken for")
+        with open(path, "wb") as file:
+            file.write(change(data))
+        said = sender.run(expect=NOT_WRITABLE).stderr()
+        check(name in said and "another version of longship" in said and "let that version" in said, said)
+        with open(path, "wb") as file:
+            file.write(data)
+    process = sender.start()
+    process.until(lambda: not sender.waiting(), "all is as it was")
+    equal([event["event"] for event in sender.outcomes()], ["deferred", "delivered"])

@@ -9,13 +9,13 @@
 #include <sys/stat.h>
 #include "tests/unit/unit.h"
 
-static inline void damage_file(const char *path, const char *words)
+static inline void damage_octets(const char *path, const char *words, size_t len)
 {
 	FILE *file = fopen(path, "r+");
 	struct stat st;
 	assert_non_null(file);
 	assert_int_equal(fstat(fileno(file), &st), 0);
-	size_t size = (size_t)st.st_size, len = strlen(words), times = 0;
+	size_t size = (size_t)st.st_size, times = 0;
 	char *data = malloc(size + 1);
 	assert_non_null(data);
 	assert_int_equal(fread(data, 1, size, file), size);
@@ -29,6 +29,11 @@ static inline void damage_file(const char *path, const char *words)
 	assert_int_equal(fclose(file), 0);
 	free(data);
 	assert_true(times > 0);
+}
+
+static inline void damage_file(const char *path, const char *words)
+{
+	damage_octets(path, words, strlen(words));
 }
 
 #endif

@@ -461,6 +461,22 @@ static void a_damaged_file_is_passed_by_and_its_attempts_are_found_when_it_goes(
 	assert_int_equal(queue_files_count(queue), 1);
 }
 
+static void a_queue_of_another_version_is_refused_and_left_as_it_is(void **state)
+{
+	(void)state;
+	struct record_file file = file_of("one", 1);
+	struct queue_attempt attempts[] = { attempt_due(100, 1) };
+	park(&file, NULL, 0, attempts, 1);
+	close_queue();
+	damage_octets(temp_path("queue/data.mdb"), "LSQU\0\0\0\1", 8);
+	assert_int_equal(queue_open(temp_folder, true, &queue, &why), RESULT_CHANGED);
+	assert_non_null(strstr(why.text, "/queue was written by another version of longship (format 0"));
+	assert_non_null(strstr(why.text, "let that version deliver"));
+	damage_octets(temp_path("queue/data.mdb"), "LSQU\0\0\0\0", 8);
+	open_queue();
+	assert_string_equal(waiting(), "one@100 ");
+}
+
 static void ids_are_never_given_twice(void **state)
 {
 	(void)state;
@@ -587,6 +603,7 @@ int main(void)
 		TEST_OF(a_damaged_attempt_costs_nothing_but_itself),
 		TEST_OF(what_is_damaged_of_a_file_that_is_gone_may_be_dropped_alone),
 		TEST_OF(a_damaged_file_is_passed_by_and_its_attempts_are_found_when_it_goes),
+		TEST_OF(a_queue_of_another_version_is_refused_and_left_as_it_is),
 		TEST_OF(ids_are_never_given_twice),
 		TEST_OF(no_bit_may_be_another_one),
 		TEST_OF(what_has_no_room_is_not_put_in_part),
