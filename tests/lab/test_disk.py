@@ -172,6 +172,32 @@ def an_index_of_a_job_that_cannot_be_read_is_read_again_or_made_anew(t):
     _check_each_once(sender, receiver, [person["to"] for person in people + others])
 
 
+# While it is accepted, and while it runs: of its index and of who is done.
+JOB_STEPS = [("fsync", "error=EIO:when=1", "index.tmp"), ("pwrite64", "error=ENOSPC:when=1", "index.tmp"),
+             ("pwrite64", "error=ENOSPC:when=1", "done"), ("pwrite64", "error=EIO:when=2", "done"),
+             ("fdatasync", "error=EIO:when=1..2", "done"), ("fsync", "error=EIO:when=1", "done")]
+
+
+@case("SMTP-46")
+def a_state_of_a_job_that_cannot_be_written_is_written_later(t):
+    running = []
+    for call, injection, name in JOB_STEPS:
+        domain, receiver = t.domain_with_receiver()
+        sender = t.sender("--workers=1")
+        people = [f"r{n}@{domain}" for n in range(30)]
+        put_job(sender, [{"to": rcpt} for rcpt in people])
+        path = os.path.join(sender.spool, "state/jobs/may", name)
+        process = sender.start(under=strace(call, injection, path), environment=TRACED)
+        running.append((f"{call} {injection} of {name}", process, sender, receiver, people))
+    for where, process, sender, receiver, people in running:
+        process.until(lambda s=sender: not s.waiting(), where, timeout=60)
+        os.kill(child_of(process), signal.SIGTERM)
+        sender.finish(process)
+        check("event=spool_file_unreadable" in process.stderr() or
+              "saving the progress of a job" in process.stderr(), f"{where}\n{process.stderr()}")
+        _check_each_once(sender, receiver, people, where)
+
+
 @case("")
 def a_job_in_work_whose_files_are_touched_added_to_or_removed_goes_on(t):
     domain, receiver = t.domain_with_receiver()
