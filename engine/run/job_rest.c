@@ -52,13 +52,16 @@ static void merge_journal(const struct job_rest_place *place, struct job_rest *j
 			job_progress_set(&job->progress, i, recovered_kind(recovered, i));
 }
 
-static bool is_its(
-	const struct job_rest *job, const struct record_file *file, struct job_rcpt *out_rcpt)
+/* Of an entry that is damaged there is no more than the name. */
+static bool is_its(const struct job_rest *job, const struct record_file *file, bool is_damaged,
+	struct job_rcpt *out_rcpt)
 {
 	char name[FILE_NAME_BYTES_MAX + 1];
 	(void)snprintf(name, sizeof name, "%.*s", TEXT_ARG(file->name));
-	return file->inode == job->identity[0] && (uint64_t)file->birth_ns == job->identity[1] &&
-	       job_rcpt_of_name(name, out_rcpt) && out_rcpt->ordinal < job->progress.rcpts_count;
+	bool is_ours = is_damaged || (file->inode == job->identity[0] &&
+					     (uint64_t)file->birth_ns == job->identity[1]);
+	return is_ours && job_rcpt_of_name(name, out_rcpt) &&
+	       out_rcpt->ordinal < job->progress.rcpts_count;
 }
 
 /* Sets a bit for each who waits in the queue. */
@@ -76,10 +79,15 @@ static enum result mark_waiting(
 		struct job_rcpt rcpt;
 		arena_reset(&arena);
 		r = queue_next_file(place->reader, text_of(after), &arena, &file, fail);
+		bool is_damaged = queue_file_is_damaged(r, &file);
+		if (is_damaged) {
+			fail_clear(fail);
+			r = RESULT_OK;
+		}
 		if (r != RESULT_OK || !text_starts(file.file.name, prefix))
 			break;
 		(void)snprintf(after, sizeof after, "%.*s", TEXT_ARG(file.file.name));
-		if (!is_its(job, &file.file, &rcpt) ||
+		if (!is_its(job, &file.file, is_damaged, &rcpt) ||
 			job_progress_is_done(&job->progress, rcpt.ordinal))
 			continue;
 		bits[rcpt.ordinal / 8] = (uint8_t)(bits[rcpt.ordinal / 8] | 1u << rcpt.ordinal % 8);

@@ -184,12 +184,17 @@ static void look_at_envelope(struct local *l, const char *name, const struct env
 		task->busy += meant;
 }
 
+/* Of one whose entry is damaged no sender takes anything either. */
 static bool is_queued(struct local *l, const char *name, const struct file_identity *identity)
 {
 	struct queue_file file;
 	struct fail fail = { 0 };
-	if (l->reader == NULL ||
-		queue_find(l->reader, text_of(name), &l->arena, &file, &fail) != RESULT_OK)
+	if (l->reader == NULL)
+		return false;
+	enum result r = queue_find(l->reader, text_of(name), &l->arena, &file, &fail);
+	if (queue_file_is_damaged(r, &file))
+		return true;
+	if (r != RESULT_OK)
 		return false;
 	struct file_identity parked = identity_of_record(&file.file);
 	return file_identity_equal(&parked, identity);

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <string.h>
 #include "engine/io/file.h"
+#include "engine/run/job_index.h"
+#include "engine/run/job_run.h"
 #include "engine/run/revival.h"
 #include "store/queue.h"
 #include "store/state_lock.h"
@@ -46,14 +48,11 @@ static bool is_there(const char *name)
 	return access(temp_path(path), F_OK) == 0;
 }
 
-/* The file that put() made waits with these words of its last pass. */
-static void park(const char *name, const char *last)
+/* It waits with these words of its last pass. */
+static void park_as(const char *name, const struct file_identity *identity, const char *last)
 {
 	struct queue *queue;
-	struct file_identity identity;
-	enum file_type type;
 	uint32_t left;
-	int fd;
 	const struct queue_rcpt rcpt = { 0, TEXT("ann@a.example") };
 	struct queue_attempt attempt = {
 		.key.due_us = 4000000000000000,
@@ -65,11 +64,8 @@ static void park(const char *name, const char *last)
 		.rcpts = &rcpt,
 		.rcpts_count = 1,
 	};
-	assert_int_equal(file_open_directory(AT_FDCWD, temp_path("new"), &fd, &why), RESULT_OK);
-	assert_int_equal(file_look(fd, name, &type, &identity, &why), RESULT_OK);
-	file_close(fd);
 	const struct queue_parking parking = {
-		.file = { .file = record_file_of(name, &identity), .job = TEXT("spring") },
+		.file = { .file = record_file_of(name, identity), .job = TEXT("spring") },
 		.attempts = &attempt,
 		.attempts_count = 1,
 	};
@@ -77,6 +73,18 @@ static void park(const char *name, const char *last)
 	assert_int_equal(queue_park(queue, &parking, &left, &why), RESULT_OK);
 	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
 	queue_close(&queue);
+}
+
+/* The file that put() made does. */
+static void park(const char *name, const char *last)
+{
+	struct file_identity identity;
+	enum file_type type;
+	int fd;
+	assert_int_equal(file_open_directory(AT_FDCWD, temp_path("new"), &fd, &why), RESULT_OK);
+	assert_int_equal(file_look(fd, name, &type, &identity, &why), RESULT_OK);
+	file_close(fd);
+	park_as(name, &identity, last);
 }
 
 static void what_waits_is_told_with_its_reason_and_nothing_drives_the_terminal(void **state)
@@ -268,6 +276,51 @@ static void one_that_is_damaged_is_told_as_such_and_hides_no_other(void **state)
 	ASSERT_SAYS("1 recipient due now");
 }
 
+/* As a sender does that accepts it. */
+static void index_job(void)
+{
+	int state_fd, recipients_fd;
+	struct job_indexing *indexing;
+	const struct file_identity of = job_identity(text_of("may-1"));
+	const uint64_t identity[2] = { of.inode, (uint64_t)of.birth_ns };
+	assert_int_equal(file_make_directories(temp_path("state/jobs/may"), 0700, &why), RESULT_OK);
+	assert_int_equal(file_open_directory(AT_FDCWD, temp_path("state/jobs/may"), &state_fd, &why),
+		RESULT_OK);
+	assert_int_equal(file_open_regular(AT_FDCWD, temp_path("new/may/recipients.jsonl"),
+				 &recipients_fd, NULL, &why),
+		RESULT_OK);
+	assert_int_equal(
+		job_indexing_begin(state_fd, recipients_fd, identity, 42, &indexing, &why), RESULT_OK);
+	while (job_indexing_step(indexing, &why) == RESULT_AGAIN)
+		;
+	assert_int_equal(job_indexing_finish(indexing, &why), RESULT_OK);
+	job_indexing_end(&indexing);
+	file_close(recipients_fd);
+	file_close(state_fd);
+}
+
+static void who_waits_in_a_damaged_entry_is_told_neither_as_new_nor_as_unmade(void **state)
+{
+	(void)state;
+	const struct file_identity of_job = job_identity(text_of("may-1"));
+	put_job();
+	index_job();
+	put("a.eml", "X-Receiver: ann@a.example\n");
+	park("a.eml", "later");
+	park_as("may/0", &of_job, "later");
+	park_as("may/1", &of_job, "later");
+	damage_file(temp_path("state/queue/data.mdb"), "spring"); /* the entries of the files */
+	QUEUE("list", "--by=file");
+	assert_int_equal(result.status, 0);
+	ASSERT_SAYS("the queue's entry of a.eml is damaged");
+	ASSERT_SAYS("the queue's entry of may/1 is damaged");
+	assert_null(strstr(result.out, "no sender runs"));
+	QUEUE("job", "show", "may");
+	assert_int_equal(result.status, 0);
+	ASSERT_SAYS("2 recipients: 2 pending");
+	assert_null(strstr(result.out, "not made yet"));
+}
+
 int main(void)
 {
 #define TEST_OF(name) cmocka_unit_test_setup_teardown(name, set_up, temp_folder_remove)
@@ -278,6 +331,7 @@ int main(void)
 		TEST_OF(what_is_held_is_told_as_held_until_it_is_released),
 		TEST_OF(what_another_has_is_shown_but_not_changed),
 		TEST_OF(one_that_is_damaged_is_told_as_such_and_hides_no_other),
+		TEST_OF(who_waits_in_a_damaged_entry_is_told_neither_as_new_nor_as_unmade),
 		TEST_OF(holds_that_cannot_be_read_stop_everything),
 		TEST_OF(a_job_that_no_sender_has_seen_is_told_and_dropped_as_a_whole),
 		TEST_OF(a_batch_file_that_no_sender_has_split_is_told),
