@@ -4,10 +4,13 @@ empty, and nothing comes twice that had been told of.
 For more than a suite has time for: CRASH_KILLS=100 tests/lab/run --only crash_many; CRASH_SEED makes the
 instants those of an earlier run, as far as that can be."""
 
+import bisect
 import collections
+import datetime
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 
@@ -24,15 +27,31 @@ UNWAITED = 5
 
 
 def _arrived(sink):
-    """How often each recipient's mail was accepted."""
-    counts = collections.Counter()
+    """When each recipient's mail was accepted, in microseconds since 1970; to be asked when the sink has ended."""
+    times = collections.defaultdict(list)
     with open(sink.mail_log, encoding="utf-8") as file:
-        text = file.read()
-    for line in text[:text.rfind("\n") + 1].splitlines():
-        entry = json.loads(line)
-        if entry["event"] == "message":
-            counts.update(rcpt["address"] for rcpt in entry["rcpts"])
-    return counts
+        for entry in map(json.loads, file):
+            if entry["event"] == "message":
+                for rcpt in entry["rcpts"]:
+                    times[rcpt["address"]].append(entry["time_us"])
+    return times
+
+
+def _us(time):
+    return datetime.datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp() * 1e6
+
+
+def _began(processes):
+    """When each run had started, unless it was killed before: what the one before had under way when it was
+    killed has arrived by then, and nothing of its own."""
+    lines = [re.search(r"time=(\S+) .*event=started ", process.stderr()) for process in processes]
+    return [_us(line[1]) for line in lines if line]
+
+
+def _is_again(times, told, began):
+    """A copy needs a kill of its own, and one that came before the outcome was told."""
+    runs = [bisect.bisect(began, time_us) for time_us in times]
+    return max(times) > told or len(set(runs)) < len(runs)
 
 
 def _kill(chance, sender, process, kill):
@@ -65,26 +84,23 @@ def six_thousand_messages_go_through_kills_at_any_instant(t):
     sink = receivers.Sink(t.lab, "--manifest", manifest, "--expect", str(MESSAGES),
                           "--bug", "reply-rcpt%5:451 4.3.0 later", "--bug", "close-data%2",
                           addresses=addresses)
-    untold = collections.Counter()  # how often a copy was accepted whose outcome a kill kept from the disk
-    before = collections.Counter()
+    processes = []
     for kill in range(KILLS):
-        _kill(chance, sender, sender.start(), kill)
-        told = {event["rcpt"] for event in sender.events(event="delivered")}
-        arrived = _arrived(sink)
-        untold.update({rcpt: count for rcpt, count in (arrived - before).items() if rcpt not in told})
-        before = arrived
+        processes.append(sender.start())
+        _kill(chance, sender, processes[-1], kill)
     process = sender.start()
     process.until(lambda: not sender.waiting(), "the spool is empty", timeout=180)
     process.signal(signal.SIGTERM)
     sender.finish(process)
-    arrived = _arrived(sink)
     _status, report = sink.report()
     equal((report["deliveries"]["missing"], report["deliveries"]["damaged"]), (0, 0), "at the receivers")
+    arrived = _arrived(sink)
     equal(len(arrived), MESSAGES, "recipients that got their mail")
-    again = {rcpt: count for rcpt, count in arrived.items() if count - 1 > untold[rcpt]}
-    equal(again, {}, "came again though they had been told of")
-    copies = sum(arrived.values()) - len(arrived)
-    print(f"# {copies} copies of {sum(untold.values())} that no kill had left time to tell of", flush=True)
     outcomes = [event for event in sender.outcomes() if event["event"] in FINAL]
+    told = {event["rcpt"]: _us(event["time"]) for event in outcomes}
+    began = _began([*processes, process])
+    again = {rcpt: times for rcpt, times in arrived.items() if _is_again(times, told[rcpt], began)}
+    equal(again, {}, "came again though they had been told of, or without a kill")
+    print(f"# {sum(map(len, arrived.values())) - len(arrived)} copies that a kill left no time to tell of", flush=True)
     equal(collections.Counter(event["event"] for event in outcomes), {"delivered": MESSAGES})
     equal(len({event["rcpt"] for event in outcomes}), MESSAGES, "recipients with an outcome")
