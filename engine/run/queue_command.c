@@ -108,7 +108,9 @@ static bool write_all(int fd, const struct buf *buf)
 	return true;
 }
 
-/* The last line says that the answer is whole. */
+/* The last line says that the answer is whole. RESULT_NOT_FOUND: nobody answers, not a word. The socket of a
+ * process that was killed takes connections a moment longer than it lives: the kernel takes its time to end
+ * a ring that accepts on it. */
 static enum result ask(struct queue_command *c, int fd, struct queue_print *print)
 {
 	char memory[CONTROL_LINE_MAX];
@@ -122,16 +124,19 @@ static enum result ask(struct queue_command *c, int fd, struct queue_print *prin
 	FILE *in = write_all(fd, &buf) ? fdopen(fd, "r") : NULL;
 	if (in == NULL) {
 		(void)close(fd);
-		return fail_set(&c->fail, RESULT_AGAIN,
+		return fail_set(&c->fail, RESULT_NOT_FOUND,
 			"the sender does not take the request: %d tools at once are enough",
 			CONTROL_CLIENTS_MAX);
 	}
-	while (!print->answer.is_whole && (len = getline(&line, &size, in)) > 0)
+	bool answers = false;
+	while (!print->answer.is_whole && (len = getline(&line, &size, in)) > 0) {
 		queue_print_line(text_of_bytes(line, (size_t)len - (line[len - 1] == '\n')), print);
+		answers = true;
+	}
 	free(line);
 	(void)fclose(in);
 	if (!print->answer.is_whole)
-		return fail_set(&c->fail, RESULT_AGAIN,
+		return fail_set(&c->fail, answers ? RESULT_AGAIN : RESULT_NOT_FOUND,
 			"the sender has ended in the middle of its answer, or has too many tools "
 			"to answer");
 	return RESULT_OK;
@@ -159,6 +164,18 @@ static enum result do_it_here(struct queue_command *c, struct queue_print *print
 				"still there: start the "
 				"sender, and drop once more\n");
 	return r;
+}
+
+/* Nobody answered: where the spool has an owner all the same, what he did counts. */
+static enum result do_it_unanswered(struct queue_command *c, struct queue_print *print)
+{
+	struct fail unanswered = c->fail;
+	enum result r = do_it_here(c, print);
+	if (r != RESULT_BUSY)
+		return r;
+	c->fail = unanswered;
+	c->fail.result = RESULT_AGAIN;
+	return RESULT_AGAIN;
 }
 
 /* ---- the command ---- */
@@ -206,10 +223,12 @@ static int request(struct queue_command *c)
 	if (result == RESULT_OK)
 		result = control_connect(c->options.spool, &fd, &c->fail);
 	bool is_asked = result == RESULT_OK;
-	if (is_asked)
-		result = ask(c, fd, &print);
-	else if (result == RESULT_NOT_FOUND)
+	if (is_asked && (result = ask(c, fd, &print)) == RESULT_NOT_FOUND) {
+		is_asked = false;
+		result = do_it_unanswered(c, &print);
+	} else if (result == RESULT_NOT_FOUND) {
 		result = do_it_here(c, &print);
+	}
 	if (result != RESULT_OK) {
 		fprintf(stderr, "longship queue: %s\n", c->fail.text);
 		status = status_of(c, result);
