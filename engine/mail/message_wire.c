@@ -80,7 +80,8 @@ enum result message_wire_begin(struct message_wire *wire, struct text file,
 	if (file.len > MESSAGE_BYTES_MAX)
 		return fail_set(out_fail, RESULT_INVALID, "%zu octets, at most %d are allowed",
 			file.len, MESSAGE_BYTES_MAX);
-	wire->scan = octet_scan(file);
+	wire->scan = options->scan != NULL ? *options->scan : octet_scan(file);
+	CHECK_SLOW(octet_scan_is_of(&wire->scan, file));
 	wire->lacks_last_line_end = file.data[file.len - 1] != '\n';
 	header_reader_init(&wire->reader, file);
 	if (wire->scan.has_nul || wire->scan.has_bare_cr)

@@ -40,6 +40,8 @@ struct message_wire_options {
 	/* Files of IIS and of libraries that write like it: a "." that starts a line of the body
 	 * and is not alone there is not part of the message. */
 	bool is_dot_stuffed;
+	/* Of the file, where that is known; else NULL: it is looked at. */
+	const struct octet_scan *scan;
 };
 
 struct message_wire {

@@ -87,3 +87,22 @@ struct octet_scan octet_scan(struct text octets)
 	scan_blocks(&scan, rest, 1);
 	return scan;
 }
+
+void octet_scan_add(struct octet_scan *all, const struct octet_scan *more)
+{
+	all->lf_count += more->lf_count;
+	all->cr_count += more->cr_count;
+	all->has_nul |= more->has_nul;
+	all->has_bare_cr |= more->has_bare_cr;
+	all->has_8bit |= more->has_8bit;
+	all->has_dot_lines |= more->has_dot_lines;
+	all->may_have_long_lines |= more->may_have_long_lines;
+}
+
+bool octet_scan_is_of(const struct octet_scan *scan, struct text octets)
+{
+	struct octet_scan seen = octet_scan(octets);
+	return scan->lf_count == seen.lf_count && scan->cr_count == seen.cr_count &&
+	       scan->has_nul == seen.has_nul && scan->has_bare_cr == seen.has_bare_cr &&
+	       scan->has_8bit == seen.has_8bit && scan->has_dot_lines == seen.has_dot_lines;
+}

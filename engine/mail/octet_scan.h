@@ -22,4 +22,11 @@ struct octet_scan {
 
 struct octet_scan octet_scan(struct text octets);
 
+/* Into *all what stands behind it, where what *all tells of ends with a line, or is empty. Then it is as if
+ * both had been looked at as one, but for may_have_long_lines: still true if there is one, else perhaps. */
+void octet_scan_add(struct octet_scan *all, const struct octet_scan *more);
+
+/* Whether it is what octet_scan() says, or adding up; for checks. */
+bool octet_scan_is_of(const struct octet_scan *scan, struct text octets);
+
 #endif

@@ -4,6 +4,7 @@
 #include "engine/mail/header_reader.h"
 #include "engine/mail/mime_type.h"
 #include "engine/mail/quoted_text.h"
+#include "engine/mail/template_body.h"
 #include "engine/mail/template_field.h"
 #include "engine/mail/transfer_encoding.h"
 
@@ -260,9 +261,7 @@ static enum result add_text(struct compiling *c, const struct entity *entity, st
 	if (step == NULL)
 		return no_memory(c);
 	step->is_html = entity->has_type && text_equal_nocase(entity->type.subtype, TEXT("html"));
-	step->texts = text;
-	step->texts_count = 1;
-	return RESULT_OK;
+	return template_body_compile(text, c->arena, &step->body, c->fail);
 }
 
 /* ---- multipart (RFC 2046 5.1) ---- */
@@ -366,7 +365,8 @@ static enum result compile_multipart(
 	if (depth == TEMPLATE_PARTS_DEPTH_MAX)
 		return fail_set(c->fail, RESULT_LIMIT, "parts stand more than %d deep",
 			TEMPLATE_PARTS_DEPTH_MAX);
-	if (boundary.len == 0 || boundary.len > MIME_BOUNDARY_BYTES_MAX || !text_is_printable(boundary))
+	if (boundary.len == 0 || boundary.len > MIME_BOUNDARY_BYTES_MAX ||
+		!text_is_printable(boundary))
 		return fail_set(
 			c->fail, RESULT_INVALID, "a multipart has no boundary that can be used");
 	if (!find_delimiter(body, 0, boundary, &at, &end, &is_last) || is_last)
@@ -442,6 +442,18 @@ static enum result canonical(struct compiling *c, struct text file, struct text 
 	return RESULT_OK;
 }
 
+/* Once and for all, so that nobody looks at it in each message. */
+static void scan_copies(struct template *t)
+{
+	for (uint32_t i = 0; i < t->steps_count; i++) {
+		struct template_step *step = &t->steps[i];
+		if (step->kind != TEMPLATE_COPY)
+			continue;
+		CHECK(text_ends(step->text, TEXT("\r\n")));
+		step->scan = octet_scan(step->text);
+	}
+}
+
 enum result template_compile(
 	struct text file, struct arena *arena, struct template *out_template, struct fail *out_fail)
 {
@@ -452,5 +464,8 @@ enum result template_compile(
 		return fail_set(
 			out_fail, RESULT_TOO_LONG, "larger than %d MiB", TEMPLATE_BYTES_MAX >> 20);
 	enum result result = canonical(&c, file, &text);
-	return result == RESULT_OK ? compile_entity(&c, text, 0) : result;
+	if (result == RESULT_OK)
+		result = compile_entity(&c, text, 0);
+	scan_copies(out_template);
+	return result;
 }

@@ -13,6 +13,7 @@
 #ifndef ENGINE_MAIL_TEMPLATE_H
 #define ENGINE_MAIL_TEMPLATE_H
 
+#include "engine/mail/octet_scan.h"
 #include "engine/mail/template_text.h"
 
 enum {
@@ -31,10 +32,12 @@ enum template_step_kind {
 	TEMPLATE_ADDRESSES,    /* likewise; for each mailbox a display name and an address */
 	TEMPLATE_DATE,         /* the Date field, which the template has not */
 	TEMPLATE_MESSAGE_ID,   /* likewise */
-	TEMPLATE_BODY,         /* its encoding, the empty line and the text: texts[0] */
+	TEMPLATE_BODY,         /* its encoding, the empty line and the text: `body` */
 	TEMPLATE_IF,           /* without the value `name`: go on at `next` */
 	TEMPLATE_UNLESS,
 };
+
+struct template_body;
 
 struct template_step {
 	uint8_t kind;
@@ -44,6 +47,8 @@ struct template_step {
 	struct text text;
 	const struct template_text *texts;
 	uint32_t texts_count;
+	const struct template_body *body;
+	struct octet_scan scan; /* of the text of a copy, which is whole lines */
 };
 
 struct template

@@ -321,30 +321,39 @@ static enum result put_value(const struct template_piece *piece, struct text nam
 	return RESULT_OK;
 }
 
+struct text template_text_literal(const struct template_text *text, uint32_t at)
+{
+	const struct template_piece *piece = &text->pieces[at];
+	return piece->kind == PIECE_LITERAL ? piece->text : TEXT_EMPTY;
+}
+
+enum result template_text_expand_piece(const struct template_text *text, uint32_t *at,
+	const struct template_names *names, const struct template_values *values,
+	enum template_context context, struct buf *out, struct fail *out_fail)
+{
+	const struct template_piece *piece = &text->pieces[(*at)++];
+	switch ((enum piece_kind)piece->kind) {
+	case PIECE_LITERAL: buf_put_text(out, piece->text); return RESULT_OK;
+	case PIECE_VALUE:
+	case PIECE_RAW:
+		return put_value(piece, names->items[piece->name], values, context, out, out_fail);
+	case PIECE_SECTION:
+	case PIECE_INVERTED:
+		if (template_value_is_true(values, piece->name) != (piece->kind == PIECE_SECTION))
+			*at = piece->end + 1;
+		return RESULT_OK;
+	case PIECE_END: return RESULT_OK;
+	}
+	UNREACHABLE("every kind is listed");
+}
+
 enum result template_text_expand(const struct template_text *text,
 	const struct template_names *names, const struct template_values *values,
 	enum template_context context, struct buf *out, struct fail *out_fail)
 {
-	for (uint32_t i = 0; i < text->count; i++) {
-		const struct template_piece *piece = &text->pieces[i];
-		enum result result = RESULT_OK;
-		switch ((enum piece_kind)piece->kind) {
-		case PIECE_LITERAL: buf_put_text(out, piece->text); break;
-		case PIECE_VALUE:
-		case PIECE_RAW:
-			result = put_value(
-				piece, names->items[piece->name], values, context, out, out_fail);
-			break;
-		case PIECE_SECTION:
-		case PIECE_INVERTED:
-			if (template_value_is_true(values, piece->name) !=
-				(piece->kind == PIECE_SECTION))
-				i = piece->end;
-			break;
-		case PIECE_END: break;
-		}
-		if (result != RESULT_OK)
-			return result;
-	}
-	return RESULT_OK;
+	enum result result = RESULT_OK;
+	for (uint32_t at = 0; at < text->count && result == RESULT_OK;)
+		result = template_text_expand_piece(
+			text, &at, names, values, context, out, out_fail);
+	return result;
 }

@@ -74,6 +74,14 @@ MUST_USE enum result template_text_expand(const struct template_text *text,
 	const struct template_names *names, const struct template_values *values,
 	enum template_context context, struct buf *out, struct fail *out_fail);
 
+/* Piece by piece, for who treats some of them himself: *at, below text->count, is moved to the next that is
+ * for this recipient. */
+MUST_USE enum result template_text_expand_piece(const struct template_text *text, uint32_t *at,
+	const struct template_names *names, const struct template_values *values,
+	enum template_context context, struct buf *out, struct fail *out_fail);
+/* What a piece is for all whom it is for; empty: it is no literal. */
+struct text template_text_literal(const struct template_text *text, uint32_t at);
+
 /* Whether a section of that name is shown. */
 bool template_value_is_true(const struct template_values *values, size_t name);
 

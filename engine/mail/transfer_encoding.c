@@ -48,29 +48,48 @@ static bool is_surely_mail(struct text body)
 	       !scan.has_8bit && !scan.may_have_long_lines;
 }
 
-enum transfer_encoding transfer_encoding_of(struct text body)
+void transfer_weight_add(struct transfer_weight *weight, struct text part)
 {
-	if (is_surely_mail(body))
-		return TRANSFER_ENCODING_7BIT;
-	size_t encoded = 0, line = 0;
-	bool is_mail = body.data[body.len - 1] == '\n';
-	for (size_t i = 0; i < body.len; i++) {
-		size_t end = line_end(body, i);
-		uint8_t octet = (uint8_t)body.data[i];
+	size_t line = 0;
+	weight->bytes += part.len;
+	weight->is_mail &= part.len == 0 || part.data[part.len - 1] == '\n';
+	for (size_t i = 0; i < part.len; i++) {
+		size_t end = line_end(part, i);
+		uint8_t octet = (uint8_t)part.data[i];
 		if (end > 0) {
 			line = 0;
 			i += end - 1;
 			continue;
 		}
-		encoded += !is_literal(body, i);
-		is_mail &= octet != 0 && octet != '\r' && octet < 0x80 &&
-			   ++line <= MESSAGE_LINE_BYTES_MAX;
+		weight->encoded += !is_literal(part, i);
+		weight->is_mail &= octet != 0 && octet != '\r' && octet < 0x80 &&
+				   ++line <= MESSAGE_LINE_BYTES_MAX;
 	}
-	if (is_mail)
+}
+
+void transfer_weight_sum(struct transfer_weight *weight, const struct transfer_weight *part)
+{
+	weight->bytes += part->bytes;
+	weight->encoded += part->encoded;
+	weight->is_mail &= part->is_mail;
+}
+
+enum transfer_encoding transfer_encoding_for(const struct transfer_weight *weight)
+{
+	if (weight->is_mail)
 		return TRANSFER_ENCODING_7BIT;
 	/* Two octets more for each that is encoded, against a third of all. */
-	return 2 * encoded <= body.len / 3 + 1 ? TRANSFER_ENCODING_QUOTED_PRINTABLE
-					       : TRANSFER_ENCODING_BASE64;
+	return 2 * weight->encoded <= weight->bytes / 3 + 1 ? TRANSFER_ENCODING_QUOTED_PRINTABLE
+							    : TRANSFER_ENCODING_BASE64;
+}
+
+enum transfer_encoding transfer_encoding_of(struct text body)
+{
+	if (is_surely_mail(body))
+		return TRANSFER_ENCODING_7BIT;
+	struct transfer_weight weight = TRANSFER_WEIGHT_NONE;
+	transfer_weight_add(&weight, body);
+	return transfer_encoding_for(&weight);
 }
 
 /* ---- quoted-printable ---- */

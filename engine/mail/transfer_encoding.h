@@ -22,6 +22,18 @@ enum transfer_encoding {
  * the last line. Else the shorter of the two: quoted-printable for most languages in Latin letters. */
 enum transfer_encoding transfer_encoding_of(struct text body);
 
+/* The same of a body that is there in parts, each of which but the last ends with a line. Begins as
+ * TRANSFER_WEIGHT_NONE. */
+struct transfer_weight {
+	size_t bytes;
+	size_t encoded; /* octets that quoted-printable would encode */
+	bool is_mail;   /* all may stand as they are */
+};
+#define TRANSFER_WEIGHT_NONE ((struct transfer_weight){ .is_mail = true })
+void transfer_weight_add(struct transfer_weight *weight, struct text part);
+void transfer_weight_sum(struct transfer_weight *weight, const struct transfer_weight *part);
+enum transfer_encoding transfer_encoding_for(const struct transfer_weight *weight);
+
 /* The value of Content-Transfer-Encoding. */
 const char *transfer_encoding_name(enum transfer_encoding encoding);
 

@@ -139,6 +139,7 @@ enum result job_message_make(const struct job *job, const struct job_recipient *
 {
 	char message_id[MESSAGE_ID_BYTES_MAX];
 	struct buf id;
+	struct scanned merged;
 	struct template_values values;
 	struct control_sender sender = { .address = { .text = TEXT_EMPTY } };
 	struct envelope_rcpt rcpt = { .address = recipient->to };
@@ -158,9 +159,11 @@ enum result job_message_make(const struct job *job, const struct job_recipient *
 	buf_reset(&scratch->part);
 	buf_reset(&scratch->message);
 	put_control_fields(&scratch->message, job->manifest, recipient);
-	result = merge_message(&job->template, &input, &scratch->part, &scratch->message, out_fail);
+	scanned_init(&merged, &scratch->message);
+	result = merge_message(&job->template, &input, &scratch->part, &merged, out_fail);
 	if (result != RESULT_OK)
 		return result;
-	return message_file_parse_enveloped(buf_text(&scratch->message), &sender, &rcpt, 1, context,
-		scratch->arena, out_envelope, out_body, out_fail);
+	struct octet_scan scan = scanned_end(&merged);
+	return message_file_parse_merged(buf_text(&scratch->message), &scan, &sender, &rcpt,
+		context, scratch->arena, out_envelope, out_body, out_fail);
 }

@@ -35,7 +35,8 @@ static enum result read_header(struct message_wire *wire, struct control_fields 
 		result = control_fields_add(fields, &field, out_fail);
 		if (result == RESULT_OK && field.kind == HEADER_MESSAGE_ID &&
 			text_is_empty(*out_message_id))
-			result = header_field_unfold(&field, fields->arena, out_message_id, out_fail);
+			result = header_field_unfold(
+				&field, fields->arena, out_message_id, out_fail);
 		if (result != RESULT_OK)
 			return result;
 	}
@@ -48,7 +49,8 @@ static struct text id_of(const struct message_wire *wire, struct text given, str
 		return given;
 	if (!wire->has_message_id && !wire->is_signed)
 		message_id = wire->options->message_id;
-	return text_is_printable(message_id) ? text_cut(message_id, ENVELOPE_LABEL_MAX) : TEXT_EMPTY;
+	return text_is_printable(message_id) ? text_cut(message_id, ENVELOPE_LABEL_MAX)
+					     : TEXT_EMPTY;
 }
 
 static enum result make_envelope(const struct message_wire *wire, struct control_fields *fields,
@@ -71,9 +73,9 @@ static enum result make_envelope(const struct message_wire *wire, struct control
 	return RESULT_OK;
 }
 
-static enum result parse(struct text file, struct control_fields *fields,
-	const struct message_file_context *context, struct envelope **out_envelope, struct body **out_body,
-	struct fail *out_fail)
+static enum result parse(struct text file, const struct octet_scan *scan,
+	struct control_fields *fields, const struct message_file_context *context,
+	struct envelope **out_envelope, struct body **out_body, struct fail *out_fail)
 {
 	*out_envelope = NULL;
 	*out_body = NULL;
@@ -84,6 +86,7 @@ static enum result parse(struct text file, struct control_fields *fields,
 		.date = context->date,
 		.message_id = make_message_id(context, &buf),
 		.is_dot_stuffed = context->is_dot_stuffed,
+		.scan = scan,
 	};
 	struct message_wire wire;
 	struct text own_id;
@@ -103,16 +106,26 @@ enum result message_file_parse(struct text file, const struct message_file_conte
 {
 	struct control_fields fields;
 	control_fields_init(&fields, scratch);
-	return parse(file, &fields, context, out_envelope, out_body, out_fail);
+	return parse(file, NULL, &fields, context, out_envelope, out_body, out_fail);
 }
 
 enum result message_file_parse_enveloped(struct text message, const struct control_sender *sender,
-	struct envelope_rcpt *rcpts, uint32_t rcpts_count, const struct message_file_context *context,
-	struct arena *scratch, struct envelope **out_envelope, struct body **out_body,
-	struct fail *out_fail)
+	struct envelope_rcpt *rcpts, uint32_t rcpts_count,
+	const struct message_file_context *context, struct arena *scratch,
+	struct envelope **out_envelope, struct body **out_body, struct fail *out_fail)
 {
 	struct control_fields fields;
 	CHECK(rcpts_count >= 1 && rcpts_count <= MESSAGE_RCPTS_MAX);
 	control_fields_init_enveloped(&fields, scratch, sender, rcpts, rcpts_count);
-	return parse(message, &fields, context, out_envelope, out_body, out_fail);
+	return parse(message, NULL, &fields, context, out_envelope, out_body, out_fail);
+}
+
+enum result message_file_parse_merged(struct text message, const struct octet_scan *scan,
+	const struct control_sender *sender, struct envelope_rcpt *rcpt,
+	const struct message_file_context *context, struct arena *scratch,
+	struct envelope **out_envelope, struct body **out_body, struct fail *out_fail)
+{
+	struct control_fields fields;
+	control_fields_init_enveloped(&fields, scratch, sender, rcpt, 1);
+	return parse(message, scan, &fields, context, out_envelope, out_body, out_fail);
 }

@@ -19,6 +19,7 @@
 #include "engine/base/result.h"
 #include "engine/base/siphash.h"
 #include "engine/base/text.h"
+#include "engine/mail/octet_scan.h"
 #include "engine/spool/control_fields.h"
 
 enum {
@@ -57,5 +58,11 @@ MUST_USE enum result message_file_parse_enveloped(struct text message, const str
 	struct envelope_rcpt *rcpts, uint32_t rcpts_count, const struct message_file_context *context,
 	struct arena *scratch, struct envelope **out_envelope, struct body **out_body,
 	struct fail *out_fail);
+
+/* The same for a message that was made for one recipient, and of which octet_scan(message) is known. */
+MUST_USE enum result message_file_parse_merged(struct text message, const struct octet_scan *scan,
+	const struct control_sender *sender, struct envelope_rcpt *rcpt,
+	const struct message_file_context *context, struct arena *scratch,
+	struct envelope **out_envelope, struct body **out_body, struct fail *out_fail);
 
 #endif

@@ -37,9 +37,14 @@ static bool merge(struct text value, struct buf *out, struct buf *scratch)
 		values.has[i] = template.names.items[i].data[0] != '-';
 	}
 	buf_reset(out);
-	enum result result = merge_message(&template, &input, scratch, out, &fail);
-	if (result == RESULT_OK)
+	struct scanned merged;
+	scanned_init(&merged, out);
+	enum result result = merge_message(&template, &input, scratch, &merged, &fail);
+	if (result == RESULT_OK) {
+		struct octet_scan scan = scanned_end(&merged);
+		CHECK(octet_scan_is_of(&scan, buf_text(out)));
 		return true;
+	}
 	CHECK(result == RESULT_INVALID || result == RESULT_TOO_LONG);
 	check_text(text_of(fail.text));
 	return false;

@@ -48,7 +48,14 @@ static enum result merge(void)
 	};
 	buf_init(&out, memory, sizeof memory);
 	buf_init(&scratch, scratch_memory, sizeof scratch_memory);
-	return merge_message(&template, &input, &scratch, &out, &fail);
+	struct scanned merged;
+	scanned_init(&merged, &out);
+	enum result result = merge_message(&template, &input, &scratch, &merged, &fail);
+	if (result == RESULT_OK) {
+		struct octet_scan scan = scanned_end(&merged);
+		assert_true(octet_scan_is_of(&scan, buf_text(&out)));
+	}
+	return result;
 }
 
 static void gives(const char *wanted)
@@ -298,19 +305,23 @@ static void what_does_not_fit_is_too_long(void **state)
 	};
 	buf_init(&out, memory, sizeof memory);
 	buf_init(&scratch, scratch_memory, sizeof scratch_memory);
-	assert_int_equal(merge_message(&template, &input, &scratch, &out, &fail), RESULT_OK);
+	struct scanned merged;
+	scanned_init(&merged, &out);
+	assert_int_equal(merge_message(&template, &input, &scratch, &merged, &fail), RESULT_OK);
 	for (size_t size = 1; size < out.len; size++) {
 		struct buf small;
 		char little[512];
 		buf_init(&small, little, size);
-		assert_int_equal(
-			merge_message(&template, &input, &scratch, &small, &fail), RESULT_TOO_LONG);
+		scanned_init(&merged, &small);
+		assert_int_equal(merge_message(&template, &input, &scratch, &merged, &fail),
+			RESULT_TOO_LONG);
 	}
 	struct buf tiny;
 	char two[2];
 	buf_init(&tiny, two, sizeof two);
 	buf_init(&out, memory, sizeof memory);
-	assert_int_equal(merge_message(&template, &input, &tiny, &out, &fail), RESULT_TOO_LONG);
+	scanned_init(&merged, &out);
+	assert_int_equal(merge_message(&template, &input, &tiny, &merged, &fail), RESULT_TOO_LONG);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

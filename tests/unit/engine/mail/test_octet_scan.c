@@ -144,6 +144,36 @@ static void long_lines_are_noticed_at_every_alignment(void **state)
 	}
 }
 
+static void what_was_looked_at_line_by_line_adds_up_to_the_whole(void **state)
+{
+	(void)state;
+	static const char kinds[] = "\n\n\n\n\r\r..x\0\xff";
+	char octets[3000];
+	for (size_t round = 0; round < 2000; round++) {
+		size_t len = (size_t)random() % sizeof octets;
+		for (size_t i = 0; i < len; i++)
+			octets[i] = random() % 40 > 0
+					    ? 'x'
+					    : kinds[(size_t)random() % (sizeof kinds - 1)];
+		struct text rest = { octets, len };
+		struct octet_scan all = { .lf_count = 0 };
+		while (rest.len > 0) {
+			size_t from = (size_t)random() % rest.len;
+			size_t end = text_find(text_skip(rest, from), '\n');
+			size_t take = end == TEXT_NONE ? rest.len : from + end + 1;
+			struct octet_scan part = octet_scan(text_cut(rest, take));
+			octet_scan_add(&all, &part);
+			rest = text_skip(rest, take);
+		}
+		assert_true(octet_scan_is_of(&all, (struct text){ octets, len }));
+	}
+	struct octet_scan one = octet_scan(TEXT("a\r\n.b\r\n"));
+	assert_true(octet_scan_is_of(&one, TEXT("a\r\n.b\r\n")));
+	assert_false(octet_scan_is_of(&one, TEXT("a\r\nb.\r\n")));
+	assert_false(octet_scan_is_of(&one, TEXT("a\r\n.b\n\r")));
+	assert_false(octet_scan_is_of(&one, TEXT("a\r\n.b\xff\r\n")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +181,7 @@ int main(void)
 		cmocka_unit_test(random_octets_give_the_same_as_a_plain_loop),
 		cmocka_unit_test(counts_do_not_wrap_in_large_input),
 		cmocka_unit_test(long_lines_are_noticed_at_every_alignment),
+		cmocka_unit_test(what_was_looked_at_line_by_line_adds_up_to_the_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
