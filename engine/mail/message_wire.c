@@ -84,6 +84,7 @@ enum result message_wire_begin(struct message_wire *wire, struct text file,
 	CHECK_SLOW(octet_scan_is_of(&wire->scan, file));
 	wire->lacks_last_line_end = file.data[file.len - 1] != '\n';
 	header_reader_init(&wire->reader, file);
+	wire->fields_at = wire->fields_end = wire->reader.at;
 	if (wire->scan.has_nul || wire->scan.has_bare_cr)
 		return refuse_octets(wire, out_fail);
 	return wire->scan.may_have_long_lines ? check_lines(wire, out_fail) : RESULT_OK;
@@ -217,8 +218,11 @@ enum result message_wire_next_field(struct message_wire *wire, struct header_fie
 		return fail_set(out_fail, RESULT_INVALID,
 			"line %u: the header has more than %d fields", out_field->line,
 			MESSAGE_WIRE_FIELDS_MAX);
-	if (header_kind_is_taken(out_field->kind))
+	wire->fields_end = reader->at;
+	if (header_kind_is_taken(out_field->kind)) {
+		wire->takes_fields = true;
 		return RESULT_OK;
+	}
 	uint32_t lf_only_lines = reader->line - line - (reader->crlf_count - crlf_count);
 	return note_kept_field(wire, out_field, lf_only_lines, out_fail);
 }
@@ -273,6 +277,11 @@ static void put_lines(const struct message_wire *wire, struct buf *out, struct t
 /* Runs of fields that stay are copied at once: mostly it is one, behind the X-headers. */
 static void put_fields(const struct message_wire *wire, struct buf *out)
 {
+	if (!wire->takes_fields) {
+		put_lines(wire, out,
+			text_skip(text_cut(wire->file, wire->fields_end), wire->fields_at));
+		return;
+	}
 	struct header_reader reader;
 	header_reader_init(&reader, wire->file);
 	struct text run = TEXT_EMPTY;

@@ -50,6 +50,8 @@ struct message_wire {
 	struct octet_scan scan;
 	struct header_reader reader;
 	uint32_t fields_count;
+	size_t fields_at, fields_end; /* in the file; the end is known behind the last field */
+	bool takes_fields;            /* some do not go on the wire */
 	bool has_date, has_message_id, is_signed;
 	bool lacks_last_line_end;
 	bool headers_are_utf8;

@@ -23,9 +23,20 @@ void control_fields_init_enveloped(struct control_fields *fields, struct arena *
 	fields->seen[HEADER_X_SENDER] = true;
 }
 
+void control_fields_label(struct control_fields *fields, const struct control_labels *labels)
+{
+	fields->class = labels->class;
+	fields->job = labels->job;
+	fields->pool = labels->pool;
+	fields->id = labels->id;
+	fields->not_before_unix_s = labels->not_before_unix_s;
+	fields->expiry_unix_s = labels->expiry_unix_s;
+}
+
 static bool is_envelope(enum header_kind kind)
 {
-	return kind == HEADER_X_SENDER || kind == HEADER_X_SENDER_OVERRIDE || kind == HEADER_X_RECEIVER;
+	return kind == HEADER_X_SENDER || kind == HEADER_X_SENDER_OVERRIDE ||
+	       kind == HEADER_X_RECEIVER;
 }
 
 static enum result no_memory(struct fail *out_fail)

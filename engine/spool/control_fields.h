@@ -26,6 +26,13 @@ struct control_sender {
 	struct esmtp_mail_params params;
 };
 
+/* What control fields would say about a message that has none; empty, 0: nothing. */
+struct control_labels {
+	enum envelope_class class;
+	struct text job, pool, id; /* printable UTF-8, trimmed, at most ENVELOPE_LABEL_MAX */
+	int64_t not_before_unix_s, expiry_unix_s;
+};
+
 struct control_fields {
 	struct arena *arena;
 	bool seen[HEADER_KINDS];
@@ -47,6 +54,9 @@ void control_fields_init(struct control_fields *fields, struct arena *arena);
 /* With an envelope that stands elsewhere; what it points to is borrowed. */
 void control_fields_init_enveloped(struct control_fields *fields, struct arena *arena,
 	const struct control_sender *sender, struct envelope_rcpt *rcpts, uint32_t rcpts_count);
+
+/* As if the message had fields that say so; before any is read. */
+void control_fields_label(struct control_fields *fields, const struct control_labels *labels);
 
 /* Reads the field if it is one of ours. RESULT_INVALID: the sentence in out_fail begins with the
  * line; RESULT_MEMORY: the arena is exhausted. out_fail is not NULL. */

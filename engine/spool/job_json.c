@@ -47,7 +47,7 @@ enum result job_json_label(
 	enum result result = job_json_text(value, arena, out_text, out_fail);
 	if (result != RESULT_OK)
 		return result;
-	/* It goes through a header field, which is trimmed. */
+	/* As it would be in a header field, which is trimmed. */
 	if (out_text->len > ENVELOPE_LABEL_MAX || !encoded_word_may_hold(*out_text) ||
 		text_trim(*out_text).len != out_text->len)
 		return fail_set(out_fail, RESULT_INVALID,

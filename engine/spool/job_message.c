@@ -1,5 +1,4 @@
 #include "engine/spool/job_message.h"
-#include "engine/base/time_text.h"
 #include "engine/mail/address.h"
 #include "engine/mail/merge.h"
 
@@ -89,37 +88,17 @@ static enum result make_sender(const struct job *job, const struct job_recipient
 	return result;
 }
 
-static void put_time(struct buf *out, const char *name, int64_t unix_s)
+static struct control_labels labels_of(const struct job_manifest *m, const struct job_recipient *r)
 {
-	if (unix_s == 0)
-		return;
-	buf_put_cstr(out, name);
-	time_text_put_rfc3339(out, unix_s * 1000000);
-	buf_put_cstr(out, "\r\n");
-}
-
-/* What a message file says in its own fields, so that one reader knows them all. */
-static void put_control_fields(
-	struct buf *out, const struct job_manifest *m, const struct job_recipient *r)
-{
-	buf_put_cstr(out, m->class == ENVELOPE_CLASS_TRANSACTIONAL
-				  ? "X-Longship-Class: transactional\r\n"
-				  : "X-Longship-Class: bulk\r\n");
-	const struct {
-		const char *name;
-		struct text value;
-	} labels[] = { { "X-Longship-Job: ", m->job }, { "X-Longship-Pool: ", m->pool },
-		{ "X-Longship-Id: ", r->id } };
-	for (size_t i = 0; i < COUNT_OF(labels); i++) {
-		if (labels[i].value.len == 0)
-			continue;
-		buf_put_cstr(out, labels[i].name);
-		buf_put_text(out, labels[i].value);
-		buf_put_cstr(out, "\r\n");
-	}
 	bool own = r->not_before_unix_s != 0;
-	put_time(out, "X-Longship-Not-Before: ", own ? r->not_before_unix_s : m->not_before_unix_s);
-	put_time(out, "X-Longship-Expiry: ", m->expiry_unix_s);
+	return (struct control_labels){
+		.class = m->class,
+		.job = m->job,
+		.pool = m->pool,
+		.id = r->id,
+		.not_before_unix_s = own ? r->not_before_unix_s : m->not_before_unix_s,
+		.expiry_unix_s = m->expiry_unix_s,
+	};
 }
 
 static struct text make_message_id(const struct message_file_context *context, struct buf *buf)
@@ -158,12 +137,12 @@ enum result job_message_make(const struct job *job, const struct job_recipient *
 	};
 	buf_reset(&scratch->part);
 	buf_reset(&scratch->message);
-	put_control_fields(&scratch->message, job->manifest, recipient);
 	scanned_init(&merged, &scratch->message);
 	result = merge_message(&job->template, &input, &scratch->part, &merged, out_fail);
 	if (result != RESULT_OK)
 		return result;
 	struct octet_scan scan = scanned_end(&merged);
+	const struct control_labels labels = labels_of(job->manifest, recipient);
 	return message_file_parse_merged(buf_text(&scratch->message), &scan, &sender, &rcpt,
-		context, scratch->arena, out_envelope, out_body, out_fail);
+		&labels, context, scratch->arena, out_envelope, out_body, out_fail);
 }

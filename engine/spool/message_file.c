@@ -122,10 +122,12 @@ enum result message_file_parse_enveloped(struct text message, const struct contr
 
 enum result message_file_parse_merged(struct text message, const struct octet_scan *scan,
 	const struct control_sender *sender, struct envelope_rcpt *rcpt,
-	const struct message_file_context *context, struct arena *scratch,
-	struct envelope **out_envelope, struct body **out_body, struct fail *out_fail)
+	const struct control_labels *labels, const struct message_file_context *context,
+	struct arena *scratch, struct envelope **out_envelope, struct body **out_body,
+	struct fail *out_fail)
 {
 	struct control_fields fields;
 	control_fields_init_enveloped(&fields, scratch, sender, rcpt, 1);
+	control_fields_label(&fields, labels);
 	return parse(message, scan, &fields, context, out_envelope, out_body, out_fail);
 }

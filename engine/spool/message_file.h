@@ -59,10 +59,12 @@ MUST_USE enum result message_file_parse_enveloped(struct text message, const str
 	struct arena *scratch, struct envelope **out_envelope, struct body **out_body,
 	struct fail *out_fail);
 
-/* The same for a message that was made for one recipient, and of which octet_scan(message) is known. */
+/* The same for a message that was made for one recipient, and of which octet_scan(message) is known.
+ * `labels` stand for control fields; it has none itself. */
 MUST_USE enum result message_file_parse_merged(struct text message, const struct octet_scan *scan,
 	const struct control_sender *sender, struct envelope_rcpt *rcpt,
-	const struct message_file_context *context, struct arena *scratch,
-	struct envelope **out_envelope, struct body **out_body, struct fail *out_fail);
+	const struct control_labels *labels, const struct message_file_context *context,
+	struct arena *scratch, struct envelope **out_envelope, struct body **out_body,
+	struct fail *out_fail);
 
 #endif

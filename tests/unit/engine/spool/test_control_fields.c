@@ -346,6 +346,33 @@ static void an_exhausted_arena_is_no_fault_of_the_file(void **state)
 	assert_true(failed < 400);
 }
 
+static void labels_say_what_fields_would(void **state)
+{
+	(void)state;
+	static struct control_fields fields;
+	const struct control_sender sender = { .address = { .text = TEXT("s@b") } };
+	struct envelope_rcpt rcpt = { .address = { .text = TEXT("r@b") } };
+	const struct control_labels labels = {
+		.class = ENVELOPE_CLASS_TRANSACTIONAL,
+		.job = TEXT("j"),
+		.pool = TEXT("p"),
+		.id = TEXT("i"),
+		.not_before_unix_s = 1,
+		.expiry_unix_s = 2,
+	};
+	struct envelope draft;
+	struct fail fail;
+	control_fields_init_enveloped(&fields, &arena, &sender, &rcpt, 1);
+	control_fields_label(&fields, &labels);
+	assert_int_equal(control_fields_finish(&fields, &draft, &fail), RESULT_OK);
+	assert_int_equal(draft.class, ENVELOPE_CLASS_TRANSACTIONAL);
+	assert_text(draft.job, "j");
+	assert_text(draft.pool, "p");
+	assert_text(draft.id, "i");
+	assert_int_equal(draft.not_before_unix_s, 1);
+	assert_int_equal(draft.expiry_unix_s, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +389,7 @@ int main(void)
 		cmocka_unit_test(lengths_at_their_limits),
 		cmocka_unit_test(one_field_at_its_limit),
 		cmocka_unit_test(an_exhausted_arena_is_no_fault_of_the_file),
+		cmocka_unit_test(labels_say_what_fields_would),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
