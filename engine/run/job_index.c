@@ -4,6 +4,7 @@
 #include "engine/base/buf.h"
 #include "engine/base/limits.h"
 #include "engine/io/file_at.h"
+#include "engine/io/file_cache.h"
 #include "engine/run/job_index_format.h"
 
 static enum result damaged(struct fail *fail)
@@ -19,9 +20,11 @@ enum result job_index_read(const struct job_index *index, uint32_t ordinal,
 	uint8_t bytes[JOB_INDEX_ENTRY_BYTES];
 	size_t len;
 	CHECK(ordinal < index->header.rcpts_count);
-	enum result r = file_read_at(index->fd,
-		JOB_INDEX_HEADER_BYTES + (uint64_t)ordinal * JOB_INDEX_ENTRY_BYTES, bytes,
-		sizeof bytes, &len, fail);
+	uint64_t at = JOB_INDEX_HEADER_BYTES + (uint64_t)ordinal * JOB_INDEX_ENTRY_BYTES;
+	enum result r = index->cache != NULL
+				? file_cache_read_at(index->cache, index->fd, at, bytes,
+					  sizeof bytes, &len, fail)
+				: file_read_at(index->fd, at, bytes, sizeof bytes, &len, fail);
 	if (r != RESULT_OK)
 		return r;
 	bool is_good = len == sizeof bytes &&

@@ -28,6 +28,8 @@ enum {
 	JOB_INDEX_ARENA_BYTES_MAX = 256 * 1024 * 1024,
 };
 
+struct file_cache;
+
 struct job_index_entry {
 	uint64_t line_at;
 	uint32_t domain;
@@ -51,6 +53,7 @@ struct job_index_header {
 
 struct job_index {
 	int fd;
+	struct file_cache *cache; /* through which single entries are read; NULL: there is none. Borrowed */
 	struct job_index_header header;
 	struct job_index_domain *domains; /* in the arena */
 };

@@ -1,10 +1,15 @@
 #include "engine/run/job_run.h"
-#include <stdio.h>
+#include "engine/base/buf.h"
 #include "engine/base/siphash.h"
 
 void job_rcpt_name(char *out, size_t size, const struct job_run *job, uint32_t ordinal)
 {
-	snprintf(out, size, "%s/%u", job->name, ordinal);
+	struct buf buf;
+	buf_init(&buf, out, size);
+	buf_put_cstr(&buf, job->name);
+	buf_put_u8(&buf, '/');
+	buf_put_number(&buf, ordinal);
+	CHECK(buf_cstr(&buf) != NULL);
 }
 
 bool job_rcpt_of_name(const char *name, struct job_rcpt *out_rcpt)

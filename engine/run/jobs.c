@@ -24,6 +24,10 @@ enum {
 	/* Saves that fail in a row, one a second, until the run ends in order: the journal is kept for as
 	 * long, and a job that is done does not go. */
 	SAVES_FAIL_MAX = 60,
+	/* Domains move on through a job at about the same pace, so that those who are read next to each other
+	 * stand within some thousands of lines. */
+	CACHE_BLOCK_BYTES = 8192,
+	CACHE_BLOCKS = 96,
 	ARENA_BYTES_MAX = 2 * QUEUE_VALUE_BYTES_MAX,
 };
 
@@ -32,7 +36,11 @@ enum {
 static enum result check_source(struct jobs *j, struct job_run *job, struct fail *fail)
 {
 	struct job_source *source = &job->source;
+	int64_t seen_ns = source->seen.modified_ns;
 	enum result r = job_source_check(source, fail);
+	/* What was read while it was written to may be what stood there in between. */
+	if (source->seen.modified_ns != seen_ns)
+		file_cache_forget(&j->cache, source->fd);
 	if ((source->is_changed || source->has_grown) && !job->is_told_changed) {
 		job->is_told_changed = true;
 		log_write(&j->log, LOG_JOB_CHANGED,
@@ -50,7 +58,8 @@ static enum result read_line(struct jobs *j, struct job_run *job, uint64_t at,
 	size_t len = 0;
 	enum result r = check_source(j, job, fail);
 	if (r == RESULT_OK)
-		r = file_read_at(job->source.fd, at, j->line, FIRST_READ_BYTES, &len, fail);
+		r = file_cache_read_at(
+			&j->cache, job->source.fd, at, j->line, FIRST_READ_BYTES, &len, fail);
 	struct text text = { j->line, len };
 	if (r == RESULT_OK && len == FIRST_READ_BYTES && text_find(text, '\n') == TEXT_NONE) {
 		r = file_read_at(job->source.fd, at, j->line, sizeof j->line, &len, fail);
@@ -396,6 +405,9 @@ enum result jobs_create(struct hub *hub, struct recovery *recovery, int new_fd,
 	list_init(&j->later);
 	arena_init(&j->arena, 4096, ARENA_BYTES_MAX);
 	enum result r = keep_recovered(j, recovery, fail);
+	if (r == RESULT_OK &&
+		file_cache_init(&j->cache, CACHE_BLOCKS, CACHE_BLOCK_BYTES) != RESULT_OK)
+		r = fail_set(fail, RESULT_MEMORY, "out of memory for the jobs");
 	if (r == RESULT_OK)
 		r = open_parts(j, fail);
 	if (r != RESULT_OK)
@@ -420,6 +432,7 @@ void jobs_destroy(struct jobs *j)
 	free(j->recovered);
 	queue_reader_destroy(&j->reader);
 	arena_deinit(&j->arena);
+	file_cache_deinit(&j->cache);
 	holds_deinit(&j->holds);
 	file_close(j->jobs_fd);
 	j->magic = 0;

@@ -96,8 +96,9 @@ static struct job_run *create(struct jobs *j, const char *name)
 
 void jobs_free(struct jobs *j, struct job_run *job)
 {
-	(void)j;
 	CHECK_OBJ(job, JOB_RUN_MAGIC);
+	file_cache_forget(&j->cache, job->index.fd);
+	file_cache_forget(&j->cache, job->source.fd);
 	list_remove(&job->node);
 	job_indexing_end(&job->indexing);
 	job_index_close(&job->index);
@@ -235,6 +236,7 @@ static enum result load(struct jobs *j, struct job_run *job, struct fail *fail)
 	const uint64_t identity[2] = { job->identity.inode, (uint64_t)job->identity.birth_ns };
 	uint32_t waiting;
 	job->rcpts_count = job->index.header.rcpts_count;
+	job->index.cache = &j->cache;
 	enum result r =
 		job_progress_open(job->state_fd, identity, job->rcpts_count, &job->progress, fail);
 	if (r == RESULT_CHANGED) { /* of a job that had this name before */

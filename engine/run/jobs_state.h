@@ -4,6 +4,7 @@
 #define ENGINE_RUN_JOBS_STATE_H
 
 #include "engine/base/log.h"
+#include "engine/io/file_cache.h"
 #include "engine/io/loop.h"
 #include "engine/run/holds.h"
 #include "engine/run/job_run.h"
@@ -28,6 +29,7 @@ struct jobs {
 	struct list accepting; /* those whose index is being made */
 	struct queue_reader *reader;
 	struct arena arena; /* of one entry of the queue */
+	struct file_cache cache; /* of indexes and recipients.jsonl */
 	struct timer save_timer, later_timer;
 	struct list later; /* job_domain */
 	bool failing; /* a save failed, and it was said */
