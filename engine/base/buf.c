@@ -15,42 +15,6 @@ void buf_truncate(struct buf *buf, size_t len)
 	buf->overflow = false;
 }
 
-uint8_t *buf_claim(struct buf *buf, size_t len)
-{
-	CHECK_SLOW(buf->len <= buf->size);
-	if (buf->overflow || len > buf->size - buf->len) {
-		buf->overflow = true;
-		return NULL;
-	}
-	uint8_t *at = buf->data + buf->len;
-	buf->len += len;
-	return at;
-}
-
-void buf_put(struct buf *buf, const void *data, size_t len)
-{
-	uint8_t *at = buf_claim(buf, len);
-	if (at != NULL && len > 0)
-		memcpy(at, data, len);
-}
-
-void buf_put_text(struct buf *buf, struct text text) { buf_put(buf, text.data, text.len); }
-void buf_put_cstr(struct buf *buf, const char *cstr) { buf_put_text(buf, text_of(cstr)); }
-
-static void put_big_endian(struct buf *buf, uint64_t value, size_t bytes)
-{
-	uint8_t *at = buf_claim(buf, bytes);
-	if (at == NULL)
-		return;
-	for (size_t i = bytes; i-- > 0; value >>= 8)
-		at[i] = (uint8_t)value;
-}
-
-void buf_put_u8(struct buf *buf, uint8_t value) { put_big_endian(buf, value, 1); }
-void buf_put_u16(struct buf *buf, uint16_t value) { put_big_endian(buf, value, 2); }
-void buf_put_u32(struct buf *buf, uint32_t value) { put_big_endian(buf, value, 4); }
-void buf_put_u64(struct buf *buf, uint64_t value) { put_big_endian(buf, value, 8); }
-
 void buf_put_number(struct buf *buf, uint64_t number) { buf_put_number_padded(buf, number, 1); }
 
 void buf_put_number_padded(struct buf *buf, uint64_t number, unsigned width)

@@ -7,9 +7,11 @@
 #ifndef ENGINE_BASE_BUF_H
 #define ENGINE_BASE_BUF_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/text.h"
 
@@ -36,13 +38,49 @@ static inline struct text buf_text(const struct buf *buf)
 	return (struct text){ (const char *)buf->data, buf->len };
 }
 
-void buf_put(struct buf *buf, const void *data, size_t len);
-void buf_put_text(struct buf *buf, struct text text);
-void buf_put_cstr(struct buf *buf, const char *cstr);
-void buf_put_u8(struct buf *buf, uint8_t value);
-void buf_put_u16(struct buf *buf, uint16_t value);
-void buf_put_u32(struct buf *buf, uint32_t value);
-void buf_put_u64(struct buf *buf, uint64_t value);
+/* Room for `len` bytes that the caller fills at once; NULL (and overflow) if there is none. */
+static inline uint8_t *buf_claim(struct buf *buf, size_t len)
+{
+	CHECK_SLOW(buf->len <= buf->size);
+	if (buf->overflow || len > buf->size - buf->len) {
+		buf->overflow = true;
+		return NULL;
+	}
+	uint8_t *at = buf->data + buf->len;
+	buf->len += len;
+	return at;
+}
+
+static inline void buf_put(struct buf *buf, const void *data, size_t len)
+{
+	uint8_t *at = buf_claim(buf, len);
+	if (at != NULL && len > 0)
+		memcpy(at, data, len);
+}
+static inline void buf_put_text(struct buf *buf, struct text text)
+{
+	buf_put(buf, text.data, text.len);
+}
+static inline void buf_put_cstr(struct buf *buf, const char *cstr)
+{
+	buf_put_text(buf, text_of(cstr));
+}
+static inline void buf_put_u8(struct buf *buf, uint8_t value) { buf_put(buf, &value, 1); }
+static inline void buf_put_u16(struct buf *buf, uint16_t value)
+{
+	value = htobe16(value);
+	buf_put(buf, &value, sizeof value);
+}
+static inline void buf_put_u32(struct buf *buf, uint32_t value)
+{
+	value = htobe32(value);
+	buf_put(buf, &value, sizeof value);
+}
+static inline void buf_put_u64(struct buf *buf, uint64_t value)
+{
+	value = htobe64(value);
+	buf_put(buf, &value, sizeof value);
+}
 /* Decimal digits; the second with zeros in front up to `width` (at most 20). */
 void buf_put_number(struct buf *buf, uint64_t number);
 void buf_put_number_padded(struct buf *buf, uint64_t number, unsigned width);
@@ -51,8 +89,6 @@ void buf_put_hex(struct buf *buf, const void *data, size_t len);
 /* For rare texts; not for the hot path. */
 void buf_printf(struct buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Room for `len` bytes that the caller fills at once; NULL (and overflow) if there is none. */
-uint8_t *buf_claim(struct buf *buf, size_t len);
 /* Takes the first `len` bytes off and moves the rest to the front. */
 void buf_discard(struct buf *buf, size_t len);
 /* A terminating zero behind the text, not counted in len; NULL if it does not fit or overflowed. */

@@ -134,14 +134,16 @@ static enum domain_name_fault to_ascii(struct text name, char out_name[static DO
 		return DOMAIN_NAME_TOO_LONG;
 	if (memchr(name.data, '\0', name.len) != NULL)
 		return DOMAIN_NAME_OCTET;
-	if (!is_ascii(name)) {
-		enum domain_name_fault fault = convert_u_labels(name, out_name);
+	bool is_converted = !is_ascii(name);
+	enum domain_name_fault fault;
+	if (is_converted) {
+		fault = convert_u_labels(name, out_name);
 		if (fault != DOMAIN_NAME_OK)
 			return fault;
 	} else {
 		/* An A-label is looked up as it is: whether its U-label is well formed is for
 		 * who registered it (RFC 5891 5.4), and the DNS knows whether it is there. */
-		enum domain_name_fault fault = domain_name_check(name);
+		fault = domain_name_check(name);
 		if (fault != DOMAIN_NAME_OK)
 			return fault;
 		memcpy(out_name, name.data, name.len);
@@ -149,7 +151,7 @@ static enum domain_name_fault to_ascii(struct text name, char out_name[static DO
 	}
 	for (char *c = out_name; *c != '\0'; c++)
 		*c = to_lower(*c);
-	return domain_name_check((struct text){ .data = out_name, .len = strlen(out_name) });
+	return is_converted ? domain_name_check(text_of(out_name)) : DOMAIN_NAME_OK;
 }
 
 enum domain_name_fault domain_name_to_ascii(

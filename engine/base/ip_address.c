@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
+#include "engine/base/buf.h"
 
 enum result ip_address_of_bytes(const void *bytes, size_t len, struct ip_address *out_address)
 {
@@ -35,8 +36,18 @@ const char *ip_address_text(const struct ip_address *address, char out[IP_ADDRES
 	out[0] = '\0';
 	if (address->family == IP_FAMILY_NONE)
 		return out;
-	int family = address->family == IP_FAMILY_4 ? AF_INET : AF_INET6;
-	CHECK(inet_ntop(family, address->bytes, out, IP_ADDRESS_TEXT_SIZE) == out);
+	if (address->family == IP_FAMILY_6) {
+		CHECK(inet_ntop(AF_INET6, address->bytes, out, IP_ADDRESS_TEXT_SIZE) == out);
+		return out;
+	}
+	struct buf buf; /* inet_ntop() uses sprintf() for it, and there are two in each event */
+	buf_init(&buf, out, IP_ADDRESS_TEXT_SIZE);
+	for (size_t i = 0; i < 4; i++) {
+		if (i > 0)
+			buf_put_u8(&buf, '.');
+		buf_put_number(&buf, address->bytes[i]);
+	}
+	CHECK(buf_cstr(&buf) != NULL);
 	return out;
 }
 

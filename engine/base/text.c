@@ -48,22 +48,6 @@ int text_compare(struct text a, struct text b)
 	return (a.len > b.len) - (a.len < b.len);
 }
 
-struct text text_skip(struct text t, size_t n)
-{
-	if (t.data == NULL)
-		return t;
-	if (n > t.len)
-		n = t.len;
-	return (struct text){ t.data + n, t.len - n };
-}
-
-struct text text_cut(struct text t, size_t n)
-{
-	if (n < t.len)
-		t.len = n;
-	return t;
-}
-
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 struct text text_trim(struct text t)
@@ -164,12 +148,25 @@ size_t text_utf8_len(struct text t)
 	return len;
 }
 
+/* ASCII is told eight octets at a time. */
+static size_t ascii_words(struct text t)
+{
+	size_t at = 0;
+	for (uint64_t word; t.len - at >= sizeof word; at += sizeof word) {
+		memcpy(&word, t.data + at, sizeof word);
+		if ((word & UINT64_C(0x8080808080808080)) != 0)
+			break;
+	}
+	return at;
+}
+
 bool text_is_utf8(struct text t)
 {
 	while (t.len > 0) {
+		t = text_skip(t, ascii_words(t));
 		size_t len = text_utf8_len(t);
 		if (len == 0)
-			return false;
+			return t.len == 0;
 		t = text_skip(t, len);
 	}
 	return true;

@@ -52,8 +52,20 @@ bool text_ends_nocase(struct text t, struct text suffix);
 int text_compare(struct text a, struct text b);
 
 /* Without the first n bytes, or only the first n; n may be larger than the text. */
-struct text text_skip(struct text t, size_t n);
-struct text text_cut(struct text t, size_t n);
+static inline struct text text_skip(struct text t, size_t n)
+{
+	if (t.data == NULL)
+		return t;
+	if (n > t.len)
+		n = t.len;
+	return (struct text){ t.data + n, t.len - n };
+}
+static inline struct text text_cut(struct text t, size_t n)
+{
+	if (n < t.len)
+		t.len = n;
+	return t;
+}
 /* Without spaces, tabs, CR and LF at both ends. */
 struct text text_trim(struct text t);
 

@@ -84,7 +84,7 @@ static bool fill_line(struct jobs *j, struct message *message, uint64_t at)
 {
 	struct job_rcpt *rcpt = message->rcpt;
 	struct fail fail = { 0 };
-	struct text line;
+	struct text line = TEXT_EMPTY;
 	message->read_result = read_line(j, rcpt->job, at, &line, &fail);
 	if (message->read_result != RESULT_OK) {
 		snprintf(message->reason, sizeof message->reason, "%s", fail.text);

@@ -5,8 +5,8 @@
  *
  * A CR is kept back until the next octet tells whether it ends the line. */
 #include "engine/smtp/smtp_reply.h"
-#include <stdio.h>
 #include <string.h>
+#include "engine/base/buf.h"
 
 enum {
 	CODE_DIGITS = 3,
@@ -310,10 +310,16 @@ struct smtp_status smtp_status_parse(struct text text)
 
 const char *smtp_status_format(struct smtp_status status, char out[SMTP_STATUS_TEXT_MAX])
 {
-	out[0] = '\0';
-	if (status.class != 0)
-		(void)snprintf(out, SMTP_STATUS_TEXT_MAX, "%u.%u.%u", status.class % 10u,
-			status.subject % 1000u, status.detail % 1000u);
+	struct buf buf;
+	buf_init(&buf, out, SMTP_STATUS_TEXT_MAX);
+	if (status.class != 0) {
+		buf_put_number(&buf, status.class % 10u);
+		buf_put_u8(&buf, '.');
+		buf_put_number(&buf, status.subject % 1000u);
+		buf_put_u8(&buf, '.');
+		buf_put_number(&buf, status.detail % 1000u);
+	}
+	CHECK(buf_cstr(&buf) != NULL);
 	return out;
 }
 

@@ -169,6 +169,25 @@ static void printable_is_ascii_without_control_bytes(void **state)
 	assert_false(text_is_printable(TEXT("\xc3\xbc")));
 }
 
+static void a_long_text_is_utf8_or_not_at_every_place(void **state)
+{
+	(void)state;
+	static const struct text kinds[] = { TEXT_INIT("\xc3\xbc"), TEXT_INIT("\xe2\x82\xac"),
+		TEXT_INIT("\xf0\x9f\x98\x80"), TEXT_INIT("\x80"), TEXT_INIT("\xff"),
+		TEXT_INIT("\xc3") };
+	for (size_t len = 4; len < 40; len++) {
+		for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+			for (size_t at = 0; at + kinds[i].len <= len; at++) {
+				char text[40];
+				memset(text, 'x', len);
+				assert_true(text_is_utf8((struct text){ text, len }));
+				memcpy(text + at, kinds[i].data, kinds[i].len);
+				assert_int_equal(text_is_utf8((struct text){ text, len }), i < 3);
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +202,7 @@ int main(void)
 		cmocka_unit_test(utf8_agrees_with_a_decoder_by_value),
 		cmocka_unit_test(a_cut_never_splits_a_character),
 		cmocka_unit_test(printable_is_ascii_without_control_bytes),
+		cmocka_unit_test(a_long_text_is_utf8_or_not_at_every_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
