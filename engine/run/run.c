@@ -28,6 +28,7 @@
 #include "engine/run/status.h"
 #include "engine/run/verifier.h"
 #include "engine/run/worker.h"
+#include "engine/spool/json_memory.h"
 #include "store/suppress.h"
 #include "tls/tls_context.h"
 
@@ -488,6 +489,7 @@ int run_send(int argc, char *const *argv)
 		run->log = run_config_logger(&run->config, "main");
 		signals_block();
 		keep_memory();
+		json_memory_setup();
 		raise_limits(run);
 		status = run_threads(run);
 	}

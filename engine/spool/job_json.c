@@ -6,13 +6,16 @@
 #include "engine/mail/encoded_word.h"
 #include "engine/mail/quoted_text.h"
 #include "engine/mail/template_text.h"
+#include "engine/spool/json_memory.h"
 
 json_t *job_json_load(struct text json, struct fail *out_fail)
 {
 	json_error_t error;
+	json_memory_begin();
 	json_t *root = json_loadb(
 		json.data != NULL ? json.data : "", json.len, JSON_REJECT_DUPLICATES, &error);
 	if (root == NULL) {
+		json_memory_end();
 		/* The parser's words may hold what it has read. */
 		(void)fail_set(out_fail, RESULT_INVALID, "no JSON at column %d: %s", error.column,
 			quoted_text(text_of(error.text)).text);
@@ -20,9 +23,15 @@ json_t *job_json_load(struct text json, struct fail *out_fail)
 	}
 	if (json_is_object(root))
 		return root;
-	json_decref(root);
+	job_json_end(root);
 	(void)fail_set(out_fail, RESULT_INVALID, "no JSON object");
 	return NULL;
+}
+
+void job_json_end(json_t *root)
+{
+	json_decref(root);
+	json_memory_end();
 }
 
 static struct text borrowed(const json_t *value)

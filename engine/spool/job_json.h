@@ -5,8 +5,10 @@
 #include <jansson.h>
 #include "engine/spool/job_manifest.h"
 
-/* One object without a key twice; to be given back by json_decref(). NULL: RESULT_INVALID is in out_fail. */
+/* One object without a key twice; to be given back by job_json_end() before another one is loaded. NULL:
+ * RESULT_INVALID is in out_fail. */
 json_t *job_json_load(struct text json, struct fail *out_fail);
+void job_json_end(json_t *root);
 
 /* Each of these takes what stands under a key: RESULT_OK, RESULT_INVALID with a sentence, RESULT_MEMORY. */
 MUST_USE enum result job_json_text(

@@ -185,8 +185,11 @@ enum result job_manifest_parse(struct text json, struct arena *arena,
 		return fail_set(out_fail, RESULT_INVALID, "manifest.json: larger than %d octets",
 			JOB_MANIFEST_BYTES_MAX);
 	json_t *root = job_json_load(json, out_fail);
-	enum result result = root != NULL ? read_object(&p, root) : RESULT_INVALID;
-	json_decref(root);
+	enum result result = RESULT_INVALID;
+	if (root != NULL) {
+		result = read_object(&p, root);
+		job_json_end(root);
+	}
 	if (result != RESULT_OK)
 		(void)fail_prefix(out_fail, "manifest.json");
 	return result;

@@ -50,7 +50,7 @@ enum result job_recipient_parse(struct text line, struct arena *arena,
 	if (root == NULL)
 		return RESULT_INVALID;
 	enum result result = read_object(out_recipient, root, arena, out_fail);
-	json_decref(root);
+	job_json_end(root);
 	return result;
 }
 
