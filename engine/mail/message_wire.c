@@ -84,7 +84,6 @@ enum result message_wire_begin(struct message_wire *wire, struct text file,
 	CHECK_SLOW(octet_scan_is_of(&wire->scan, file));
 	wire->lacks_last_line_end = file.data[file.len - 1] != '\n';
 	header_reader_init(&wire->reader, file);
-	wire->fields_at = wire->fields_end = wire->reader.at;
 	if (wire->scan.has_nul || wire->scan.has_bare_cr)
 		return refuse_octets(wire, out_fail);
 	return wire->scan.may_have_long_lines ? check_lines(wire, out_fail) : RESULT_OK;
@@ -141,7 +140,12 @@ static enum result note_kept_field(struct message_wire *wire, const struct heade
 		return fail_set(out_fail, RESULT_INVALID,
 			"line %u: the header is larger than %d octets", field->line,
 			MESSAGE_WIRE_HEADER_BYTES_MAX);
-	wire->dots_count += field->whole.data[0] == '.';
+	if (field->whole.data[0] == '.') {
+		wire->dots_count++;
+		/* A byte order mark hides one from the scan. */
+		const char *front = wire->file.data;
+		wire->header_dots += field->whole.data == front || field->whole.data[-1] == '\n';
+	}
 	if (wire->scan.has_8bit)
 		note_8bit(wire, field);
 	return RESULT_OK;
@@ -168,7 +172,7 @@ static struct text body_text(const struct message_wire *wire)
 	return text_skip(wire->file, wire->reader.at);
 }
 
-static void measure_dots(struct message_wire *wire)
+static void measure_stuffed_dots(struct message_wire *wire)
 {
 	for (struct text rest = body_text(wire); rest.len > 0;) {
 		struct text line = take_line(&rest);
@@ -193,10 +197,26 @@ static void measure_body(struct message_wire *wire)
 	wire->data_bytes += crlf.len + body.len + (lf_count - cr_count);
 	if (wire->lacks_last_line_end)
 		wire->data_bytes += crlf.len;
-	if (wire->scan.has_dot_lines)
-		measure_dots(wire);
+	if (wire->scan.dot_lines_count > 0 && wire->options->is_dot_stuffed)
+		measure_stuffed_dots(wire);
+	else
+		wire->dots_count += wire->scan.dot_lines_count - wire->header_dots;
 	if (wire->scan.has_8bit)
 		wire->has_8bit = wire->has_8bit || octet_scan(body).has_8bit;
+}
+
+static void note_run(struct message_wire *wire, struct text field)
+{
+	struct text *last = wire->kept_count > 0 ? &wire->kept[wire->kept_count - 1] : NULL;
+	if (wire->kept_count > MESSAGE_WIRE_RUNS_MAX)
+		return; /* they do not fit anyway */
+	if (last != NULL && last->data + last->len == field.data) {
+		last->len += field.len;
+		return;
+	}
+	if (wire->kept_count < MESSAGE_WIRE_RUNS_MAX)
+		wire->kept[wire->kept_count] = field;
+	wire->kept_count++;
 }
 
 enum result message_wire_next_field(struct message_wire *wire, struct header_field *out_field,
@@ -218,11 +238,9 @@ enum result message_wire_next_field(struct message_wire *wire, struct header_fie
 		return fail_set(out_fail, RESULT_INVALID,
 			"line %u: the header has more than %d fields", out_field->line,
 			MESSAGE_WIRE_FIELDS_MAX);
-	wire->fields_end = reader->at;
-	if (header_kind_is_taken(out_field->kind)) {
-		wire->takes_fields = true;
+	if (header_kind_is_taken(out_field->kind))
 		return RESULT_OK;
-	}
+	note_run(wire, out_field->whole);
 	uint32_t lf_only_lines = reader->line - line - (reader->crlf_count - crlf_count);
 	return note_kept_field(wire, out_field, lf_only_lines, out_fail);
 }
@@ -274,34 +292,31 @@ static void put_lines(const struct message_wire *wire, struct buf *out, struct t
 		buf_put_text(out, crlf);
 }
 
-/* Runs of fields that stay are copied at once: mostly it is one, behind the X-headers. */
-static void put_fields(const struct message_wire *wire, struct buf *out)
+/* The same octets once more, where there are too many runs to remember. */
+static void put_fields_again(const struct message_wire *wire, struct buf *out)
 {
-	if (!wire->takes_fields) {
-		put_lines(wire, out,
-			text_skip(text_cut(wire->file, wire->fields_end), wire->fields_at));
-		return;
-	}
 	struct header_reader reader;
 	header_reader_init(&reader, wire->file);
-	struct text run = TEXT_EMPTY;
 	struct header_field field;
 	bool more;
 	for (;;) {
 		enum result result = header_reader_next(&reader, &field, &more, NULL);
-		CHECK(result == RESULT_OK); /* the same octets were read before */
+		CHECK(result == RESULT_OK); /* they were read before */
 		if (!more)
-			break;
-		if (!header_kind_is_taken(field.kind)) {
-			if (run.len == 0)
-				run.data = field.whole.data;
-			run.len += field.whole.len;
-			continue;
-		}
-		put_lines(wire, out, run);
-		run = TEXT_EMPTY;
+			return;
+		if (!header_kind_is_taken(field.kind))
+			put_lines(wire, out, field.whole);
 	}
-	put_lines(wire, out, run);
+}
+
+static void put_fields(const struct message_wire *wire, struct buf *out)
+{
+	if (wire->kept_count > MESSAGE_WIRE_RUNS_MAX) {
+		put_fields_again(wire, out);
+		return;
+	}
+	for (uint32_t i = 0; i < wire->kept_count; i++)
+		put_lines(wire, out, wire->kept[i]);
 }
 
 static void put_added(const struct message_wire *wire, struct buf *out)
@@ -321,12 +336,14 @@ static void put_added(const struct message_wire *wire, struct buf *out)
 /* RFC 5321 4.5.2: every line that starts with a dot, the first of the message too (DATA-03). */
 static void note_dots(const struct message_wire *wire, struct body *body)
 {
-	struct text rest = text_of_bytes(body->data, body->data_bytes);
-	for (size_t at = 0; body->dots_count < wire->dots_count;) {
-		CHECK(at < rest.len);
-		if (rest.data[at] == '.')
-			body->dot_at[body->dots_count++] = (uint32_t)at;
-		at += text_find(text_skip(rest, at), '\n') + 1;
+	const char *at = (const char *)body->data, *end = at + body->data_bytes;
+	while (body->dots_count < wire->dots_count) {
+		CHECK(at != NULL && at < end);
+		if (*at == '.')
+			body->dot_at[body->dots_count++] =
+				(uint32_t)(at - (const char *)body->data);
+		at = memchr(at, '\n', (size_t)(end - at));
+		at = at != NULL ? at + 1 : NULL;
 	}
 }
 

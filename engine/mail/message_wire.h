@@ -31,6 +31,8 @@ enum {
 	/* A mail that has passed twenty relays, each with its trace and its filters, has about 200
 	 * fields; Exim stops at 1,000 or so by size. X-Receiver lines do not count. */
 	MESSAGE_WIRE_FIELDS_MAX = 1000,
+	/* Fields that are taken off mostly stand together, in front. */
+	MESSAGE_WIRE_RUNS_MAX = 8,
 };
 
 /* Borrowed until the message is written. */
@@ -50,8 +52,10 @@ struct message_wire {
 	struct octet_scan scan;
 	struct header_reader reader;
 	uint32_t fields_count;
-	size_t fields_at, fields_end; /* in the file; the end is known behind the last field */
-	bool takes_fields;            /* some do not go on the wire */
+	size_t header_dots; /* of the dots that the scan has counted, those of fields */
+	/* Runs of fields that stay; with more than fit the header is read again when it is written. */
+	struct text kept[MESSAGE_WIRE_RUNS_MAX];
+	uint32_t kept_count;
 	bool has_date, has_message_id, is_signed;
 	bool lacks_last_line_end;
 	bool headers_are_utf8;

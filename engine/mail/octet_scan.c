@@ -41,10 +41,10 @@ static size_t total(lanes l)
 /* Adds what the blocks hold; reads one octet behind the last of them. */
 static void scan_blocks(struct octet_scan *scan, const char *at, size_t blocks)
 {
-	lanes nul = { 0 }, bare_cr = { 0 }, high = { 0 }, dot = { 0 };
+	lanes nul = { 0 }, bare_cr = { 0 }, high = { 0 };
 	size_t blocks_without_lf = 0;
 	while (blocks > 0) {
-		lanes lf_counts = { 0 }, cr_counts = { 0 };
+		lanes lf_counts = { 0 }, cr_counts = { 0 }, dot_counts = { 0 };
 		size_t run = blocks < BLOCKS_A_FLUSH ? blocks : BLOCKS_A_FLUSH;
 		blocks -= run;
 		for (const char *end = at + run * BLOCK; at < end;) {
@@ -57,7 +57,7 @@ static void scan_blocks(struct octet_scan *scan, const char *at, size_t blocks)
 				nul |= (lanes)(here == 0);
 				high |= here;
 				bare_cr |= cr & ~(lanes)(next == '\n');
-				dot |= lf & (lanes)(next == '.');
+				dot_counts -= lf & (lanes)(next == '.');
 				block_lf |= lf;
 			}
 			blocks_without_lf = any(block_lf) ? 0 : blocks_without_lf + 1;
@@ -65,16 +65,17 @@ static void scan_blocks(struct octet_scan *scan, const char *at, size_t blocks)
 		}
 		scan->lf_count += total(lf_counts);
 		scan->cr_count += total(cr_counts);
+		if (any(dot_counts))
+			scan->dot_lines_count += total(dot_counts);
 	}
 	scan->has_nul |= any(nul);
 	scan->has_bare_cr |= any(bare_cr);
 	scan->has_8bit |= any(high & 0x80);
-	scan->has_dot_lines |= any(dot);
 }
 
 struct octet_scan octet_scan(struct text octets)
 {
-	struct octet_scan scan = { .has_dot_lines = octets.len > 0 && octets.data[0] == '.' };
+	struct octet_scan scan = { .dot_lines_count = octets.len > 0 && octets.data[0] == '.' };
 	if (octets.len == 0)
 		return scan;
 	size_t blocks = (octets.len - 1) / BLOCK;
@@ -95,7 +96,7 @@ void octet_scan_add(struct octet_scan *all, const struct octet_scan *more)
 	all->has_nul |= more->has_nul;
 	all->has_bare_cr |= more->has_bare_cr;
 	all->has_8bit |= more->has_8bit;
-	all->has_dot_lines |= more->has_dot_lines;
+	all->dot_lines_count += more->dot_lines_count;
 	all->may_have_long_lines |= more->may_have_long_lines;
 }
 
@@ -104,5 +105,5 @@ bool octet_scan_is_of(const struct octet_scan *scan, struct text octets)
 	struct octet_scan seen = octet_scan(octets);
 	return scan->lf_count == seen.lf_count && scan->cr_count == seen.cr_count &&
 	       scan->has_nul == seen.has_nul && scan->has_bare_cr == seen.has_bare_cr &&
-	       scan->has_8bit == seen.has_8bit && scan->has_dot_lines == seen.has_dot_lines;
+	       scan->has_8bit == seen.has_8bit && scan->dot_lines_count == seen.dot_lines_count;
 }

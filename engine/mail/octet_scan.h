@@ -12,10 +12,10 @@
 struct octet_scan {
 	size_t lf_count;
 	size_t cr_count; /* without a bare CR: the lines that end in CRLF */
+	size_t dot_lines_count; /* a LF with "." behind it, and a "." at the very front */
 	bool has_nul;
 	bool has_bare_cr;   /* a CR with anything but LF behind it, or at the end */
 	bool has_8bit;      /* an octet over 127 */
-	bool has_dot_lines; /* a LF with "." behind it, or a "." at the very front */
 	/* False: no line is longer than MESSAGE_LINE_BYTES_MAX. True: perhaps one is, look. */
 	bool may_have_long_lines;
 };

@@ -154,6 +154,10 @@ static void lf_and_crlf_files_become_the_same_canonical_text(void **state)
 		{ DATED "\r\n.", DATED "\r\n.\r\n" },
 		{ DATED "\r\na\r\n.b\r\n..\r\n...c", DATED "\r\na\r\n.b\r\n..\r\n...c\r\n" },
 		{ ".first: x\r\n" DATED "\r\n", ".first: x\r\n" DATED "\r\n" },
+		{ ".first: x\r\n.second: x\r\n" DATED "\r\n.\r\n.x\r\nx.\r\n.",
+			".first: x\r\n.second: x\r\n" DATED "\r\n.\r\n.x\r\nx.\r\n.\r\n" },
+		{ "\xef\xbb\xbf.first: x\r\n.second: x\r\n" DATED "\r\n.\r\n",
+			".first: x\r\n.second: x\r\n" DATED "\r\n.\r\n" },
 		{ DATED "X-Trail:  a b \t\r\n\r\n end \r\n",
 			DATED "X-Trail:  a b \t\r\n\r\n end \r\n" },
 	};
@@ -622,6 +626,25 @@ static void random_files_are_refused_or_canonical_and_then_stay(void **state)
 	assert_true(refused > 5000);
 }
 
+/* Up to MESSAGE_WIRE_RUNS_MAX runs are remembered; behind that the header is read again. */
+static void fields_that_stay_stay_however_many_go_between_them(void **state)
+{
+	(void)state;
+	for (unsigned runs = 0; runs <= 2 * MESSAGE_WIRE_RUNS_MAX; runs++) {
+		char file[1024], want[1024];
+		struct buf in, out;
+		buf_init(&in, file, sizeof file);
+		buf_init(&out, want, sizeof want);
+		for (unsigned i = 0; i < runs; i++) {
+			buf_put_cstr(&in, "Bcc: x\n y\nA: b\nC: d\r\n e\n");
+			buf_put_cstr(&out, "A: b\r\nC: d\r\n e\r\n");
+		}
+		buf_put_cstr(&in, "Bcc: x\n" DATED "\n.\n");
+		buf_put_cstr(&out, DATED "\r\n.\r\n");
+		assert_body(buf_text(&in), &plain, buf_cstr(&out));
+	}
+}
+
 static void a_used_up_budget_gives_no_body_but_all_checks(void **state)
 {
 	(void)state;
@@ -666,6 +689,7 @@ int main(void)
 		cmocka_unit_test(dot_stuffed_files_lose_the_stuffed_dots_only),
 		cmocka_unit_test(a_stuffed_dot_does_not_count_for_the_line_limit),
 		cmocka_unit_test(random_files_are_refused_or_canonical_and_then_stay),
+		cmocka_unit_test(fields_that_stay_stay_however_many_go_between_them),
 		cmocka_unit_test(a_used_up_budget_gives_no_body_but_all_checks),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -11,7 +11,7 @@
 /* The same facts, octet by octet. */
 static struct octet_scan plain_scan(struct text octets)
 {
-	struct octet_scan scan = { .has_dot_lines = octets.len > 0 && octets.data[0] == '.' };
+	struct octet_scan scan = { .dot_lines_count = octets.len > 0 && octets.data[0] == '.' };
 	for (size_t i = 0; i < octets.len; i++) {
 		uint8_t here = (uint8_t)octets.data[i];
 		char next = i + 1 < octets.len ? octets.data[i + 1] : ' ';
@@ -20,7 +20,7 @@ static struct octet_scan plain_scan(struct text octets)
 		scan.has_nul |= here == 0;
 		scan.has_8bit |= here > 127;
 		scan.has_bare_cr |= here == '\r' && next != '\n';
-		scan.has_dot_lines |= here == '\n' && next == '.';
+		scan.dot_lines_count += here == '\n' && next == '.';
 	}
 	return scan;
 }
@@ -44,7 +44,7 @@ static void assert_same(struct text octets)
 	assert_int_equal(have.has_nul, want.has_nul);
 	assert_int_equal(have.has_8bit, want.has_8bit);
 	assert_int_equal(have.has_bare_cr, want.has_bare_cr);
-	assert_int_equal(have.has_dot_lines, want.has_dot_lines);
+	assert_int_equal(have.dot_lines_count, want.dot_lines_count);
 	if (longest_line(octets) > MESSAGE_LINE_BYTES_MAX)
 		assert_true(have.may_have_long_lines);
 }
