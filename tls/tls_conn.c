@@ -236,6 +236,9 @@ enum tls_status tls_conn_read(struct tls_conn *conn, struct tls_io *io, uint8_t 
 	if (has_failed(conn, fail))
 		return TLS_FAILED;
 	CHECK(conn->handshake_done && plain_max > 0);
+	if (conn->is_drained && io->in_len == 0 && !io->in_eof)
+		return TLS_WANT_READ; /* asked again, BoringSSL would say so again */
+	conn->is_drained = false;
 	enter(conn, io);
 	while (*out_len < plain_max) {
 		size_t max = plain_max - *out_len;
@@ -248,6 +251,8 @@ enum tls_status tls_conn_read(struct tls_conn *conn, struct tls_io *io, uint8_t 
 		 * BoringSSL repeats it. */
 		if (*out_len == 0)
 			status = status_of(conn, ret, fail);
+		else
+			conn->is_drained = SSL_get_error(conn->ssl, ret) == SSL_ERROR_WANT_READ;
 		break;
 	}
 	if (*out_len > 0)

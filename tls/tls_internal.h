@@ -48,6 +48,7 @@ struct tls_conn {
 	bool is_mandatory; /* the setting of the context that it was made from */
 	bool handshake_begun, handshake_done;
 	bool confirmed;
+	bool is_drained; /* all that was fed is given out: without more there is nothing to read */
 	bool close_sent;
 	bool uses_tickets;        /* tls_conn_use_tickets(), until it ends */
 	bool ticket_offered;
