@@ -56,6 +56,8 @@ struct job_domain {
 	uint32_t coming;       /* asked for, and not yet queued or settled */
 	bool goes_ahead;       /* of these, as of s->job_ahead */
 	bool is_over;          /* no more are left */
+	bool came_back;        /* somebody did, since it was asked last: the word that no more are left
+	                        * may be older */
 };
 
 struct job_run {

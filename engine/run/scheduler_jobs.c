@@ -82,6 +82,7 @@ void jobs_ask(struct scheduler *s, struct job_domain *domain, struct site *site,
 	if (count > left)
 		count = left;
 	domain->coming = count;
+	domain->came_back = false;
 	domain->site = site;
 	if (site != NULL)
 		jobs_site_comes(site, domain->job, count);
@@ -117,7 +118,7 @@ void jobs_ended(struct scheduler *s, struct job_domain *domain, uint32_t missing
 {
 	struct job_run *job = domain->job;
 	CHECK_OBJ(job, JOB_RUN_MAGIC);
-	domain->is_over = is_over;
+	domain->is_over = is_over && !domain->came_back;
 	job->alive -= missing;
 	s->job_alive -= missing;
 	s->job_ahead -= domain->goes_ahead ? missing : 0;

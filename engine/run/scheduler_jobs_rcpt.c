@@ -65,6 +65,7 @@ static void back_to_job(struct scheduler *s, struct message *message)
 	jobs_arrived(s, message);
 	hub_post(s->hub->jobs, POST_JOB_BACK, domain, rcpt->ordinal, 0);
 	domain->is_over = false;
+	domain->came_back = true;
 	jobs_domain_ready(domain);
 	message->rcpts_open = 0;
 	jobs_rcpt_over(s, message);

@@ -267,9 +267,23 @@ static void make_more(struct sched *s, struct job_domain *domain, uint32_t count
 		make_rcpt(s, job, domain, ordinal);
 		made++;
 	}
-	if (made < count)
-		hub_post(s->base.hub.scheduler, POST_JOB_END, domain, count - made,
-			domain->next == JOB_NONE);
+	if (made == count)
+		return;
+	assert_true(s->jobs->ends_count < COUNT_OF(s->jobs->ends));
+	s->jobs->ends[s->jobs->ends_count++] =
+		(struct fake_end){ domain, count - made, domain->next == JOB_NONE };
+	if (!s->jobs->hold_ends)
+		sched_release_ends(s);
+}
+
+void sched_release_ends(struct sched *s)
+{
+	for (size_t i = 0; i < s->jobs->ends_count; i++) {
+		const struct fake_end *end = &s->jobs->ends[i];
+		hub_post(s->base.hub.scheduler, POST_JOB_END, end->domain, end->missing,
+			end->is_over);
+	}
+	s->jobs->ends_count = 0;
 }
 
 static void take_back(struct sched *s, struct job_domain *domain, uint32_t ordinal)

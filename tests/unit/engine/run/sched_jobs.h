@@ -65,6 +65,13 @@ struct sched_jobs {
 	uint32_t backs;  /* recipients that were given back to their job */
 	uint32_t looks;  /* the keeper was told to look for what waits */
 	bool hold_parks; /* the keeper takes its time */
+	bool hold_ends;  /* the jobs thread takes its time to say that a domain has no more */
+	struct fake_end {
+		struct job_domain *domain;
+		uint32_t missing;
+		bool is_over;
+	} ends[64];
+	size_t ends_count;
 	struct message *parking[4096];
 	size_t parking_count;
 	uint64_t revived_id;
@@ -82,6 +89,8 @@ struct fake_job *sched_job(struct sched *s, const struct test_job *job);
 void sched_job_gone(struct sched *s, struct fake_job *job);
 /* What hold_parks kept back is in the queue. */
 void sched_release_parks(struct sched *s);
+/* What hold_ends kept back is said, as it was when it was held. */
+void sched_release_ends(struct sched *s);
 /* The time of one who was parked has come. */
 void sched_revive(struct sched *s, struct fake_job *job, uint32_t ordinal);
 

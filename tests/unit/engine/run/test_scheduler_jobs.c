@@ -167,6 +167,33 @@ static void many_domains_at_one_provider_have_together_what_it_can_use(void **st
 	sched_jobs_end(&s);
 }
 
+/* The jobs thread has made the last one and is about to say so when the scheduler, whose provider has just
+ * been blocked, gives him back. */
+static void who_comes_back_before_the_word_that_all_are_made_is_made_again(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--site-sessions=1", "--retry-first=2s",
+				    "--retry-max=1h", "--park-after=0s", NULL });
+	struct fake_job *job =
+		put(NULL, (const struct fake_group[]){ { "a", 1, 8 }, { NULL, 0, 0 } });
+	s.jobs->hold_ends = true;
+	answer(1);
+	assert_int_equal(job->held, 7);
+	assert_int_equal(s.jobs->ends_count, 1);
+	sched_answer_heard(
+		&s, sched_leased(&s, NULL), ATTEMPT_DELIVERED, (struct heard){ .back_off = true });
+	sched_settle(&s);
+	assert_true(s.jobs->backs > 0);
+	s.jobs->hold_ends = false;
+	sched_release_ends(&s);
+	answer(UINT32_MAX);
+	SCHED_WAIT(&s, sched_leased(&s, NULL) != NULL); /* half a second later */
+	answer(UINT32_MAX);
+	assert_int_equal(job->tally[0].by_fate[ATTEMPT_DELIVERED], 8);
+	assert_int_equal(job->unlinked, 1);
+	sched_jobs_end(&s);
+}
+
 /* ---- jobs beside each other, and beside files ---- */
 
 static struct route *at_one_provider(struct sched *sched, const char *domain)
@@ -238,6 +265,8 @@ int main(void)
 		cmocka_unit_test(a_source_that_is_blocked_does_not_stop_the_others),
 		cmocka_unit_test(recipients_are_made_by_the_session_and_not_all_at_once),
 		cmocka_unit_test(many_domains_at_one_provider_have_together_what_it_can_use),
+		cmocka_unit_test(
+			who_comes_back_before_the_word_that_all_are_made_is_made_again),
 		cmocka_unit_test(
 			a_job_with_thousands_of_domains_at_a_provider_leaves_another_its_turn),
 		cmocka_unit_test(files_that_wait_for_a_provider_leave_a_job_its_turn),
