@@ -4,11 +4,6 @@
 #include "engine/run/heard.h"
 #include "engine/run/scheduler_parts.h"
 
-/* When the total of sessions is used up, a lease keeps its slots at least this long before one is asked
- * back for another site: a session made for a single message would cost more than it gives. */
-#define HOLD_NS (2000 * MS_NS)
-#define HUNGRY_LOOK_NS (250 * MS_NS)
-
 void lease_look_at(struct scheduler *s, struct site *site)
 {
 	if (!list_node_is_linked(&site->pump_node))
@@ -18,8 +13,7 @@ void lease_look_at(struct scheduler *s, struct site *site)
 void leases_init(struct scheduler *s)
 {
 	list_init(&s->dirty_sites);
-	list_init(&s->hungry_sites);
-	list_init(&s->holders);
+	hungry_init(s);
 	list_init(&s->settled);
 	mailbox_credits_init(&s->unrecorded, HUB_UNRECORDED_MAX);
 	mailbox_credits_init(&s->site_reports, HUB_SITES_MAX);
@@ -99,14 +93,6 @@ void lease_unqueue(struct scheduler *s, struct attempt *attempt)
 
 /* ---- slots ---- */
 
-static void hold(struct scheduler *s, struct lease *lease)
-{
-	if (list_node_is_linked(&lease->holder_node))
-		list_remove(&lease->holder_node);
-	list_push_back(&s->holders, &lease->holder_node);
-	lease->granted_ns = scheduler_now(s);
-}
-
 static uint32_t least_loaded_worker(const struct scheduler *s)
 {
 	uint32_t best = 0;
@@ -114,90 +100,6 @@ static uint32_t least_loaded_worker(const struct scheduler *s)
 		if (s->worker_slots[i] < s->worker_slots[best])
 			best = i;
 	return best;
-}
-
-static void call_back(struct scheduler *s, struct lease *lease)
-{
-	lease->called_back++;
-	lease->unanswered++;
-	s->slots_called_back++;
-	hub_post(s->hub->workers[lease->worker], POST_CALL_BACK, lease, 0, 0);
-}
-
-/* A lease with an idle or an overdue slot (of this share), for a site that has none; NULL: no one. */
-static struct lease *spare_lease(struct scheduler *s, const struct site_share *share)
-{
-	LIST_FOR_EACH (node, &s->holders) {
-		struct lease *lease = CONTAINER_OF(node, struct lease, holder_node);
-		if (lease->called_back >= lease->slots ||
-			(share != NULL && !rules_holds_for(share, lease->site)))
-			continue;
-		bool idle = lease->outstanding < lease->slots - lease->called_back &&
-			lease->site->queue.count == 0;
-		if (idle || scheduler_now(s) - lease->granted_ns >= HOLD_NS)
-			return lease;
-	}
-	return NULL;
-}
-
-static void hungry_due(struct timer *timer);
-
-/* From whoever has held its own longest. */
-void lease_feed(struct scheduler *s, const struct list *hungry, const struct site_share *share,
-	uint64_t called_back)
-{
-	size_t wanted = 0;
-	LIST_FOR_EACH (node, hungry) {
-		if (wanted++ < called_back)
-			continue;
-		struct lease *lease = spare_lease(s, share);
-		if (lease == NULL)
-			break;
-		call_back(s, lease);
-		hold(s, lease);
-	}
-}
-
-static void feed_hungry(struct scheduler *s)
-{
-	lease_feed(s, &s->hungry_sites, NULL, s->slots_called_back);
-	bool any = !list_is_empty(&s->hungry_sites) || !list_is_empty(&s->site_rules.hungry);
-	if (any && !timer_is_running(&s->hungry_timer))
-		loop_timer_start(&s->loop, &s->hungry_timer, HUNGRY_LOOK_NS, hungry_due);
-}
-
-static void hungry_due(struct timer *timer)
-{
-	struct scheduler *s = CONTAINER_OF(timer, struct scheduler, hungry_timer);
-	rules_feed(s);
-	feed_hungry(s);
-}
-
-void lease_take_back(struct scheduler *s, const struct site_share *share, uint32_t count)
-{
-	LIST_FOR_EACH (node, &s->holders) {
-		struct lease *lease = CONTAINER_OF(node, struct lease, holder_node);
-		if (!rules_holds_for(share, lease->site))
-			continue;
-		for (; count > 0 && lease->called_back < lease->slots; count--)
-			call_back(s, lease);
-	}
-}
-
-void lease_not_hungry(struct site *site)
-{
-	if (list_node_is_linked(&site->hungry_node))
-		list_remove(&site->hungry_node);
-	site->hungry_in = NULL;
-}
-
-static void be_hungry(struct site *site, struct list *list)
-{
-	if (site->hungry_in == list)
-		return;
-	lease_not_hungry(site);
-	site->hungry_in = list;
-	list_push_back(list, &site->hungry_node);
 }
 
 /* The lease that takes the next attempt: one with a session that has nothing to do, else a new slot, else
@@ -224,17 +126,17 @@ static struct lease *choose_lease(struct scheduler *s, struct site *site, uint32
 	if (site->slots >= site->throttle.sessions_now)
 		return grows ? NULL : ahead;
 	/* While others wait for their first one, nobody takes one before them. */
-	bool gives_way = !list_is_empty(&s->hungry_sites) && !list_node_is_linked(&site->hungry_node);
+	bool gives_way = !list_is_empty(&s->hungry.sites) && !list_node_is_linked(&site->hungry_node);
 	struct site_share *full = rules_full_share(site);
 	if (full == NULL && s->slots < (uint64_t)s->config->options->sessions && !gives_way) {
-		lease_not_hungry(site);
+		hungry_leave(site);
 		*out_slots = 1;
 		return &site->leases[least_loaded_worker(s)];
 	}
 	/* Only who has none is fed: to ask a session back from one that works gains a site nothing that it
 	 * would get back itself. */
 	if (site->slots == 0)
-		be_hungry(site, full != NULL ? rules_hungry(s, full) : &s->hungry_sites);
+		hungry_join(site, full != NULL ? rules_hungry(s, full) : &s->hungry.sites);
 	return ahead;
 }
 
@@ -245,7 +147,7 @@ static void grant(struct scheduler *s, struct lease *lease, uint32_t slots)
 	s->slots += slots;
 	s->worker_slots[lease->worker] += slots;
 	rules_granted(lease->site, slots);
-	hold(s, lease);
+	slot_hold(s, lease);
 }
 
 void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t count, uint64_t answers)
@@ -266,7 +168,7 @@ void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t cou
 	lease->called_back -= asked;
 	s->slots_called_back -= asked;
 	if (lease->slots == 0)
-		list_remove(&lease->holder_node);
+		slots_gone(lease);
 }
 
 /* ---- pumping ---- */
@@ -319,7 +221,7 @@ static void shrink(struct scheduler *s, struct site *site)
 		struct lease *lease = &site->leases[i];
 		while (site->slots - called_back > site->throttle.sessions_now &&
 			lease->called_back < lease->slots) {
-			call_back(s, lease);
+			slot_call_back(s, lease);
 			called_back++;
 		}
 	}
@@ -377,26 +279,11 @@ static void site_woke(struct timer *timer)
 	lease_look_at(site->scheduler, site);
 }
 
-void lease_offer(struct scheduler *s, struct list *hungry, uint64_t free_count)
-{
-	LIST_FOR_EACH_SAFE (node, hungry) {
-		struct site *site = CONTAINER_OF(node, struct site, hungry_node);
-		bool wants = site->queue.count > 0 &&
-			throttle_state_at(&site->throttle, scheduler_now(s)) == THROTTLE_OPEN;
-		if (!wants)
-			lease_not_hungry(site);
-		else if (free_count-- > 0)
-			lease_look_at(s, site);
-		else
-			break;
-	}
-}
-
 void leases_turn_end(struct scheduler *s)
 {
 	if (s->phase != PHASE_RUNNING)
 		return;
-	lease_offer(s, &s->hungry_sites, (uint64_t)s->config->options->sessions - s->slots);
+	hungry_turn_begins(s);
 	struct list now;
 	list_init(&now);
 	list_splice_back(&now, &s->dirty_sites);
@@ -407,7 +294,7 @@ void leases_turn_end(struct scheduler *s)
 		jobs_feed(s, site);
 		provider_collect(s, site->provider);
 	}
-	feed_hungry(s);
+	hungry_turn_ends(s);
 	/* A site that became dirty while others were pumped has its turn at once. */
 	if (!list_is_empty(&s->dirty_sites) && mailbox_credits_left(&s->unrecorded) > 0)
 		mailbox_wake(s->hub->scheduler);

@@ -7,7 +7,7 @@
 /* What the rules of --site allow, shared by all sites that one holds for (site_rules.h):
  *
  *   sessions   a share that is used up gives no slot. Who has none at all is hungry: the next that comes
- *              back is for it; if none does one is asked back, as for the total (scheduler_lease.c).
+ *              back is for it; if none does one is asked back, as for the total (scheduler_hungry.c).
  *   rate       a token for each message that is handed out. Who finds none stands in line; when one is
  *              there the first has its turn, and while others wait nobody takes two. */
 
@@ -76,7 +76,7 @@ void rules_deinit(struct scheduler *s)
 
 static void leave_lines(struct site *site)
 {
-	lease_not_hungry(site);
+	hungry_leave(site);
 	if (list_node_is_linked(&site->paced_node))
 		list_remove(&site->paced_node);
 	site->is_next = false;
@@ -175,7 +175,7 @@ void rules_returned(struct scheduler *s, struct site *site, uint32_t count)
 		CHECK(share->slots >= count);
 		share->slots -= count;
 		if (!list_is_empty(&share->hungry))
-			lease_offer(s, &share->hungry, room_of(share));
+			hungry_offer(s, &share->hungry, room_of(share));
 	}
 }
 
@@ -183,7 +183,7 @@ void rules_returned(struct scheduler *s, struct site *site, uint32_t count)
 static uint64_t called_back(const struct scheduler *s, const struct site_share *share)
 {
 	uint64_t count = 0;
-	LIST_FOR_EACH(node, &s->holders)
+	LIST_FOR_EACH(node, &s->hungry.holders)
 	{
 		const struct lease *lease = CONTAINER_OF(node, struct lease, holder_node);
 		if (rules_holds_for(share, lease->site))
@@ -197,11 +197,11 @@ void rules_feed(struct scheduler *s)
 	LIST_FOR_EACH_SAFE(node, &s->site_rules.hungry)
 	{
 		struct site_share *share = CONTAINER_OF(node, struct site_share, hungry_node);
-		lease_offer(s, &share->hungry, room_of(share));
+		hungry_offer(s, &share->hungry, room_of(share));
 		if (list_is_empty(&share->hungry))
 			list_remove(node);
 		else
-			lease_feed(s, &share->hungry, share, called_back(s, share));
+			hungry_feed(s, &share->hungry, share, called_back(s, share));
 	}
 }
 
@@ -243,7 +243,7 @@ bool rules_may_send(struct scheduler *s, struct site *site)
 			continue;
 		if (list_node_is_linked(&site->paced_node))
 			return false;
-		lease_not_hungry(site); /* nobody is to give way to it meanwhile */
+		hungry_leave(site); /* nobody is to give way to it meanwhile */
 		if (site->is_next)
 			list_push_front(&share->paced, &site->paced_node);
 		else
@@ -324,7 +324,7 @@ static void call_back_excess(struct scheduler *s)
 			const struct site_share *share = &s->site_rules.shares[i][j];
 			uint32_t sessions = share->rule->sessions;
 			if (sessions != 0 && share->slots > sessions)
-				lease_take_back(s, share, share->slots - sessions);
+				slots_take_back(s, share, share->slots - sessions);
 		}
 }
 

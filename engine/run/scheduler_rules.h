@@ -42,17 +42,6 @@ void rules_unsent(struct scheduler *s, struct site *site);
 /* The rule whose rate it waits for; NULL: none. */
 const struct site_rule *rules_paced_by(const struct scheduler *s, const struct site *site);
 
-/* ---- scheduler_lease.c ---- */
-/* Free slots are for those who wait in this list for their first one, the longest first. */
-void lease_offer(struct scheduler *s, struct list *hungry, uint64_t free_count);
-/* For each site in the list a slot is asked back, of those of a share (NULL: of any site); `called_back` are
- * on their way already. */
-void lease_feed(struct scheduler *s, const struct list *hungry, const struct site_share *share,
-	uint64_t called_back);
-/* So many of the slots of a share are asked back, wherever they are. */
-void lease_take_back(struct scheduler *s, const struct site_share *share, uint32_t count);
-void lease_not_hungry(struct site *site);
-
 /* ---- scheduler_domain.c ---- */
 /* Other rules are in force: every domain finds its provider anew. */
 void domains_match_rules(struct scheduler *s);

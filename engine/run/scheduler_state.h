@@ -8,7 +8,7 @@
  *   scheduler_control.c  requests of tools; scheduler_tell.c  what is told of one attempt
  *   scheduler_jobs_site.c  what of them waits for which site
  *   scheduler_jobs_rcpt.c  their recipients, each a message of its own
- *   scheduler_lease.c    what is leased to which worker: slots, fairness, call-backs
+ *   scheduler_lease.c    what is leased to which worker; scheduler_hungry.c: who is asked for slots, for whom
  *   scheduler_rules.c    what the rules of --site allow, shared by sites
  *   scheduler_site.c     the life of a site, and what is told of it
  *   scheduler_park.c     what waits for long: into the queue on disk, and back; _gone.c: without its file
@@ -29,6 +29,7 @@
 #include "engine/run/job_run.h"
 #include "engine/run/recovery.h"
 #include "engine/run/scheduler.h"
+#include "engine/run/scheduler_hungry.h"
 #include "engine/run/scheduler_rules.h"
 #include "engine/run/scheduler_watch.h"
 #include "store/queue.h"
@@ -91,8 +92,7 @@ struct scheduler {
 
 	/* leasing */
 	struct list dirty_sites;         /* to be pumped at the end of this turn */
-	struct list hungry_sites, holders; /* want a slot that the total does not give; leases with slots */
-	struct timer hungry_timer;
+	struct hungry hungry;
 	struct rules_in_force site_rules; /* of --site */
 	struct fair_flow *free_flows;    /* linked through node.next */
 	uint64_t slots;                  /* granted in all */
