@@ -125,23 +125,18 @@ static struct lease *choose_lease(struct scheduler *s, struct site *site, uint32
 		     site->throttle.sessions_now < site->throttle.sessions_max;
 	if (site->slots >= site->throttle.sessions_now)
 		return grows ? NULL : ahead;
-	/* While others wait for their first one, nobody takes one before them. */
-	bool gives_way = !list_is_empty(&s->hungry.sites) && !list_node_is_linked(&site->hungry_node);
 	struct site_share *full = rules_full_share(site);
-	if (full == NULL && s->slots < (uint64_t)s->config->options->sessions && !gives_way) {
-		hungry_leave(site);
+	if (full == NULL && hungry_may_take(s, site)) {
 		*out_slots = 1;
 		return &site->leases[least_loaded_worker(s)];
 	}
-	/* Only who has none is fed: to ask a session back from one that works gains a site nothing that it
-	 * would get back itself. */
-	if (site->slots == 0)
-		hungry_join(site, full != NULL ? rules_hungry(s, full) : &s->hungry.sites);
+	hungry_wait(s, site, full);
 	return ahead;
 }
 
 static void grant(struct scheduler *s, struct lease *lease, uint32_t slots)
 {
+	s->hungry.served += lease->site->slots == 0;
 	lease->slots += slots;
 	lease->site->slots += slots;
 	s->slots += slots;
@@ -161,6 +156,7 @@ void lease_slots_returned(struct scheduler *s, struct lease *lease, uint32_t cou
 		return;
 	lease->slots -= count;
 	lease->site->slots -= count;
+	s->hungry.served -= lease->site->slots == 0;
 	s->slots -= count;
 	s->worker_slots[lease->worker] -= count;
 	rules_returned(s, lease->site, count);
@@ -292,6 +288,7 @@ void leases_turn_end(struct scheduler *s)
 		struct site *site = CONTAINER_OF(node, struct site, pump_node);
 		pump(s, site);
 		jobs_feed(s, site);
+		slots_note_idle(s, site);
 		provider_collect(s, site->provider);
 	}
 	hungry_turn_ends(s);

@@ -140,8 +140,7 @@ struct site_share *rules_full_share(const struct site *site)
 {
 	for (uint32_t i = 0; i < site->shares_count; i++) {
 		struct site_share *share = site->shares[i];
-		bool gives_way =
-			!list_is_empty(&share->hungry) && !list_node_is_linked(&site->hungry_node);
+		bool gives_way = !list_is_empty(&share->hungry) && !hungry_for_first(site);
 		if (share->rule->sessions != 0 &&
 			(share->slots >= share->rule->sessions || gives_way))
 			return share;

@@ -46,6 +46,8 @@ struct lease {
 	uint32_t unanswered;           /* call-backs that the worker has not seen yet */
 	uint64_t granted_ns;           /* when the last slot was granted */
 	struct list_node holder_node;  /* of all leases with slots, the oldest grant first */
+	struct list_node
+		idle_node; /* of those with slots that have nothing to do, the longest first */
 
 	/* worker */
 	struct list fifo;              /* attempts that have no session yet */
@@ -95,7 +97,8 @@ struct site {
 	char *why;                     /* the words of the last trouble; NULL: none */
 	uint32_t slots;                /* of all leases */
 	struct list_node pump_node;    /* something changed: look at it at the end of this turn */
-	struct list_node hungry_node;  /* wants a slot, and the total or a share of it is used up: */
+	struct list_node
+		hungry_node; /* wants a slot or more, and the total or a share is used up: */
 	struct list *hungry_in;        /* there */
 	struct site_share *shares[SITE_MATCHES_MAX];
 	uint32_t shares_count;
