@@ -22,7 +22,7 @@ struct job_rcpt {
 	uint32_t ordinal;
 	uint16_t name_len; /* of the name of the job */
 	bool is_coming;    /* scheduler: counted in domain->coming */
-	bool goes_ahead;   /* scheduler: counted in s->job_ahead */
+	uint8_t ahead;     /* scheduler: enum job_ahead, counted in s->job_ahead */
 	struct list_node site_node; /* in the site's rcpts, while queued and untried */
 	bool is_done;      /* it has had its outcome in an earlier run */
 	bool is_dropped;   /* it was when it was made: counted already */

@@ -27,6 +27,14 @@ struct source;
 
 #define JOB_RUN_MAGIC 0x10b4a001u
 
+/* Whether recipients of a domain go ahead of a session that is to have them (scheduler_jobs.c). */
+enum job_ahead {
+	JOB_AHEAD_NOT,
+	JOB_AHEAD_UNKNOWN,  /* nobody knows whether anybody answers there */
+	JOB_AHEAD_UNSERVED, /* its site has answered, and has no session now */
+	JOB_AHEAD_KINDS,
+};
+
 enum {
 	/* Of a job's name, so that NAME/ORDINAL is a name for the queue. */
 	JOB_NAME_BYTES_MAX = 240,
@@ -48,13 +56,13 @@ struct job_domain {
 	bool is_dropped; /* by the operator: whoever is made gets that outcome */
 
 	/* scheduler */
-	struct list_node node; /* in job->ready, ->unknown, ->dropped or ->held; in the line of its
+	struct list_node node; /* in job->ready, ->ahead, ->dropped or ->held; in the line of its
 	                        * provider while that has enough, or behind the first of its job there */
 	struct list behind;    /* while it is that first one */
 	struct site *site;     /* whom the next ones are for, if that is known */
 	const struct source *source; /* from where they go; NULL: it is chosen with the route */
 	uint32_t coming;       /* asked for, and not yet queued or settled */
-	bool goes_ahead;       /* of these, as of s->job_ahead */
+	enum job_ahead ahead;  /* these, as of s->job_ahead */
 	bool is_over;          /* no more are left */
 	bool came_back;        /* somebody did, since it was asked last: the word that no more are left
 	                        * may be older */
@@ -97,7 +105,7 @@ struct job_run {
 	uint32_t queue_leftovers; /* done, but a crash left them in the queue */
 	struct list_node run_node;
 	struct list ready;   /* domains that may be asked for more */
-	struct list unknown; /* domains that wait until another one may go ahead */
+	struct list ahead[JOB_AHEAD_KINDS]; /* domains that wait until another one may go ahead */
 	struct list dropped; /* the same of those that are dropped, whatever holds the job */
 	struct list held;    /* domains that a rule holds */
 	bool has_dropped;    /* some domain is */

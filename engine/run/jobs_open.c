@@ -87,7 +87,8 @@ static struct job_run *create(struct jobs *j, const char *name)
 	list_init(&job->ready);
 	list_init(&job->dropped);
 	list_init(&job->held);
-	list_init(&job->unknown);
+	for (size_t i = 0; i < JOB_AHEAD_KINDS; i++)
+		list_init(&job->ahead[i]);
 	list_init(&job->rcpts);
 	memcpy(job->name, name, size);
 	list_push_back(&j->accepting, &job->node);

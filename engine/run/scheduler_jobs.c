@@ -10,11 +10,13 @@
  *     │ its provider has enough, or is blocked                                 ▲
  *     ├──────────▶ line of the provider ── there is room ──────────────────────┤
  *     │ too many went ahead already                                            │
- *     └──────────▶ unknown ── one of these has come to something ──────────────┘
+ *     └──────────▶ ahead ── one of these has come to something ────────────────┘
  *
- * While nobody knows where a domain leads, or whether anybody answers there, one of its messages goes ahead.
- * These have a part of the memory for themselves: so dead domains, however many, leave the rest to those that
- * have sessions. A site that is blocked has nobody in memory. */
+ * While nobody knows where a domain leads, or whether anybody answers there, one of its messages goes ahead;
+ * likewise to a site that has no session yet or any more. Each of these kinds has a part of the memory for
+ * itself: so dead domains, however many, leave the rest to those that answer, and all that wait for a session
+ * leave one half to the sites that have some, which go on as long as they have mail. A site that is blocked
+ * has nobody in memory. */
 
 enum {
 	/* Messages of a domain that are asked for at once: a burst for one session. */
@@ -41,7 +43,7 @@ void jobs_init(struct scheduler *s)
 	if (max > s->config->messages_max / 2)
 		max = s->config->messages_max / 2;
 	s->job_alive_max = max > ALIVE_MIN ? (uint32_t)max : ALIVE_MIN;
-	s->job_ahead_max = s->job_alive_max / 2;
+	s->job_ahead_max = s->job_alive_max / 4; /* of each of two kinds */
 }
 
 /* ---- asking ---- */
@@ -52,11 +54,16 @@ static bool is_settled_unasked(const struct job_domain *domain)
 	return domain->job->verdict != ATTEMPT_OPEN || domain->is_dropped || domain->name.len == 0;
 }
 
-static bool goes_ahead(const struct job_domain *domain, const struct site *site)
+static enum job_ahead ahead_of(const struct job_domain *domain, const struct site *site)
 {
-	if (is_settled_unasked(domain))
-		return false;
-	return site == NULL || (site->slots == 0 && !jobs_site_is_known(site));
+	if (is_settled_unasked(domain) || (site != NULL && site->slots > 0))
+		return JOB_AHEAD_NOT;
+	return site != NULL && jobs_site_is_known(site) ? JOB_AHEAD_UNSERVED : JOB_AHEAD_UNKNOWN;
+}
+
+static bool may_go_ahead(const struct scheduler *s, enum job_ahead kind)
+{
+	return s->job_ahead[kind] < s->job_ahead_max;
 }
 
 /* It may be asked for more. */
@@ -69,15 +76,17 @@ static void make_ready(struct job_domain *domain)
 void jobs_ask(struct scheduler *s, struct job_domain *domain, struct site *site, uint32_t count)
 {
 	uint32_t left = s->job_alive_max > s->job_alive ? s->job_alive_max - s->job_alive : 0;
-	domain->goes_ahead = goes_ahead(domain, site);
-	if (left == 0 || (domain->goes_ahead && s->job_ahead >= s->job_ahead_max)) {
-		list_push_back(
-			left == 0 ? &domain->job->ready : &domain->job->unknown, &domain->node);
+	enum job_ahead ahead = ahead_of(domain, site);
+	bool goes_ahead = ahead != JOB_AHEAD_NOT;
+	if (left == 0 || (goes_ahead && !may_go_ahead(s, ahead))) {
+		struct job_run *job = domain->job;
+		list_push_back(left == 0 ? &job->ready : &job->ahead[ahead], &domain->node);
 		return;
 	}
+	domain->ahead = ahead;
 	if (count > BURST_MAX)
 		count = BURST_MAX;
-	if (domain->goes_ahead)
+	if (goes_ahead)
 		count = 1;
 	if (count > left)
 		count = left;
@@ -89,7 +98,8 @@ void jobs_ask(struct scheduler *s, struct job_domain *domain, struct site *site,
 	domain->job->alive += count;
 	s->job_alive += count;
 	s->job_coming += count;
-	s->job_ahead += domain->goes_ahead ? count : 0;
+	if (goes_ahead)
+		s->job_ahead[ahead] += count;
 	hub_post(s->hub->jobs, POST_JOB_MORE, domain, count, 0);
 }
 
@@ -121,7 +131,8 @@ void jobs_ended(struct scheduler *s, struct job_domain *domain, uint32_t missing
 	domain->is_over = is_over && !domain->came_back;
 	job->alive -= missing;
 	s->job_alive -= missing;
-	s->job_ahead -= domain->goes_ahead ? missing : 0;
+	if (domain->ahead != JOB_AHEAD_NOT)
+		s->job_ahead[domain->ahead] -= missing;
 	jobs_domain_less(s, domain, missing);
 }
 
@@ -191,8 +202,9 @@ static void pump(struct scheduler *s)
 			is_more |= pump_one(s, job, &job->dropped);
 			if (!jobs_may_go_on(s, job))
 				continue;
-			if (s->job_ahead < s->job_ahead_max)
-				is_more |= pump_one(s, job, &job->unknown);
+			for (size_t kind = JOB_AHEAD_UNKNOWN; kind < JOB_AHEAD_KINDS; kind++)
+				if (may_go_ahead(s, (enum job_ahead)kind))
+					is_more |= pump_one(s, job, &job->ahead[kind]);
 			is_more |= pump_one(s, job, &job->ready);
 		}
 	}
@@ -371,7 +383,9 @@ bool jobs_have_work_now(struct scheduler *s)
 	LIST_FOR_EACH(node, &s->job_runs)
 	{
 		const struct job_run *job = CONTAINER_OF(node, struct job_run, run_node);
-		bool is_ready = !list_is_empty(&job->ready) || !list_is_empty(&job->unknown);
+		bool is_ready = !list_is_empty(&job->ready);
+		for (size_t kind = JOB_AHEAD_UNKNOWN; kind < JOB_AHEAD_KINDS; kind++)
+			is_ready |= !list_is_empty(&job->ahead[kind]);
 		if (!list_is_empty(&job->dropped) || (jobs_may_go_on(s, job) && is_ready) ||
 			(job->left == 0 && job->queue_leftovers == 0))
 			return true;

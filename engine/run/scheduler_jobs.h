@@ -12,6 +12,7 @@ struct attempt;
 struct control_task;
 struct domain;
 struct job_domain;
+struct job_rcpt;
 struct list_node;
 struct provider;
 struct job_run;
@@ -96,6 +97,8 @@ const struct source *jobs_source_of(const struct message *message);
 bool jobs_hold_back(struct scheduler *s, struct site *site, struct attempt *attempt);
 /* One whose attempt is queued and was never tried: he is made again when there is room for him. */
 void jobs_put_back(struct scheduler *s, struct message *message);
+/* He is queued, and his site has no session: false if too many wait so. */
+bool jobs_waits_ahead(struct scheduler *s, struct job_rcpt *rcpt);
 /* A worker has the attempt. */
 void jobs_leased(struct scheduler *s, const struct message *message);
 /* The attempt is queued, waits, or has a fate: no more counted as coming. */

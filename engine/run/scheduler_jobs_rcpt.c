@@ -34,7 +34,7 @@ static void remember(struct scheduler *s, struct message *message)
 static void take_fresh(struct scheduler *s, struct message *message)
 {
 	s->messages_count++;
-	message->rcpt->goes_ahead = message->rcpt->domain->goes_ahead;
+	message->rcpt->ahead = (uint8_t)message->rcpt->domain->ahead;
 	remember(s, message);
 	message->accepted_ns = message->rcpt->job->message->accepted_ns;
 	message->state = MESSAGE_FOUND;
@@ -183,11 +183,23 @@ void jobs_put_back(struct scheduler *s, struct message *message)
 
 static void is_ahead_no_more(struct scheduler *s, struct job_rcpt *rcpt)
 {
-	if (!rcpt->goes_ahead)
+	if (rcpt->ahead == JOB_AHEAD_NOT)
 		return;
-	rcpt->goes_ahead = false;
-	if (s->job_ahead-- == s->job_ahead_max)
+	bool was_full = s->job_ahead[rcpt->ahead]-- == s->job_ahead_max;
+	rcpt->ahead = JOB_AHEAD_NOT;
+	if (was_full)
 		mailbox_wake(s->hub->scheduler); /* others may wait to go ahead */
+}
+
+bool jobs_waits_ahead(struct scheduler *s, struct job_rcpt *rcpt)
+{
+	if (rcpt->ahead != JOB_AHEAD_NOT)
+		return true;
+	if (s->job_ahead[JOB_AHEAD_UNSERVED] >= s->job_ahead_max)
+		return false;
+	rcpt->ahead = JOB_AHEAD_UNSERVED;
+	s->job_ahead[JOB_AHEAD_UNSERVED]++;
+	return true;
 }
 
 void jobs_leased(struct scheduler *s, const struct message *message)

@@ -53,6 +53,8 @@ static uint32_t wants_of(const struct scheduler *s, const struct site *site)
 {
 	if (!is_open(s, site))
 		return 0;
+	if (site->slots == 0)
+		return 1; /* to have the first session */
 	if (!jobs_site_is_known(site))
 		return site->slots + 1; /* nobody knows whether it answers */
 	if (jobs_is_tight(s))
@@ -174,8 +176,14 @@ void jobs_unqueued(struct site *site, const struct attempt *attempt)
 	jobs_of(site, rcpt->job)->rcpts_count--;
 }
 
+static struct job_rcpt *last_of(struct site_jobs *jobs)
+{
+	return CONTAINER_OF(list_last(&jobs->rcpts), struct job_rcpt, site_node);
+}
+
 /* A site that is blocked sends to nobody, for an hour maybe: its recipients wait in their jobs, where they
- * cost nothing. One without a session, where memory is tight, keeps who is to have the first one. */
+ * cost nothing. One without a session, where memory is tight, keeps who is to have the first one, unless too
+ * many do. */
 static void give_back(struct scheduler *s, struct site *site, struct site_jobs *jobs)
 {
 	uint32_t keep = UINT32_MAX;
@@ -183,10 +191,10 @@ static void give_back(struct scheduler *s, struct site *site, struct site_jobs *
 		keep = 0;
 	else if (jobs_is_tight(s) && site->slots == 0)
 		keep = 1;
-	while (jobs->rcpts_count > keep) {
-		struct list_node *node = list_last(&jobs->rcpts);
-		jobs_put_back(s, CONTAINER_OF(node, struct job_rcpt, site_node)->message);
-	}
+	while (jobs->rcpts_count > keep)
+		jobs_put_back(s, last_of(jobs)->message);
+	if (keep == 1 && jobs->rcpts_count == 1 && !jobs_waits_ahead(s, last_of(jobs)))
+		jobs_put_back(s, last_of(jobs)->message);
 }
 
 /* ---- the line of domains ---- */

@@ -134,7 +134,7 @@ struct scheduler {
 	uint32_t job_fetching;           /* of job_fetches, with the jobs thread */
 	uint32_t jobs_unopened, jobs_opening; /* neither open nor refused; with the jobs thread */
 	uint32_t job_alive, job_alive_max; /* recipients made of their lines, in memory or asked for */
-	uint32_t job_ahead, job_ahead_max; /* of these, whose site has no session and may be dead */
+	uint32_t job_ahead[JOB_AHEAD_KINDS], job_ahead_max; /* of these, whose site has no session; of each */
 	uint32_t job_coming, job_unread; /* not yet queued, waiting or settled; unreadable now */
 	struct scheduler_watch watch;
 	bool suppress_failed;            /* the list could not be read when it was last looked at */

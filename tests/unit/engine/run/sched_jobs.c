@@ -175,7 +175,8 @@ static void open_job(struct sched *s, struct message *message)
 	run->identity = (struct file_identity){ .inode = 7, .birth_ns = 9 };
 	arena_init(&run->arena, 65536, JOB_INDEX_ARENA_BYTES_MAX);
 	list_init(&run->ready);
-	list_init(&run->unknown);
+	for (size_t i = 0; i < JOB_AHEAD_KINDS; i++)
+		list_init(&run->ahead[i]);
 	list_init(&run->dropped);
 	list_init(&run->held);
 	list_init(&run->rcpts);

@@ -70,6 +70,7 @@ struct sched {
 	struct fake_lease leases[FAKE_LEASES_MAX];
 	size_t leases_count;
 	uint32_t slots, slots_max; /* of all leases: now, and the most there ever were */
+	uint32_t sessions_opened;  /* since the start */
 
 	/* what the others do */
 	struct route *(*route_for)(

@@ -87,6 +87,7 @@ static void open_sessions(struct sched *s, struct fake_lease *fake, uint32_t cou
 	fake->slots += count;
 	fake->slots_granted += count;
 	s->slots += count;
+	s->sessions_opened += count;
 	s->slots_max = s->slots > s->slots_max ? s->slots : s->slots_max;
 	for (; count > 0 && !s->sessions_stay_down; count--)
 		hub_post(s->base.hub.scheduler, POST_SESSION_UP, fake->lease, 0, 0);

@@ -167,6 +167,24 @@ static void many_domains_at_one_provider_have_together_what_it_can_use(void **st
 	sched_jobs_end(&s);
 }
 
+/* Those that have a session go on with it: it does not go round for one message at a time. */
+static void where_domains_are_more_than_memory_each_session_takes_what_its_domain_has(void **state)
+{
+	(void)state;
+	enum { DOMAINS = 3000, EACH = 8 };
+	sched_jobs_init(&s, (const char *const[]){ "--sessions=32", NULL });
+	put(NULL, (const struct fake_group[]){ { "a", DOMAINS, 1 }, { NULL, 0, 0 } });
+	answer(UINT32_MAX); /* now each of them is known, and has no session */
+	uint32_t before = s.sessions_opened;
+	struct fake_job *job =
+		put(NULL, (const struct fake_group[]){ { "a", DOMAINS, EACH }, { NULL, 0, 0 } });
+	answer(UINT32_MAX);
+	assert_int_equal(job->tally[0].by_fate[ATTEMPT_DELIVERED], DOMAINS * EACH);
+	assert_in_range(s.sessions_opened - before, DOMAINS - 32, 2 * DOMAINS);
+	assert_in_range(job->held_max, 1, 2048 + 4 * 32);
+	sched_jobs_end(&s);
+}
+
 /* The jobs thread has made the last one and is about to say so when the scheduler, whose provider has just
  * been blocked, gives him back. */
 static void who_comes_back_before_the_word_that_all_are_made_is_made_again(void **state)
@@ -265,6 +283,8 @@ int main(void)
 		cmocka_unit_test(a_source_that_is_blocked_does_not_stop_the_others),
 		cmocka_unit_test(recipients_are_made_by_the_session_and_not_all_at_once),
 		cmocka_unit_test(many_domains_at_one_provider_have_together_what_it_can_use),
+		cmocka_unit_test(
+			where_domains_are_more_than_memory_each_session_takes_what_its_domain_has),
 		cmocka_unit_test(
 			who_comes_back_before_the_word_that_all_are_made_is_made_again),
 		cmocka_unit_test(
