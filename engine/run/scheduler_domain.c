@@ -279,7 +279,7 @@ static void ask(struct scheduler *s, struct domain *domain)
 {
 	if (domain->asked)
 		return;
-	domain->asked = true;
+	domain->asked = s->was_asked = true;
 	if (mailbox_credits_take(&s->routes, 1))
 		post_question(s, domain);
 	else

@@ -88,7 +88,7 @@ struct scheduler {
 	struct list idle_domains;
 	uint32_t idle_domains_count;
 	uint32_t next_source;
-	bool resolver_ready;
+	bool was_asked, resolver_ready;  /* whether a route was wanted; the self-test is over */
 
 	/* leasing */
 	struct list dirty_sites;         /* to be pumped at the end of this turn */
