@@ -1,14 +1,10 @@
 #include "engine/run/run.h"
 #include <malloc.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include "engine/base/check.h"
-#include "engine/base/nanoseconds.h"
-#include "engine/io/clock.h"
 #include "engine/io/limits_process.h"
 #include "engine/io/signals.h"
 #include "engine/run/cache_writer.h"
@@ -26,6 +22,7 @@
 #include "engine/run/site.h"
 #include "engine/run/site_rules_set.h"
 #include "engine/run/status.h"
+#include "engine/run/threads.h"
 #include "engine/run/verifier.h"
 #include "engine/run/worker.h"
 #include "engine/spool/json_memory.h"
@@ -36,19 +33,6 @@ enum {
 	/* Mailboxes: the credits of all who post to them (hub.h), each with its answers, and room
 	 * for the rare messages that have none. */
 	MAIL_RARE = 256,
-	/* For the last batch of the cache: a sync, and the writers of other processes. */
-	HANG_S = 5,
-	TEST_MS = 2000, /* a thread that does not wake up in this time never will */
-};
-
-struct thread {
-	pthread_t id;
-	void *(*function)(void *);
-	void *argument;
-	const char *name;
-	struct mailbox *mailbox;
-	bool started;
-	bool may_hang; /* other processes can hold it: nobody waits long for its end */
 };
 
 struct run {
@@ -59,6 +43,7 @@ struct run {
 	struct recovery recovery;
 	bool has_recovery;
 	bool hangs; /* a thread did not end: nothing may be taken from it */
+	enum log_row blocked; /* what is said of that */
 	struct recorder *recorder;
 	struct scheduler *scheduler;
 	struct cache_writer *cache_writer;
@@ -68,8 +53,7 @@ struct run {
 	struct verifier *verifier;
 	struct files *files;
 	struct worker **workers;
-	struct thread *threads;
-	size_t threads_count;
+	struct threads threads;
 	struct loop loop;
 	struct signals signals;
 	struct control control;
@@ -240,44 +224,40 @@ static void end_parts(struct run *run)
 static void add_thread(struct run *run, const char *name, void *(*function)(void *), void *argument,
 	struct mailbox *mailbox)
 {
-	run->threads[run->threads_count++] = (struct thread){
+	const struct thread thread = {
 		.name = name,
 		.function = function,
 		.argument = argument,
 		.mailbox = mailbox,
 	};
+	threads_add(&run->threads, &thread);
 }
 
 static enum result start_threads(struct run *run)
 {
 	struct hub *hub = &run->hub;
-	run->threads = calloc(hub->workers_count + 8, sizeof *run->threads);
-	if (run->threads == NULL)
-		return fail_set(&run->fail, RESULT_MEMORY, "out of memory");
+	const struct thread cache = {
+		.name = "cache",
+		.function = cache_writer_run,
+		.argument = run->cache_writer,
+		.mailbox = hub->cache,
+		.may_hang = true,
+		.blocked = LOG_CACHE_BLOCKED,
+	};
+	enum result r = threads_init(&run->threads, hub->workers_count + 8, &run->fail);
+	if (r != RESULT_OK)
+		return r;
 	add_thread(run, "recorder", recorder_run, run->recorder, hub->recorder);
 	add_thread(run, "keeper", keeper_run, run->keeper, hub->keeper);
 	add_thread(run, "jobs", jobs_run, run->jobs, hub->jobs);
-	add_thread(run, "cache", cache_writer_run, run->cache_writer, hub->cache);
-	run->threads[run->threads_count - 1].may_hang = true;
+	threads_add(&run->threads, &cache);
 	add_thread(run, "resolver", resolver_run, run->resolver, hub->resolver);
 	add_thread(run, "verifier", verifier_run, run->verifier, hub->verifier);
 	for (uint32_t i = 0; i < hub->workers_count; i++)
 		add_thread(run, "worker", worker_run, run->workers[i], hub->workers[i]);
 	add_thread(run, "scheduler", scheduler_run, run->scheduler, hub->scheduler);
 	add_thread(run, "files", files_run, run->files, hub->files);
-	for (size_t i = 0; i < run->threads_count; i++) {
-		struct thread *thread = &run->threads[i];
-		int error = pthread_create(&thread->id, NULL, thread->function, thread->argument);
-		if (error != 0)
-			return fail_set_errno(&run->fail, error, "starting the %s thread", thread->name);
-		thread->started = true;
-		pthread_setname_np(thread->id, thread->name);
-		/* Wake-ups that do not arrive would show much later, as mail that stands still. */
-		enum result r = mailbox_test(thread->mailbox, TEST_MS, &run->fail);
-		if (r != RESULT_OK)
-			return r;
-	}
-	return RESULT_OK;
+	return threads_start(&run->threads, &run->fail);
 }
 
 /* The first thread that could not begin says why. */
@@ -298,35 +278,6 @@ static enum result fail_of_threads(const struct run *run, struct fail *out_fail)
 			return out_fail->result;
 		}
 	return RESULT_OK;
-}
-
-static void stop_threads(struct run *run)
-{
-	for (size_t i = 0; i < run->threads_count; i++)
-		if (run->threads[i].started)
-			hub_post(run->threads[i].mailbox, POST_STOP, NULL, 0, 0);
-}
-
-/* False: it is held by another process. */
-static bool join(const struct thread *thread)
-{
-	if (!thread->may_hang)
-		return pthread_join(thread->id, NULL) == 0;
-	uint64_t until_ns = clock_now_ns() + HANG_S * SECOND_NS;
-	const struct timespec until = {
-		.tv_sec = (time_t)(until_ns / SECOND_NS),
-		.tv_nsec = (long)(until_ns % SECOND_NS),
-	};
-	return pthread_clockjoin_np(thread->id, NULL, CLOCK_MONOTONIC, &until) == 0;
-}
-
-static void join_threads(struct run *run)
-{
-	for (size_t i = 0; i < run->threads_count; i++)
-		if (run->threads[i].started && !join(&run->threads[i]))
-			run->hangs = true;
-	free(run->threads);
-	run->threads = NULL;
 }
 
 /* ---- the main thread: signals and the status line ---- */
@@ -381,9 +332,10 @@ static enum result watch(struct run *run)
 		loop_run(&run->loop);
 		status_stop(&run->status);
 	} else {
-		stop_threads(run);
+		threads_stop(&run->threads);
 	}
-	join_threads(run);
+	run->hangs = !threads_join(&run->threads, &run->blocked);
+	threads_deinit(&run->threads);
 	control_close(&run->control);
 	signals_close(&run->signals);
 	while (run->signals.op.in_flight)
@@ -396,7 +348,7 @@ static enum result watch(struct run *run)
  * what that thread may still look at stays where it is. */
 static _Noreturn void leave(const struct run *run, int status)
 {
-	log_write(&run->log, LOG_CACHE_BLOCKED, LOG_NO_FIELDS);
+	log_write(&run->log, run->blocked, LOG_NO_FIELDS);
 	fflush(NULL);
 	_exit(status);
 }
