@@ -38,6 +38,7 @@ static bool is_consistent(const struct outcome_record *r)
 	case JOURNAL_RECORD_FILE_DONE: return has_file && !has_line;
 	case JOURNAL_RECORD_SPLIT: return has_file && !has_line;
 	case JOURNAL_RECORD_EVENTS_WRITTEN: return !has_file && !has_line;
+	case JOURNAL_RECORD_SUPPRESS: return !has_file && has_line;
 	}
 	return false;
 }

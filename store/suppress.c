@@ -93,6 +93,36 @@ enum result suppress_find(struct suppress *s, struct text address, struct suppre
 	return fits && get_value(address, value, out_entry) ? RESULT_OK : damaged_entry(s, fail);
 }
 
+bool suppress_is_automatic(const struct suppress_entry *entry)
+{
+	return text_starts(entry->reason, TEXT(SUPPRESS_AUTOMATIC));
+}
+
+/* The mark stands under a key that no address is, behind the head and before all entries. */
+static char mark_key[] = { 1 };
+
+enum result suppress_applied_seq(struct suppress *s, uint64_t *out_seq, struct fail *fail)
+{
+	CHECK_OBJ(s, SUPPRESS_MAGIC);
+	MDB_val key = { sizeof mark_key, mark_key }, value;
+	struct buf_reader reader;
+	*out_seq = 0;
+	int error = mdb_txn_renew(s->reader);
+	if (error != 0)
+		return suppress_fail(s, error, "read", fail);
+	error = mdb_get(s->reader, s->dbi, &key, &value);
+	bool is_good = error == MDB_NOTFOUND;
+	if (error == 0) {
+		buf_reader_init(&reader, value.mv_data, value.mv_size);
+		*out_seq = buf_reader_u64(&reader);
+		is_good = buf_reader_done(&reader);
+	}
+	mdb_txn_reset(s->reader);
+	if (error != 0 && error != MDB_NOTFOUND)
+		return suppress_fail(s, error, "read", fail);
+	return is_good ? RESULT_OK : damaged_entry(s, fail);
+}
+
 struct chunk {
 	struct {
 		uint8_t address[SUPPRESS_ADDRESS_MAX], value[SUPPRESS_VALUE_MAX];
@@ -161,8 +191,8 @@ enum result suppress_walk(
 	struct chunk *chunk = calloc(1, sizeof *chunk);
 	if (chunk == NULL)
 		return fail_set(fail, RESULT_MEMORY, "no memory for the suppression list");
-	uint8_t last[SUPPRESS_ADDRESS_MAX] = { 0 };
-	size_t last_len = 1; /* the head */
+	uint8_t last[SUPPRESS_ADDRESS_MAX] = { (uint8_t)mark_key[0] };
+	size_t last_len = sizeof mark_key; /* behind the head and the mark */
 	enum result r = RESULT_OK;
 	do {
 		int error = read_chunk(s, text_of_bytes(last, last_len), chunk);
@@ -183,9 +213,13 @@ enum result suppress_walk(
 uint64_t suppress_count(const struct suppress *s)
 {
 	MDB_stat stat;
-	if (mdb_env_stat(s->env, &stat) != 0 || stat.ms_entries == 0)
+	MDB_val key = { sizeof mark_key, mark_key }, value;
+	if (mdb_txn_renew(s->reader) != 0)
 		return 0;
-	return stat.ms_entries - 1; /* without the head */
+	bool is_there = mdb_stat(s->reader, s->dbi, &stat) == 0;
+	uint64_t others = 1 + (mdb_get(s->reader, s->dbi, &key, &value) == 0); /* the head, the mark */
+	mdb_txn_reset(s->reader);
+	return is_there && stat.ms_entries > others ? stat.ms_entries - others : 0;
 }
 
 /* ---- writing ---- */
@@ -244,6 +278,20 @@ enum result suppress_delete(
 	if (error != 0 && error != MDB_NOTFOUND)
 		return give_up(s, error, fail);
 	return changed(s, fail);
+}
+
+enum result suppress_set_applied_seq(struct suppress *s, uint64_t seq, struct fail *fail)
+{
+	CHECK_OBJ(s, SUPPRESS_MAGIC);
+	uint8_t memory[8];
+	struct buf buf;
+	buf_init(&buf, memory, sizeof memory);
+	buf_put_u64(&buf, seq);
+	MDB_val key = { sizeof mark_key, mark_key }, value = suppress_val(buf_text(&buf));
+	int error = begin(s);
+	if (error == 0)
+		error = mdb_put(s->writer, s->dbi, &key, &value, 0);
+	return error == 0 ? RESULT_OK : give_up(s, error, fail);
 }
 
 enum result suppress_commit(struct suppress *s, struct fail *fail)

@@ -28,6 +28,11 @@ struct suppress_entry {
 	int64_t time_unix_s; /* when it was added */
 };
 
+/* What the reasons of those begin with whom no person has put onto the list, but a hard bounce
+ * (engine/run/suppressor.h): in the reason, so that what is listed and imported again keeps it. */
+#define SUPPRESS_AUTOMATIC "automatic: "
+bool suppress_is_automatic(const struct suppress_entry *entry);
+
 /* `state` is SPOOL/state. `for_writing` makes what is not there; without it RESULT_NOT_FOUND says that there
  * is no list. RESULT_DAMAGED, RESULT_CHANGED (another version wrote it), RESULT_FORBIDDEN, RESULT_MEMORY,
  * RESULT_IO. Once in a process. */
@@ -55,5 +60,13 @@ MUST_USE enum result suppress_put(struct suppress *suppress, const struct suppre
 MUST_USE enum result suppress_delete(
 	struct suppress *suppress, struct text address, bool *out_there, struct fail *fail);
 MUST_USE enum result suppress_commit(struct suppress *suppress, struct fail *fail);
+
+/* Up to which number of the sender's journal (journal.h) all is on the list that was to come onto it: set
+ * together with the entries and durable with them, so that who was taken off by hand does not come back out
+ * of a record that is still there. 0: none was set. Results of suppress_find() and suppress_put(). */
+MUST_USE enum result suppress_applied_seq(
+	struct suppress *suppress, uint64_t *out_seq, struct fail *fail);
+MUST_USE enum result suppress_set_applied_seq(
+	struct suppress *suppress, uint64_t seq, struct fail *fail);
 
 #endif

@@ -62,8 +62,7 @@ struct attempt_facts { /* on which channel something was heard; for the event */
 	bool authenticated, lacks_dsn; /* lacks_dsn: it sends no notification of success (EXT-DSN-03) */
 };
 
-/* One recipient. 24 octets and the status: a waiting message holds nothing else for each. */
-struct attempt_rcpt {
+struct attempt_rcpt { /* 28 octets: a waiting message holds nothing else for each */
 	uint32_t rcpt;              /* index in the envelope */
 	uint32_t text_at;           /* of the reply, in work->texts */
 	uint16_t text_len;
@@ -73,7 +72,8 @@ struct attempt_rcpt {
 	uint8_t bounce_class;       /* enum bounce_class */
 	uint8_t facts;              /* index in work->facts; 0: no host was heard */
 	uint8_t lacks;              /* enum smtp_cause: what the hosts so far lacked for it; 0: nothing */
-	bool counts_as_attempt, has_notice; /* has_notice: recorded when a notification is prepared */
+	/* has_notice: recorded when a notification is prepared; is_hard: for the list (--suppress-bounces) */
+	bool counts_as_attempt : 1, has_notice : 1, is_hard : 1;
 };
 enum { ATTEMPT_FACTS_MAX = 8 }; /* hosts that answered in one pass; the last one is reused */
 /* Needed only from lease to record: not held by what waits. */

@@ -26,6 +26,9 @@ enum {
 	CONFIG_MESSAGE_BYTES = 2048,
 };
 
+/* Which hard bounces put their address onto the suppression list (--suppress-bounces, as in options.def). */
+enum suppress_bounces { SUPPRESS_BOUNCES_OFF, SUPPRESS_BOUNCES_AUTHENTICATED, SUPPRESS_BOUNCES_DEMANDED };
+
 /* A local address that mail leaves from, or the one "any" when none was given. */
 struct source {
 	struct ip_address address;     /* family NONE: the system chooses */

@@ -64,6 +64,7 @@ struct hub_counters {
 struct hub {
 	const struct run_config *config;
 	struct mailbox *scheduler, *resolver, *verifier, *recorder, *files, *cache, *main, *keeper, *jobs;
+	struct mailbox *suppressor; /* NULL: hard bounces put nobody onto the suppression list */
 	struct mailbox **workers;
 	uint32_t workers_count;
 	struct body_budget bodies; /* --memory */
@@ -72,7 +73,8 @@ struct hub {
 	struct queue_clock clock; /* of what is in there; the keeper moves it */
 	struct queue *queue; /* the keeper writes, the files thread reads; NULL: nothing is parked */
 	struct holds *holds; /* the scheduler's alone; NULL: nothing is ever held */
-	struct suppress *suppress; /* the scheduler looks at it; NULL: nobody is on the list */
+	/* The scheduler looks at it, the suppressor writes it; NULL: nobody is on the list. */
+	struct suppress *suppress;
 	struct hub_counters counters;
 };
 

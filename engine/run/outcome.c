@@ -74,6 +74,38 @@ static bool wants_tls_back(struct delivery *d, const struct smtp_action *action)
 	return true;
 }
 
+/* Whether it could have been said by another than the domain's own host. Half-DANE proves a host that an
+ * unsigned MX answer named: who forges that has a host of his own, which proves itself well (POL-04). */
+static bool is_proven(enum security_level security)
+{
+	switch (security) {
+	case SECURITY_CLEARTEXT:
+	case SECURITY_ENCRYPTED:
+	case SECURITY_HALF_DANE:
+	case SECURITY_LEVEL_COUNT: return false;
+	case SECURITY_DANE:
+	case SECURITY_STS:
+	case SECURITY_DANE_STS:
+	case SECURITY_SECURE: return true;
+	}
+	UNREACHABLE("every level is listed");
+}
+
+/* Whether it puts the address onto the suppression list. A bounce costs one message, an entry there every
+ * one that follows: where nothing is demanded, anybody on the way can say 550 in cleartext or behind a
+ * certificate that nobody looked at, and burn a list with it (DESIGN 5, SEC-20). So `demanded`, which
+ * believes what the level allows (CONFORMANCE 0.4), is the operator's choice, `authenticated` the better. */
+static bool is_hard(
+	const struct delivery *d, const struct attempt_facts *facts, const struct smtp_action *action)
+{
+	switch ((enum suppress_bounces)d->worker->config->options->suppress_bounces) {
+	case SUPPRESS_BOUNCES_OFF: return false;
+	case SUPPRESS_BOUNCES_AUTHENTICATED: return action->may_suppress && is_proven(facts->security);
+	case SUPPRESS_BOUNCES_DEMANDED: return action->may_suppress;
+	}
+	UNREACHABLE("a fourth way to suppress");
+}
+
 static void judge(struct delivery *d, struct attempt *attempt, struct attempt_rcpt *rcpt,
 	const struct smtp_rcpt_result *result, struct verdicts *verdicts)
 {
@@ -98,6 +130,7 @@ static void judge(struct delivery *d, struct attempt *attempt, struct attempt_rc
 		fate = ATTEMPT_BOUNCED;
 	hear_action(d, &work->heard, &action, fate);
 	settle_rcpt(rcpt, result, &action, fate);
+	rcpt->is_hard = fate == ATTEMPT_BOUNCED && is_hard(d, &work->facts[rcpt->facts], &action);
 	if (fate == ATTEMPT_DELIVERED || !(action.next_mx || again))
 		return;
 	/* The next host may take it; what this one said is kept in case none does. */

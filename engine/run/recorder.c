@@ -8,6 +8,7 @@
 #include "engine/run/record_event.h"
 #include "engine/run/recorder_state.h"
 #include "engine/run/revival.h"
+#include "engine/run/suppressor.h"
 #include "store/journal_record.h"
 
 /* Happy path: OUTCOME ─▶ records in the journal's batch, lines in `lines` ─▶ commit (fdatasync)
@@ -113,6 +114,7 @@ static bool commit(struct recorder *r)
 	hub_count(&r->hub->counters.commits, 1);
 	tell_if_full(r);
 	tell_recorded(r);
+	recorder_suppress_hand_over(r);
 	give_credits(r);
 	return true;
 }
@@ -158,7 +160,8 @@ void recorder_append(struct recorder *r, struct outcome_record *record, size_t l
 bool recorder_make_room(struct recorder *r)
 {
 	bool fits = buf_room(&r->lines) >= EVENT_LINE_BYTES_MAX &&
-		journal_pending_bytes(r->journal) + JOURNAL_PAYLOAD_BYTES_MAX + JOURNAL_BLOCK_BYTES <
+		journal_pending_bytes(r->journal) + JOURNAL_PAYLOAD_BYTES_MAX + SUPPRESS_RECORD_BYTES_MAX +
+				JOURNAL_BLOCK_BYTES <
 			JOURNAL_BATCH_BYTES;
 	return !r->failed && (fits || commit(r));
 }
@@ -194,6 +197,8 @@ static void record_rcpt(struct recorder *r, const struct attempt *attempt, const
 	if (is_final)
 		recorder_note_live(r, attempt->message, seq);
 	recorder_append(r, &record, line_at);
+	if (rcpt->is_hard && rcpt->fate == ATTEMPT_BOUNCED)
+		recorder_suppress(r, attempt, rcpt, wall_us);
 }
 
 static void record_rcpts(struct recorder *r, const struct attempt *attempt, bool has_notice)
@@ -311,6 +316,9 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_POLICY_CHANGED:
 		record_policy(r, message->object);
 		break;
+	case POST_SUPPRESSED:
+		recorder_suppress_done(r, message->object);
+		break;
 	case POST_JOB_SAVED:
 		recorder_job_saved(r, message->object, message->number != 0, message->a);
 		break;
@@ -355,6 +363,7 @@ void *recorder_run(void *recorder)
 	if (r->failed && !journal_is_dead(r->journal) && journal_commit(r->journal, &fail) == RESULT_OK)
 		write_lines(r);
 	loop_timer_stop(&r->loop, &r->commit_timer);
+	recorder_suppress_hand_rest(r);
 	loop_deinit(&r->loop);
 	return NULL;
 }
@@ -386,6 +395,7 @@ enum result recorder_create(struct hub *hub, struct recovery *recovery, int new_
 	list_init(&r->uncommitted);
 	list_init(&r->uncommitted_rejects);
 	list_init(&r->live);
+	recorder_suppress_init(r);
 	enum result result = set_up(r, new_fd, fail);
 	if (result != RESULT_OK) {
 		recorder_destroy(r);
@@ -419,6 +429,8 @@ static void drop_unheard(struct mailbox *mailbox)
 			free(message.object);
 		else if (message.kind == POST_SPLIT_READY)
 			drop_split(message.object);
+		else if (message.kind == POST_SUPPRESSED)
+			suppress_batch_destroy(message.object);
 }
 
 void recorder_destroy(struct recorder *r)
@@ -430,6 +442,7 @@ void recorder_destroy(struct recorder *r)
 	let_go(&r->uncommitted);
 	let_go(&r->uncommitted_rejects);
 	let_go(&r->live);
+	recorder_suppress_deinit(r);
 	journal_close(&r->journal);
 	event_file_close(&r->events);
 	state_lock_release(&r->lock);

@@ -12,6 +12,7 @@
 struct hub;
 struct recorder;
 struct recovery;
+struct suppress;
 
 /* Takes the spool (one sender at a time: RESULT_BUSY), reads the journal of earlier runs into
  * `recovery`, writes event lines again that a crash kept from the event file. `new_fd`: the directory
@@ -21,6 +22,10 @@ MUST_USE enum result recorder_create(struct hub *hub, struct recovery *recovery,
 /* Then, when the queue has settled what it has (keeper.h) and still before the threads: forgets what
  * `recovery` has of files that are gone. */
 void recorder_forget_gone(struct recorder *recorder, int new_fd);
+/* Then, when the suppression list is open: puts the addresses onto it that earlier runs have heard hard
+ * bounces of, and fell before they came to it. Results of suppress_put(). */
+MUST_USE enum result recorder_suppress_recovered(
+	struct recorder *recorder, struct suppress *list, struct fail *fail);
 /* The thread's function. Returns NULL, or the recorder when its ring could not be created. */
 void *recorder_run(void *recorder);
 const struct fail *recorder_fail(const struct recorder *recorder);

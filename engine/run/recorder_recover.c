@@ -33,6 +33,8 @@ static enum result on_record(const struct journal_record *journal_record, void *
 		result = recovery_add_split(r->recovery, record.file.name, &identity, seq);
 	else if (record.type == JOURNAL_RECORD_REJECTED)
 		result = recovery_add_rejected(r->recovery, record.file.name, &identity, seq);
+	else if (record.type == JOURNAL_RECORD_SUPPRESS)
+		return recorder_suppress_found(r, record.line, seq);
 	/* A line that a crash kept from the event file is written now, the same byte for byte. */
 	if (result == RESULT_OK && r->events != NULL && !text_is_empty(record.line) &&
 		seq > r->rotated_seq && seq > event_file_last_seq(r->events))

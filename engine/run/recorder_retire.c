@@ -2,8 +2,8 @@
 #include "engine/run/message.h"
 #include "engine/run/recorder_state.h"
 
-/* Up to where the journal is needed: the first record of every file that may still be there, and of every
- * job what it has not saved. */
+/* Up to where the journal is needed: the first record of every file that may still be there, of every job
+ * what it has not saved, and what is not on the suppression list yet. */
 
 void recorder_note_live(struct recorder *r, struct message *message, uint64_t seq)
 {
@@ -31,6 +31,8 @@ void recorder_retire(struct recorder *r)
 	struct list_node *oldest = list_first(&r->live);
 	if (oldest != NULL && CONTAINER_OF(oldest, struct message, journal_node)->first_seq < keep_seq)
 		keep_seq = CONTAINER_OF(oldest, struct message, journal_node)->first_seq;
+	if (recorder_suppress_oldest(r) < keep_seq)
+		keep_seq = recorder_suppress_oldest(r);
 	if (journal_oldest_end_seq(r->journal) > keep_seq)
 		return;
 	struct fail fail = { 0 };

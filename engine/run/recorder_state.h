@@ -1,5 +1,5 @@
-/* The state of the recorder, shared by its files: recorder.c runs, recorder_report.c writes what
- * belongs to no attempt, recorder_recover.c starts. */
+/* The state of the recorder, shared by its files: recorder.c runs, recorder_report.c writes what belongs to
+ * no attempt, recorder_suppress.c keeps what goes onto the suppression list, recorder_recover.c starts. */
 #ifndef ENGINE_RUN_RECORDER_STATE_H
 #define ENGINE_RUN_RECORDER_STATE_H
 
@@ -15,12 +15,18 @@
 #include "store/journal_record.h"
 #include "store/state_lock.h"
 
+struct attempt;
+struct attempt_rcpt;
+struct suppress_batch;
+
 #define RECORDER_MAGIC 0x4ec04de4u
 
 enum {
 	/* A batch is committed before its time when it holds this much. */
 	COMMIT_BYTES = 1024 * 1024,
 	LINES_BYTES = JOURNAL_BATCH_BYTES,
+	/* The record that stands behind that of a hard bounce: address, time, reason, and its frame. */
+	SUPPRESS_RECORD_BYTES_MAX = 1024,
 	PATH_BYTES = 4096,
 };
 
@@ -51,6 +57,12 @@ struct recorder {
 	uint64_t rotated_seq;            /* of those, the ones that an earlier run saw rotated away */
 	bool told_full;                  /* the disk is nearly full; the scheduler knows */
 
+	struct list suppress;            /* suppress_item: in the journal, not yet with the suppressor */
+	uint32_t suppress_count;
+	uint64_t suppress_handed_seq;    /* of the first one that it has; 0: none */
+	uint64_t suppress_left_seq;      /* from here on they are left to the next start; 0: none are */
+	struct list suppress_recovered;  /* suppress_item of the journal of earlier runs */
+
 	struct list live;                /* messages with records, oldest first_seq first */
 	uint64_t recovered_left;         /* files of earlier runs that are still there */
 };
@@ -72,6 +84,23 @@ void record_site(struct recorder *r, struct site_report *report);
 void record_policy(struct recorder *r, struct policy_report *report);
 /* POST_SPLIT_READY */
 void record_split(struct recorder *r, struct split_report *report);
+
+/* ---- recorder_suppress.c ---- */
+void recorder_suppress_init(struct recorder *r);
+void recorder_suppress_deinit(struct recorder *r);
+/* Behind the record of a hard bounce: that its address is to go onto the suppression list. */
+void recorder_suppress(struct recorder *r, const struct attempt *attempt,
+	const struct attempt_rcpt *rcpt, int64_t wall_us);
+/* What is durable by now goes to the suppressor, if that has nothing to do. */
+void recorder_suppress_hand_over(struct recorder *r);
+/* At the end: whatever it has to do. */
+void recorder_suppress_hand_rest(struct recorder *r);
+/* POST_SUPPRESSED */
+void recorder_suppress_done(struct recorder *r, struct suppress_batch *batch);
+/* The first record that the journal is kept for; UINT64_MAX: none. */
+uint64_t recorder_suppress_oldest(const struct recorder *r);
+/* At the start, each such record. RESULT_MEMORY. */
+MUST_USE enum result recorder_suppress_found(struct recorder *r, struct text line, uint64_t seq);
 
 /* ---- recorder_recover.c ---- */
 /* Takes the lock, opens events and journal, reads what earlier runs left. Results of recorder_create(). */

@@ -22,6 +22,7 @@
 #include "engine/run/site.h"
 #include "engine/run/site_rules_set.h"
 #include "engine/run/status.h"
+#include "engine/run/suppressor.h"
 #include "engine/run/threads.h"
 #include "engine/run/verifier.h"
 #include "engine/run/worker.h"
@@ -47,6 +48,7 @@ struct run {
 	struct recorder *recorder;
 	struct scheduler *scheduler;
 	struct cache_writer *cache_writer;
+	struct suppressor *suppressor; /* NULL: --suppress-bounces off */
 	struct keeper *keeper;
 	struct jobs *jobs;
 	struct resolver *resolver;
@@ -119,6 +121,8 @@ static enum result make_mailboxes(struct run *run)
 		r = mailbox_create(MAIL_RARE, &hub->cache, fail);
 	if (r == RESULT_OK)
 		r = mailbox_create(MAIL_RARE, &hub->main, fail);
+	if (r == RESULT_OK && run->options.suppress_bounces != SUPPRESS_BOUNCES_OFF)
+		r = mailbox_create(MAIL_RARE, &hub->suppressor, fail);
 	for (uint32_t i = 0; i < workers && r == RESULT_OK; i++)
 		r = mailbox_create(worker_messages, &hub->workers[i], fail);
 	return r;
@@ -138,6 +142,7 @@ static void end_mailboxes(struct hub *hub)
 	mailbox_destroy(hub->keeper);
 	mailbox_destroy(hub->jobs);
 	mailbox_destroy(hub->main);
+	mailbox_destroy(hub->suppressor);
 }
 
 /* ---- parts ---- */
@@ -183,6 +188,10 @@ static enum result make_parts(struct run *run)
 	if (r == RESULT_OK)
 		r = open_suppress(hub, fail);
 	if (r == RESULT_OK)
+		r = recorder_suppress_recovered(run->recorder, hub->suppress, fail);
+	if (r == RESULT_OK && hub->suppressor != NULL)
+		r = suppressor_create(hub, &run->suppressor, fail);
+	if (r == RESULT_OK)
 		r = cache_writer_create(hub, &run->cache_writer, fail);
 	if (r == RESULT_OK)
 		r = resolver_create(hub, run->cache_writer, &run->resolver, fail);
@@ -208,6 +217,7 @@ static void end_parts(struct run *run)
 	jobs_destroy(run->jobs);
 	keeper_destroy(run->keeper);
 	holds_deinit(&run->holds);
+	suppressor_destroy(run->suppressor);
 	suppress_close(&run->hub.suppress);
 	verifier_destroy(run->verifier);
 	for (uint32_t i = 0; run->workers != NULL && i < run->hub.workers_count; i++)
@@ -244,7 +254,16 @@ static enum result start_threads(struct run *run)
 		.may_hang = true,
 		.blocked = LOG_CACHE_BLOCKED,
 	};
-	enum result r = threads_init(&run->threads, hub->workers_count + 8, &run->fail);
+	const struct thread suppressor = {
+		.name = "suppressor",
+		.function = suppressor_run,
+		.argument = run->suppressor,
+		.mailbox = hub->suppressor,
+		.may_hang = true,
+		.is_last = true, /* the recorder's last words are for it */
+		.blocked = LOG_SUPPRESS_BLOCKED,
+	};
+	enum result r = threads_init(&run->threads, hub->workers_count + 9, &run->fail);
 	if (r != RESULT_OK)
 		return r;
 	add_thread(run, "recorder", recorder_run, run->recorder, hub->recorder);
@@ -257,6 +276,8 @@ static enum result start_threads(struct run *run)
 		add_thread(run, "worker", worker_run, run->workers[i], hub->workers[i]);
 	add_thread(run, "scheduler", scheduler_run, run->scheduler, hub->scheduler);
 	add_thread(run, "files", files_run, run->files, hub->files);
+	if (run->suppressor != NULL)
+		threads_add(&run->threads, &suppressor);
 	return threads_start(&run->threads, &run->fail);
 }
 
@@ -272,6 +293,10 @@ static enum result fail_of_threads(const struct run *run, struct fail *out_fail)
 			*out_fail = *fails[i];
 			return out_fail->result;
 		}
+	if (run->suppressor != NULL && suppressor_fail(run->suppressor)->result != RESULT_OK) {
+		*out_fail = *suppressor_fail(run->suppressor);
+		return out_fail->result;
+	}
 	for (uint32_t i = 0; i < run->hub.workers_count; i++)
 		if (worker_fail(run->workers[i])->result != RESULT_OK) {
 			*out_fail = *worker_fail(run->workers[i]);
@@ -344,8 +369,8 @@ static enum result watch(struct run *run)
 	return r;
 }
 
-/* A writer of another process was stopped while it held the cache, and ours waits for it. All else is done;
- * what that thread may still look at stays where it is. */
+/* A writer of another process was stopped while it held the cache or the suppression list, and ours waits for
+ * it. All else is done; what that thread may still look at stays where it is. */
 static _Noreturn void leave(const struct run *run, int status)
 {
 	log_write(&run->log, run->blocked, LOG_NO_FIELDS);

@@ -251,7 +251,7 @@ void watch_message_leaves(struct scheduler *s, struct message *message)
 
 bool watch_init(struct scheduler *s)
 {
-	enum { OTHERS = 8 };
+	enum { OTHERS = 9 };
 	static const char disk[] = "look at the disk of the spool: dmesg, df, iostat";
 	struct hub *hub = s->hub;
 	s->watch.stalls = calloc(OTHERS + hub->workers_count, sizeof *s->watch.stalls);
@@ -266,6 +266,8 @@ bool watch_init(struct scheduler *s)
 	add_thread(s, hub->verifier, "verifier", "restart the sender, and report it");
 	add_thread(s, hub->cache, "cache",
 		"another process holds the cache in --store: look for one that was stopped");
+	add_thread(s, hub->suppressor, "suppressor",
+		"another process holds the suppression list: look for one that was stopped");
 	add_thread(s, hub->main, "main", "look at what reads the standard error of the sender");
 	for (uint32_t i = 0; i < hub->workers_count; i++)
 		add_thread(s, hub->workers[i], "worker", "restart the sender, and report it");

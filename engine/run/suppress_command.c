@@ -100,6 +100,7 @@ static enum result print_entry(const struct suppress_entry *entry, void *context
 		json_object_put_text(&out, "address", entry->address);
 		json_object_put_text(&out, "time", buf_text(&time));
 		json_object_put_text(&out, "reason", entry->reason);
+		json_object_put_bool(&out, "automatic", suppress_is_automatic(entry));
 		json_object_close(&out);
 	} else { /* what import reads */
 		buf_put_text(&out, entry->address);

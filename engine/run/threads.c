@@ -50,7 +50,7 @@ enum result threads_start(struct threads *threads, struct fail *fail)
 void threads_stop(struct threads *threads)
 {
 	for (size_t i = 0; i < threads->count; i++)
-		if (threads->items[i].is_started)
+		if (threads->items[i].is_started && !threads->items[i].is_last)
 			hub_post(threads->items[i].mailbox, POST_STOP, NULL, 0, 0);
 }
 
@@ -72,6 +72,8 @@ bool threads_join(struct threads *threads, enum log_row *out_blocked)
 	bool all_ended = true;
 	for (size_t i = 0; i < threads->count; i++) {
 		const struct thread *thread = &threads->items[i];
+		if (thread->is_started && thread->is_last)
+			hub_post(thread->mailbox, POST_STOP, NULL, 0, 0);
 		if (!thread->is_started || join(thread))
 			continue;
 		all_ended = false;

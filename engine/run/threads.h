@@ -18,6 +18,7 @@ struct thread {
 	struct mailbox *mailbox;
 	bool may_hang;        /* other processes can hold it: nobody waits long for its end */
 	enum log_row blocked; /* what is to be said then */
+	bool is_last;         /* told to stop by threads_join(), when all before it have ended */
 
 	/* its own */
 	pthread_t id;
@@ -36,7 +37,7 @@ void threads_add(struct threads *threads, const struct thread *thread);
 /* In the order in which they were added. After an error those that run are to be stopped and joined. What
  * pthread_create() says, or mailbox_test(). */
 MUST_USE enum result threads_start(struct threads *threads, struct fail *fail);
-/* POST_STOP to all that were started. */
+/* POST_STOP to all that were started, but for those that are last. */
 void threads_stop(struct threads *threads);
 /* Waits for all of them. False: one hangs, and *out_blocked is what is to be said of it. */
 MUST_USE bool threads_join(struct threads *threads, enum log_row *out_blocked);

@@ -25,6 +25,7 @@ static const struct outcome_record examples[] = {
 	{ .type = JOURNAL_RECORD_FILE_DONE, .file = A_FILE },
 	{ .type = JOURNAL_RECORD_SPLIT, .file = A_FILE },
 	{ .type = JOURNAL_RECORD_EVENTS_WRITTEN, .events_seq = 123456789012 },
+	{ .type = JOURNAL_RECORD_SUPPRESS, .line = TEXT_INIT("ann@a.example\t\tno such user\n") },
 };
 
 static void every_type_comes_back_the_same(void **state)

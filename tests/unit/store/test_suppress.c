@@ -167,6 +167,34 @@ static void a_walk_sees_each_entry_once_and_in_order(void **state)
 	assert_int_equal(seen.count, 300);
 }
 
+/* The mark is no entry, and comes and goes with the commit that it belongs to. */
+static void up_to_where_the_journal_is_on_it_is_kept_with_the_entries(void **state)
+{
+	(void)state;
+	uint64_t seq;
+	open_list(true);
+	assert_int_equal(suppress_applied_seq(list, &seq, &fail), RESULT_OK);
+	assert_int_equal(seq, 0);
+	assert_true(put("ann@a.example", SUPPRESS_AUTOMATIC "550 no", 1));
+	assert_int_equal(suppress_set_applied_seq(list, 1ull << 40, &fail), RESULT_OK);
+	suppress_close(&list); /* without a commit */
+	open_list(true);
+	assert_int_equal(suppress_applied_seq(list, &seq, &fail), RESULT_OK);
+	assert_int_equal(seq, 0);
+	assert_int_equal(find("ann@a.example"), RESULT_NOT_FOUND);
+	for (uint64_t n = 1; n <= 2; n++) {
+		(void)put("ann@a.example", SUPPRESS_AUTOMATIC "550 no", 1);
+		assert_int_equal(suppress_set_applied_seq(list, n << 40, &fail), RESULT_OK);
+		commit();
+		assert_int_equal(suppress_applied_seq(list, &seq, &fail), RESULT_OK);
+		assert_true(seq == n << 40);
+		assert_int_equal(suppress_count(list), 1);
+		struct seen seen = { 0 };
+		assert_int_equal(suppress_walk(list, see, &seen, &fail), RESULT_OK);
+		assert_int_equal(seen.count, 1);
+	}
+}
+
 static void without_a_list_there_is_none_and_reading_makes_none(void **state)
 {
 	(void)state;
@@ -307,6 +335,7 @@ int main(void)
 		TEST(the_first_reason_stays),
 		TEST(the_longest_address_and_reason_have_room),
 		TEST(a_walk_sees_each_entry_once_and_in_order),
+		TEST(up_to_where_the_journal_is_on_it_is_kept_with_the_entries),
 		TEST(without_a_list_there_is_none_and_reading_makes_none),
 		TEST(another_process_adds_while_this_one_reads),
 		TEST(damage_is_an_error_and_never_an_empty_list),

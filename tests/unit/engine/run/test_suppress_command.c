@@ -66,7 +66,11 @@ static void what_is_added_is_listed_until_it_is_deleted(void **state)
 	says(0, "Z\tasked by phone\nbob@b.example\t20", "");
 	SUPPRESS("list", "ANN@a.example", "cy@c.example", spool, "--json");
 	says(1, "{\"address\":\"ann@a.example\",\"time\":\"20", "cy@c.example is not on the list");
-	says(1, "Z\",\"reason\":\"asked by phone\"}\n", "");
+	says(1, "Z\",\"reason\":\"asked by phone\",\"automatic\":false}\n", "");
+	SUPPRESS("add", "dee@d.example", spool, "--reason", "automatic: hard bounce: 550 no");
+	SUPPRESS("list", "dee@d.example", spool, "--json");
+	says(0, "Z\",\"reason\":\"automatic: hard bounce: 550 no\",\"automatic\":true}\n", "");
+	SUPPRESS("del", "dee@d.example", spool);
 	SUPPRESS("del", "ann@a.example", "cy@c.example", spool, "--json");
 	says(1, "{\"address\":\"ann@a.example\",\"deleted\":true}\n",
 		"cy@c.example is not on the list");
