@@ -97,7 +97,14 @@ static void move_to_flushing(struct scheduler *s)
 {
 	if (s->record_dead) {
 		stop_everybody(s);
-	} else if (all_recorded(s)) {
+		return;
+	}
+	/* What was deferred last waits for its next attempt only now. */
+	if (all_recorded(s) && !s->all_parked) {
+		s->all_parked = true;
+		park_all(s);
+	}
+	if (all_recorded(s)) {
 		s->phase = PHASE_FLUSHING;
 		hub_post(s->hub->recorder, POST_RECORDER_FLUSH, NULL, 0, 0);
 	}
@@ -119,7 +126,6 @@ static void move_on(struct scheduler *s)
 			break;
 		}
 		s->phase = PHASE_RECORDING;
-		park_all(s);
 		move_to_flushing(s);
 		break;
 	case PHASE_RECORDING:

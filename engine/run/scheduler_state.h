@@ -141,7 +141,7 @@ struct scheduler {
 
 	/* the end */
 	uint32_t workers_drained;
-	bool record_dead;                /* nothing more becomes durable */
+	bool record_dead, all_parked;    /* nothing more becomes durable; what waits was sent to the queue */
 	struct timer drain_timer;
 };
 

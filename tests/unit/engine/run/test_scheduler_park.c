@@ -116,6 +116,25 @@ static void what_is_given_back_is_acknowledged_once_and_once_waits_for_it(void *
 	end();
 }
 
+/* It was deferred before the end and recorded behind it: its place in time is not lost. */
+static void what_is_deferred_last_is_parked_as_well_at_the_end(void **state)
+{
+	(void)state;
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=1d", NULL });
+	struct fake_file *file =
+		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example", .birth_ns = clock_wall_us() * 1000 });
+	sched_settle(&s);
+	s.hold_records = true;
+	sched_answer_all(&s, ATTEMPT_DEFERRED);
+	hub_post(s.base.hub.scheduler, POST_DRAIN, NULL, 0, 0);
+	settle(1);
+	assert_int_equal(file->evicted, 0);
+	sched_release(&s);
+	settle(1);
+	assert_int_equal(file->evicted, 1);
+	end();
+}
+
 static void records_of_an_earlier_run_are_counted_out_once_however_often_it_is_parked(void **state)
 {
 	(void)state;
@@ -421,6 +440,7 @@ int main(void)
 		cmocka_unit_test(what_missed_its_end_and_cannot_be_read_has_a_while_for_that),
 		cmocka_unit_test(what_missed_its_end_and_is_not_readable_in_time_expires),
 		cmocka_unit_test(what_is_given_back_is_acknowledged_once_and_once_waits_for_it),
+		cmocka_unit_test(what_is_deferred_last_is_parked_as_well_at_the_end),
 		cmocka_unit_test(
 			records_of_an_earlier_run_are_counted_out_once_however_often_it_is_parked),
 		cmocka_unit_test(recipients_of_a_file_that_is_gone_keep_their_numbers),
