@@ -24,7 +24,7 @@ static bool is_line(struct text line)
 /* What must hold of every record, written or read. */
 static bool is_consistent(const struct outcome_record *r)
 {
-	bool is_job = r->type == JOURNAL_RECORD_JOB_OUTCOME;
+	bool is_job = r->type == JOURNAL_RECORD_JOB_OUTCOME || r->type == JOURNAL_RECORD_JOB_WARNED;
 	uint32_t rcpts_max = is_job ? JOURNAL_JOB_RCPTS_MAX : MESSAGE_RCPTS_MAX;
 	bool has_file = r->file.name.len > 0, has_line = r->line.len > 0;
 	if (r->file.name.len > FILE_NAME_BYTES_MAX || (has_line && !is_line(r->line)) ||
@@ -36,7 +36,9 @@ static bool is_consistent(const struct outcome_record *r)
 	case JOURNAL_RECORD_EVENT: return has_line;
 	case JOURNAL_RECORD_REJECTED: return has_file;
 	case JOURNAL_RECORD_FILE_DONE: return has_file && !has_line;
-	case JOURNAL_RECORD_SPLIT: return has_file && !has_line;
+	case JOURNAL_RECORD_SPLIT:
+	case JOURNAL_RECORD_WARNED:
+	case JOURNAL_RECORD_JOB_WARNED: return has_file && !has_line;
 	case JOURNAL_RECORD_EVENTS_WRITTEN: return !has_file && !has_line;
 	case JOURNAL_RECORD_SUPPRESS: return !has_file && has_line;
 	}

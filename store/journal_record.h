@@ -42,12 +42,12 @@ struct record_file {
 struct outcome_record {
 	enum journal_record_type type;
 	struct record_file file; /* EVENT: may be none; EVENTS_WRITTEN, SUPPRESS: none */
-	uint32_t rcpt;           /* OUTCOME: its index in the envelope; JOB_OUTCOME: its place in the job */
+	uint32_t rcpt;           /* its index in the envelope; JOB_…: its place in the job */
 	enum event_kind kind;    /* OUTCOME, JOB_OUTCOME: a final kind. EVENT: of the line */
 	uint32_t attempt;        /* OUTCOME, EVENT: which one it was, from 1; 0: none was made */
 	uint64_t events_seq;     /* EVENTS_WRITTEN: the last line that is durable */
-	/* With its newline. Always of an EVENT; never of FILE_DONE, SPLIT and EVENTS_WRITTEN. Of SUPPRESS
-	 * no event but a line of the list (engine/mail/suppress_line.h). */
+	/* With its newline. Always of an EVENT; never of FILE_DONE, SPLIT, WARNED and EVENTS_WRITTEN. Of
+	 * SUPPRESS no event but a line of the list (engine/mail/suppress_line.h). */
 	struct text line;
 };
 

@@ -356,7 +356,7 @@ static enum result hasten_one(struct queue *q, struct queue_key *key, uint64_t d
 		return RESULT_OK; /* it stays where it is: queue_next() tells of it */
 	if (r != RESULT_OK || (wants != NULL && !wants(&attempt, context)))
 		return r;
-	attempt.key.due_us = due_us;
+	attempt.key.due_us = attempt.next_us = due_us;
 	int error = queue_delete_key(q, key);
 	if (error == 0)
 		error = put_attempt(q, name, &attempt);

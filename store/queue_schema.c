@@ -125,13 +125,22 @@ static void put_key_text(uint8_t memory[static QUEUE_KEY_BYTES], const struct qu
 	queue_schema_put_key(&buf, key);
 }
 
-enum { FLAG_TRANSACTIONAL = 1, FLAG_HELD = 2, FLAG_DROPPED = 4, FLAGS = 7 };
+enum {
+	FLAG_TRANSACTIONAL = 1,
+	FLAG_HELD = 2,
+	FLAG_DROPPED = 4,
+	FLAG_WARNED = 8,
+	FLAG_EARLY = 16, /* next_us stands behind the flags: it is not that of the key */
+	FLAGS = 31,
+};
 
 static uint8_t flags_of(const struct queue_attempt *attempt)
 {
 	return (uint8_t)((attempt->transactional ? FLAG_TRANSACTIONAL : 0) |
 			 (attempt->is_held ? FLAG_HELD : 0) |
-			 (attempt->is_dropped ? FLAG_DROPPED : 0));
+			 (attempt->is_dropped ? FLAG_DROPPED : 0) |
+			 (attempt->is_warned ? FLAG_WARNED : 0) |
+			 (attempt->next_us > attempt->key.due_us ? FLAG_EARLY : 0));
 }
 
 bool queue_schema_put_attempt(
@@ -146,6 +155,8 @@ bool queue_schema_put_attempt(
 	buf_put_u32(buf, attempt->number);
 	buf_put_u32(buf, attempt->waits);
 	buf_put_u8(buf, flags_of(attempt));
+	if (flags_of(attempt) & FLAG_EARLY)
+		buf_put_u64(buf, attempt->next_us);
 	buf_put_text16(buf, attempt->domain);
 	buf_put_text16(buf, attempt->source);
 	buf_put_text16(buf, text_cut_utf8(attempt->last, QUEUE_LAST_MAX));
@@ -191,9 +202,13 @@ bool queue_schema_get_attempt(struct text key, struct text value, struct arena *
 	out_attempt->transactional = flags & FLAG_TRANSACTIONAL;
 	out_attempt->is_held = flags & FLAG_HELD;
 	out_attempt->is_dropped = flags & FLAG_DROPPED;
+	out_attempt->is_warned = flags & FLAG_WARNED;
+	out_attempt->next_us = flags & FLAG_EARLY ? buf_reader_u64(&reader) : out_attempt->key.due_us;
 	out_attempt->domain = buf_reader_text16(&reader);
 	out_attempt->source = buf_reader_text16(&reader);
 	out_attempt->last = buf_reader_text16(&reader);
-	return flags <= FLAGS && out_attempt->last.len <= QUEUE_LAST_MAX &&
-		get_rcpts(&reader, arena, out_attempt) && buf_reader_done(&reader);
+	bool is_early = out_attempt->next_us > out_attempt->key.due_us;
+	return flags <= FLAGS && is_early == ((flags & FLAG_EARLY) != 0) &&
+		out_attempt->last.len <= QUEUE_LAST_MAX && get_rcpts(&reader, arena, out_attempt) &&
+		buf_reader_done(&reader);
 }

@@ -49,6 +49,9 @@ struct queue_attempt {
 	bool transactional;
 	bool is_held;        /* by the operator: its time is the end of its lifetime */
 	bool is_dropped;     /* by the operator: its time has come, and it is not sent */
+	bool is_warned;      /* its sender was told that it still waits */
+	uint64_t next_us;    /* when it is tried next: the key may be before that, so that its sender is told.
+			      * Not before the key: when that says */
 	struct text domain;
 	struct text source;  /* our address of the last attempt, as text; empty: any */
 	struct text last;    /* for people: how the last pass ended */

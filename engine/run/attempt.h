@@ -24,13 +24,11 @@ struct lease;
 struct site;
 struct source;
 #define ATTEMPT_MAGIC 0xa77e3975u
-
 enum {
 	ATTEMPT_REASON_MAX = 480,   /* the hosts tried, each with its trouble */
 	ATTEMPT_LAST_MAX = 320,     /* what is kept of the last pass while it waits */
 	ATTEMPT_TEXTS_BASE = 512,   /* replies kept: room for one long one, */
-	ATTEMPT_TEXTS_RCPT = 80,    /* and some for each recipient (equal replies are kept once) */
-	ATTEMPT_TEXTS_MAX = 16384,
+	ATTEMPT_TEXTS_RCPT = 80, ATTEMPT_TEXTS_MAX = 16384, /* and some for each recipient */
 };
 
 enum attempt_state {
@@ -102,7 +100,9 @@ struct attempt_work {
 struct attempt {
 	uint32_t magic;
 	uint8_t state;                 /* enum attempt_state; attempt_move() */
-	bool transactional, is_noticed; /* is_noticed: notifications are published once it is recorded */
+	/* is_noticed: notifications are published once it is recorded; is_warning: it tells of others
+	 * (scheduler_warn.h), is_warned: it was told of. */
+	bool transactional, is_noticed, is_warning, is_warned;
 	uint64_t route_until_ns;       /* when the names are looked up anew */
 	struct message *message;
 	struct list_node message_node; /* message->attempts; scheduler */
@@ -117,7 +117,7 @@ struct attempt {
 	struct body *body;             /* our reference; while LEASED */
 	struct attempt_work *work;     /* from lease or fate to record */
 	char *last;                    /* for people: how the last pass ended; NULL: none yet */
-	uint64_t expires_ns, due_ns;   /* monotonic; due_ns: WAITING */
+	uint64_t expires_ns, due_ns, warn_ns; /* monotonic; due_ns: WAITING; warn_ns: 0: never */
 	bool is_held, is_dropped;      /* by the operator: WAITING until it expires; withdrawn if not done */
 	bool is_away, given_back;      /* to the disk, untried, to make room; with its fates: by us alone */
 	uint32_t number, waits;        /* of this attempt, from 1; so far: the exponent of the next wait */

@@ -101,7 +101,7 @@ void control_entry_of_queue(const struct queue_file *file, const struct queue_at
 		.is_parked = true,
 		.rcpts_count = attempt->rcpts_count,
 		.attempt = attempt->number,
-		.next_us = is_held ? 0 : (int64_t)attempt->key.due_us - ahead_us,
+		.next_us = is_held ? 0 : (int64_t)attempt->next_us - ahead_us,
 		.expires_us = (int64_t)attempt->expires_us - ahead_us,
 		.last = attempt->last,
 		.why = text_of(why),

@@ -31,7 +31,7 @@ static bool is_meant(const struct look *look, const struct queue_attempt *attemp
 	case CONTROL_HOLD: return true;
 	case CONTROL_RETRY:
 		return attempt->waits > 0 && !attempt->is_held &&
-		       attempt->key.due_us > look->on->now_us;
+		       attempt->next_us > look->on->now_us;
 	case CONTROL_DROP: return !attempt->is_dropped;
 	case CONTROL_RELEASE: return attempt->is_held;
 	case CONTROL_ACTS: break;

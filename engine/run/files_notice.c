@@ -124,11 +124,24 @@ static struct text reply_of(
 	return arena_printf(&f->notice_arena, "%u %.*s", rcpt->code, TEXT_ARG(text));
 }
 
+static int64_t unix_s_of(uint64_t monotonic_ns, int64_t now_s)
+{
+	return now_s + ((int64_t)monotonic_ns - (int64_t)clock_now_ns()) / (int64_t)SECOND_NS;
+}
+
 static struct notification_rcpt told_of(struct files *f, const struct attempt *attempt,
 	const struct attempt_rcpt *rcpt, int64_t now_s)
 {
 	char status[SMTP_STATUS_TEXT_MAX];
 	const struct attempt_work *work = attempt->work;
+	if (attempt->is_warning) /* in `last` the host and its reply are one (scheduler_warn.c) */
+		return (struct notification_rcpt){
+			.rcpt = &attempt->message->envelope->rcpts[rcpt->rcpt],
+			.status = arena_text_copy(
+				&f->notice_arena, text_of(smtp_status_format(rcpt->status, status))),
+			.reason = attempt_reply_text(attempt, rcpt),
+			.will_retry_until_unix_s = unix_s_of(attempt->expires_ns, now_s),
+		};
 	bool was_heard = work != NULL && work->facts[rcpt->facts].session != 0; /* DSN-05 */
 	return (struct notification_rcpt){
 		.rcpt = &attempt->message->envelope->rcpts[rcpt->rcpt],
@@ -143,10 +156,16 @@ static struct notification_rcpt told_of(struct files *f, const struct attempt *a
 
 /* ---- writing ---- */
 
-static void name_of(
-	const struct message *message, uint32_t rcpt, char out[static PREPARED_NAME_SIZE])
+static enum prepared_kind kind_of(const struct attempt *attempt)
 {
-	prepared_name(PREPARED_NOTICE, message->name, &message->identity, rcpt, out);
+	return attempt->is_warning ? PREPARED_WARNING : PREPARED_NOTICE;
+}
+
+static void name_of(
+	const struct attempt *attempt, uint32_t rcpt, char out[static PREPARED_NAME_SIZE])
+{
+	const struct message *message = attempt->message;
+	prepared_name(kind_of(attempt), message->name, &message->identity, rcpt, out);
 }
 
 static enum result write_file(
@@ -163,13 +182,13 @@ static enum result write_file(
 	return r;
 }
 
-static enum result write_one(struct files *f, const struct message *message, uint32_t first,
+static enum result write_one(struct files *f, const struct attempt *attempt, uint32_t first,
 	struct notification *notification, struct fail *fail)
 {
 	char name[PREPARED_NAME_SIZE];
 	struct buf buf;
-	name_of(message, first, name);
-	message_unique(name, &message->identity, notification->unique);
+	name_of(attempt, first, name);
+	message_unique(name, &attempt->message->identity, notification->unique);
 	size_t size = notification_bytes_max(notification);
 	void *memory = malloc(size);
 	if (memory == NULL || arena_is_exhausted(&f->notice_arena)) {
@@ -205,18 +224,18 @@ static enum result write_action(struct files *f, const struct attempt *attempt,
 			told_of(f, attempt, rcpt, notification->now_unix_s);
 		if (notification->rcpts_count < NOTIFICATION_RCPTS_MAX)
 			continue;
-		r = write_one(f, attempt->message, first, notification, fail);
+		r = write_one(f, attempt, first, notification, fail);
 		notification->rcpts_count = 0;
 	}
 	if (r == RESULT_OK && notification->rcpts_count > 0)
-		r = write_one(f, attempt->message, first, notification, fail);
+		r = write_one(f, attempt, first, notification, fail);
 	free(told);
 	return r;
 }
 
 static enum result prepare(struct files *f, const struct attempt *attempt, struct fail *fail)
 {
-	static const enum notification_action actions[] = { NOTIFICATION_FAILED,
+	static const enum notification_action actions[] = { NOTIFICATION_FAILED, NOTIFICATION_DELAYED,
 		NOTIFICATION_RELAYED };
 	const struct message *message = attempt->message;
 	bool is_cut = false;
@@ -246,7 +265,7 @@ static void drop(struct files *f, const struct attempt *attempt)
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++) {
 		if (!attempt->rcpts[i].has_notice)
 			continue;
-		name_of(attempt->message, attempt->rcpts[i].rcpt, name);
+		name_of(attempt, attempt->rcpts[i].rcpt, name);
 		enum result r = file_unlink(f->tmp_fd, name, NULL);
 		(void)r; /* the next run looks for it as well */
 	}
@@ -290,12 +309,12 @@ void files_notices_turn(struct files *f)
 /* ---- publishing ---- */
 
 static enum result publish_one(
-	struct files *f, const struct message *message, uint32_t rcpt, struct fail *fail)
+	struct files *f, const struct attempt *attempt, uint32_t rcpt, struct fail *fail)
 {
 	char name[PREPARED_NAME_SIZE];
-	name_of(message, rcpt, name);
-	enum result r = prepared_publish(
-		PREPARED_NOTICE, name, message->name, rcpt, f->tmp_fd, f->new_fd, f->bad_fd, fail);
+	name_of(attempt, rcpt, name);
+	enum result r = prepared_publish(kind_of(attempt), name, attempt->message->name, rcpt, f->tmp_fd,
+		f->new_fd, f->bad_fd, fail);
 	if (r == RESULT_OK)
 		files_consider(f, name, true);
 	return r == RESULT_NOT_FOUND ? RESULT_OK : r; /* another recipient is the first one of it */
@@ -309,7 +328,7 @@ void files_publish(struct files *f, struct attempt *attempt)
 	enum result r = RESULT_OK;
 	for (uint32_t i = 0; i < attempt->rcpts_count && r == RESULT_OK; i++)
 		if (attempt->rcpts[i].has_notice)
-			r = publish_one(f, attempt->message, attempt->rcpts[i].rcpt, &fail);
+			r = publish_one(f, attempt, attempt->rcpts[i].rcpt, &fail);
 	if (r != RESULT_OK) {
 		attempt->message->keeps_records = true;
 		log_write(&f->log, LOG_FAILED,

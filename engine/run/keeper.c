@@ -41,7 +41,9 @@ static bool fill_rcpts(struct keeper *k, const struct attempt *attempt, struct q
 /* No key may be before those that have had their time: nobody looks there again. */
 static uint64_t due_of(const struct keeper *k, const struct attempt *attempt)
 {
-	uint64_t due_us = queue_clock_us(&k->hub->clock, attempt->due_ns);
+	bool is_warned_first = attempt->warn_ns != 0 && attempt->warn_ns < attempt->due_ns;
+	uint64_t due_us = queue_clock_us(
+		&k->hub->clock, is_warned_first ? attempt->warn_ns : attempt->due_ns);
 	return due_us > k->taken.due_us ? due_us : k->taken.due_us + 1;
 }
 
@@ -49,7 +51,9 @@ static bool fill_attempt(struct keeper *k, const struct attempt *attempt, struct
 {
 	*out = (struct queue_attempt){
 		.key.due_us = due_of(k, attempt),
+		.next_us = queue_clock_us(&k->hub->clock, attempt->due_ns),
 		.expires_us = queue_clock_us(&k->hub->clock, attempt->expires_ns),
+		.is_warned = attempt->is_warned,
 		.number = attempt->number,
 		.waits = attempt->waits,
 		.transactional = attempt->transactional,

@@ -32,6 +32,15 @@ static uint32_t open_rcpts(const struct queue_attempt *attempt, const struct rec
 	return count;
 }
 
+/* They are told of together. */
+static bool is_warned(const struct queue_attempt *attempt, const struct recovered_file *recovered)
+{
+	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
+		if (recovered_is_warned(recovered, attempt->rcpts[i].rcpt))
+			return true;
+	return attempt->is_warned;
+}
+
 /* The attempts of the file without those recipients that are done. One that cannot be read stays as it is. */
 static enum result read_open(struct keeper *k, const struct queue_file *file,
 	const struct recovered_file *recovered, struct queue_parking *out_parking, struct fail *fail)
@@ -57,6 +66,7 @@ static enum result read_open(struct keeper *k, const struct queue_file *file,
 			arena_alloc_array(&k->arena, attempt.rcpts_count, sizeof *rcpts);
 		if (arena_is_exhausted(&k->arena))
 			return fail_set(fail, RESULT_MEMORY, "no memory for the queue");
+		attempt.is_warned = is_warned(&attempt, recovered);
 		attempt.rcpts_count = open_rcpts(&attempt, recovered, rcpts);
 		attempt.rcpts = rcpts;
 		if (attempt.rcpts_count > 0)

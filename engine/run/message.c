@@ -57,6 +57,8 @@ struct text message_file(const struct message *message)
 
 uint32_t message_rcpt(const struct message *message, uint32_t rcpt)
 {
+	if (message->rcpt != NULL)
+		return message->rcpt->ordinal;
 	return message->stub_rcpts != NULL ? message->stub_rcpts[rcpt] : rcpt;
 }
 

@@ -21,6 +21,12 @@ static bool is_in_option(const struct run_config *config, const struct envelope 
 	UNREACHABLE("a fourth way to tell of failures");
 }
 
+bool notice_is_wanted(const struct run_config *config, const struct envelope *envelope,
+	const struct envelope_rcpt *rcpt, enum notification_action action)
+{
+	return notification_is_wanted(envelope, rcpt, action) && is_in_option(config, envelope, rcpt);
+}
+
 static bool host_lacks_dsn(const struct attempt *attempt, const struct attempt_rcpt *rcpt)
 {
 	return attempt->work != NULL && attempt->work->facts[rcpt->facts].lacks_dsn;
@@ -31,6 +37,9 @@ bool notice_is_due(const struct run_config *config, const struct attempt *attemp
 {
 	const struct envelope *envelope = attempt->message->envelope;
 	const struct envelope_rcpt *address = &envelope->rcpts[rcpt->rcpt];
+	*out_action = NOTIFICATION_DELAYED;
+	if (attempt->is_warning)
+		return rcpt->has_notice;
 	if (attempt->message->rcpt != NULL) /* a job directory tells by events alone */
 		return false;
 	if (rcpt->fate == ATTEMPT_BOUNCED || rcpt->fate == ATTEMPT_EXPIRED)
@@ -39,8 +48,7 @@ bool notice_is_due(const struct run_config *config, const struct attempt *attemp
 		*out_action = NOTIFICATION_RELAYED;
 	else
 		return false;
-	return notification_is_wanted(envelope, address, *out_action) &&
-	       is_in_option(config, envelope, address);
+	return notice_is_wanted(config, envelope, address, *out_action);
 }
 
 uint32_t notice_mark(const struct run_config *config, struct attempt *attempt)

@@ -8,9 +8,13 @@
 #include "engine/run/config.h"
 
 /* Whether the sender is to hear of this fate by a notification (--bounce, DSN-02, DSN-07, EXT-DSN-03), and
- * of which kind. Of recipients of a job directory never: whoever writes one reads events. */
+ * of which kind; of a warning (scheduler_warn.h) all are told of. Of recipients of a job directory never:
+ * whoever writes one reads events. */
 bool notice_is_due(const struct run_config *config, const struct attempt *attempt,
 	const struct attempt_rcpt *rcpt, enum notification_action *out_action);
+/* Whether --bounce and his NOTIFY let him be told so. */
+bool notice_is_wanted(const struct run_config *config, const struct envelope *envelope,
+	const struct envelope_rcpt *rcpt, enum notification_action action);
 /* Marks those of the attempt (has_notice); how many. */
 uint32_t notice_mark(const struct run_config *config, struct attempt *attempt);
 /* Notifications could not be prepared: those who are marked are deferred, whatever their fate, since a sender

@@ -11,6 +11,7 @@ enum { HEX_BYTES = 2 * MESSAGE_UNIQUE_BYTES, NUMBER_DIGITS = 20 };
 
 static const char *const prefixes[PREPARED_KINDS] = {
 	[PREPARED_NOTICE] = "dsn-",
+	[PREPARED_WARNING] = "delay-",
 	[PREPARED_PART] = "batch-",
 	[PREPARED_REST] = "rest-",
 	[PREPARED_REASON] = "reason-",
@@ -80,7 +81,7 @@ enum result prepared_publish(enum prepared_kind kind, const char *prepared, cons
 	uint64_t number, int tmp_fd, int new_fd, int bad_fd, struct fail *fail)
 {
 	char bad_name[FILE_NAME_BYTES_MAX + 1];
-	bool is_mail = kind == PREPARED_NOTICE || kind == PREPARED_PART;
+	bool is_mail = kind == PREPARED_NOTICE || kind == PREPARED_WARNING || kind == PREPARED_PART;
 	snprintf(bad_name, sizeof bad_name, "%.200s.at-%" PRIu64 "%s", name, number,
 		kind == PREPARED_REASON ? ".reason" : "");
 	enum result r = is_mail ? file_rename(tmp_fd, prepared, new_fd, prepared, fail)
@@ -135,9 +136,13 @@ static int compare(const void *a, const void *b)
  * somebody is told of twice is better than never. */
 static bool is_recorded(const struct recovered_file *file, const struct left *left)
 {
-	if (left->kind != PREPARED_NOTICE)
+	if (left->kind != PREPARED_NOTICE && left->kind != PREPARED_WARNING)
 		return file->split;
-	return left->number < UINT32_MAX && recovered_is_done(file, (uint32_t)left->number);
+	if (left->number >= UINT32_MAX)
+		return false;
+	uint32_t rcpt = (uint32_t)left->number;
+	return left->kind == PREPARED_NOTICE ? recovered_is_done(file, rcpt)
+					     : recovered_is_warned(file, rcpt);
 }
 
 /* All that are of this file stand side by side. */

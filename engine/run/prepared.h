@@ -16,6 +16,7 @@
 
 enum prepared_kind {
 	PREPARED_NOTICE, /* number: the first recipient that it tells of. One outcome each: one name. */
+	PREPARED_WARNING, /* the same, of those that are delayed: told of once */
 	PREPARED_PART,   /* number: of the transaction, from 0 */
 	PREPARED_REST,   /* what is not understood of a batch, for bad/; number: its offset */
 	PREPARED_REASON, /* and why; the same number */

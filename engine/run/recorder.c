@@ -190,10 +190,8 @@ static void record_rcpt(struct recorder *r, const struct attempt *attempt, const
 		.kind = kind,
 		.attempt = attempt->number,
 	};
-	if (is_final && attempt->message->rcpt != NULL) {
+	if (is_final && attempt->message->rcpt != NULL)
 		record.type = JOURNAL_RECORD_JOB_OUTCOME;
-		record.rcpt = attempt->message->rcpt->ordinal;
-	}
 	if (is_final)
 		recorder_note_live(r, attempt->message, seq);
 	recorder_append(r, &record, line_at);
@@ -213,7 +211,7 @@ static void record_rcpts(struct recorder *r, const struct attempt *attempt, bool
 static void record_outcome(struct recorder *r, struct attempt *attempt)
 {
 	CHECK_OBJ(attempt, ATTEMPT_MAGIC);
-	uint32_t noticed = notice_mark(r->config, attempt);
+	uint32_t noticed = attempt->is_warning ? attempt->rcpts_count : notice_mark(r->config, attempt);
 	record_rcpts(r, attempt, false);
 	if (noticed > 0)
 		hub_post(r->hub->files, POST_NOTICE, attempt, 0, 0);
@@ -222,17 +220,37 @@ static void record_outcome(struct recorder *r, struct attempt *attempt)
 	recorder_commit_soon(r);
 }
 
+/* No event: nothing has happened to them. Until the queue has it the journal is kept for a file; for a job it
+ * is not: its recipients are in the queue before a segment can go. */
+static void record_warned(struct recorder *r, const struct attempt *warning)
+{
+	struct message *message = warning->message;
+	for (uint32_t i = 0; i < warning->rcpts_count && recorder_make_room(r); i++) {
+		const struct outcome_record record = {
+			.type = message->rcpt != NULL ? JOURNAL_RECORD_JOB_WARNED : JOURNAL_RECORD_WARNED,
+			.file = recorder_file_of(message),
+			.rcpt = message_rcpt(message, warning->rcpts[i].rcpt),
+		};
+		if (message->rcpt == NULL)
+			recorder_note_live(r, message, journal_next_seq(r->journal));
+		recorder_append_silent(r, &record);
+	}
+}
+
 /* In one commit, as far as it can hold them: a crash between two would have the second half told of by two
  * notifications. */
 static void record_noticed(struct recorder *r, struct attempt *attempt, enum result prepared)
 {
 	CHECK_OBJ(attempt, ATTEMPT_MAGIC);
-	if (prepared != RESULT_OK)
+	if (prepared != RESULT_OK && !attempt->is_warning)
 		notice_defer(attempt, loop_now_ns(&r->loop), prepared);
 	attempt->is_noticed = prepared == RESULT_OK;
 	if (journal_pending_bytes(r->journal) >= JOURNAL_BATCH_BYTES / 4)
 		commit(r);
-	record_rcpts(r, attempt, true);
+	if (!attempt->is_warning)
+		record_rcpts(r, attempt, true);
+	else if (prepared == RESULT_OK)
+		record_warned(r, attempt);
 	list_push_back(&r->uncommitted, &attempt->node);
 	recorder_commit_soon(r);
 }

@@ -33,6 +33,9 @@ static enum result on_record(const struct journal_record *journal_record, void *
 		result = recovery_add_split(r->recovery, record.file.name, &identity, seq);
 	else if (record.type == JOURNAL_RECORD_REJECTED)
 		result = recovery_add_rejected(r->recovery, record.file.name, &identity, seq);
+	else if (record.type == JOURNAL_RECORD_WARNED || record.type == JOURNAL_RECORD_JOB_WARNED)
+		result = recovery_add_warned(r->recovery, record.file.name, &identity,
+			record.type == JOURNAL_RECORD_JOB_WARNED, record.rcpt, seq);
 	else if (record.type == JOURNAL_RECORD_SUPPRESS)
 		return recorder_suppress_found(r, record.line, seq);
 	/* A line that a crash kept from the event file is written now, the same byte for byte. */

@@ -61,32 +61,45 @@ static struct recovered_file *find_or_add(struct recovery *recovery, struct text
 }
 
 /* So that there is room for one more. A job's come one by one, up to a million of them. */
-static enum result grow(struct recovered_file *file, uint32_t rcpt)
+static uint32_t places_for(uint32_t rcpt, bool is_job)
 {
-	uint32_t more = file->is_job ? rcpt / 2 : 0;
-	uint32_t bits_max = ((rcpt + more) / 64 + 1) * 64;
-	uint8_t *bits = realloc(file->done_bits, bits_max / 8);
-	if (bits == NULL)
-		return RESULT_MEMORY;
-	memset(bits + file->done_max / 8, 0, (bits_max - file->done_max) / 8);
-	file->done_bits = bits;
-	if (file->is_job) {
-		uint8_t *kinds = realloc(file->kinds, bits_max);
-		if (kinds == NULL)
+	uint32_t more = is_job ? rcpt / 2 : 0;
+	return ((rcpt + more) / 64 + 1) * 64;
+}
+
+static enum result set_bit(struct rcpt_bits *set, uint32_t rcpt, bool is_job)
+{
+	if (rcpt >= set->max) {
+		uint32_t max = places_for(rcpt, is_job);
+		uint8_t *bits = realloc(set->bits, max / 8);
+		if (bits == NULL)
 			return RESULT_MEMORY;
-		file->kinds = kinds;
+		memset(bits + set->max / 8, 0, (max - set->max) / 8);
+		set->bits = bits;
+		set->max = max;
 	}
-	file->done_max = bits_max;
+	set->bits[rcpt / 8] = (uint8_t)(set->bits[rcpt / 8] | 1u << rcpt % 8);
 	return RESULT_OK;
+}
+
+static bool has_bit(const struct rcpt_bits *set, uint32_t rcpt)
+{
+	return rcpt < set->max && (set->bits[rcpt / 8] >> rcpt % 8 & 1) != 0;
 }
 
 static enum result add_done(struct recovery *recovery, struct recovered_file *file, uint32_t rcpt)
 {
-	if (file == NULL || (rcpt >= file->done_max && grow(file, rcpt) != RESULT_OK))
+	if (file == NULL)
 		return RESULT_MEMORY;
-	file->done_bits[rcpt / 8] = (uint8_t)(file->done_bits[rcpt / 8] | 1u << rcpt % 8);
-	recovery->outcomes_count++;
-	return RESULT_OK;
+	if (file->is_job && rcpt >= file->done.max) {
+		uint8_t *kinds = realloc(file->kinds, places_for(rcpt, true));
+		if (kinds == NULL)
+			return RESULT_MEMORY;
+		file->kinds = kinds;
+	}
+	enum result r = set_bit(&file->done, rcpt, file->is_job);
+	recovery->outcomes_count += r == RESULT_OK;
+	return r;
 }
 
 enum result recovery_add_done(struct recovery *recovery, struct text name,
@@ -103,7 +116,7 @@ enum result recovery_add_job_done(struct recovery *recovery, struct text name,
 	if (ordinal >= JOURNAL_JOB_RCPTS_MAX)
 		return RESULT_DAMAGED;
 	struct recovered_file *file = find_or_add(recovery, name, identity, seq);
-	if (file != NULL && !file->is_job && file->done_max > 0)
+	if (file != NULL && !file->is_job && file->done.max > 0)
 		return RESULT_DAMAGED; /* no job has the identity of a file */
 	if (file != NULL)
 		file->is_job = true;
@@ -111,6 +124,20 @@ enum result recovery_add_job_done(struct recovery *recovery, struct text name,
 	if (r == RESULT_OK)
 		file->kinds[ordinal] = (uint8_t)kind;
 	return r;
+}
+
+enum result recovery_add_warned(struct recovery *recovery, struct text name,
+	const struct file_identity *identity, bool is_job, uint32_t rcpt, uint64_t seq)
+{
+	if (rcpt >= (is_job ? JOURNAL_JOB_RCPTS_MAX : MESSAGE_RCPTS_MAX))
+		return RESULT_DAMAGED;
+	struct recovered_file *file = find_or_add(recovery, name, identity, seq);
+	if (file == NULL)
+		return RESULT_MEMORY;
+	if (is_job && !file->is_job && file->done.max > 0)
+		return RESULT_DAMAGED; /* no job has the identity of a file */
+	file->is_job |= is_job;
+	return set_bit(&file->warned, rcpt, is_job);
 }
 
 enum result recovery_add_rejected(struct recovery *recovery, struct text name,
@@ -151,7 +178,12 @@ struct recovered_file *recovery_find(struct recovery *recovery, const char *name
 
 bool recovered_is_done(const struct recovered_file *file, uint32_t rcpt)
 {
-	return rcpt < file->done_max && (file->done_bits[rcpt / 8] >> rcpt % 8 & 1) != 0;
+	return has_bit(&file->done, rcpt);
+}
+
+bool recovered_is_warned(const struct recovered_file *file, uint32_t rcpt)
+{
+	return has_bit(&file->warned, rcpt);
 }
 
 enum event_kind recovered_kind(const struct recovered_file *file, uint32_t ordinal)
@@ -177,8 +209,10 @@ struct recovered_file *recovered_copy(const struct recovered_file *file)
 		return NULL;
 	memcpy(copy, file, size);
 	copy->node = (struct hash_node){ 0 };
-	bool is_whole = file->done_bits == NULL || copy_octets(&copy->done_bits, file->done_max / 8);
-	is_whole &= file->kinds == NULL || copy_octets(&copy->kinds, file->done_max);
+	bool is_whole = file->done.bits == NULL || copy_octets(&copy->done.bits, file->done.max / 8);
+	is_whole &= file->warned.bits == NULL ||
+		    copy_octets(&copy->warned.bits, file->warned.max / 8);
+	is_whole &= file->kinds == NULL || copy_octets(&copy->kinds, file->done.max);
 	if (is_whole)
 		return copy;
 	recovered_destroy(copy);
@@ -187,7 +221,8 @@ struct recovered_file *recovered_copy(const struct recovered_file *file)
 
 void recovered_destroy(struct recovered_file *file)
 {
-	free(file->done_bits);
+	free(file->done.bits);
+	free(file->warned.bits);
 	free(file->kinds);
 	free(file);
 }

@@ -13,15 +13,19 @@
 
 struct message;
 
+struct rcpt_bits {
+	uint32_t max; /* that there are */
+	uint8_t *bits;
+};
+
 struct recovered_file {
 	struct hash_node node;   /* by name */
 	struct file_identity identity;
 	bool rejected;           /* it was told to be no mail */
 	bool is_job;             /* its recipients are counted by a manifest (job_run.h) */
 	bool split;              /* a batch file: what is in it is mail of its own */
-	uint32_t done_max;       /* bits there are */
-	uint8_t *done_bits;
-	uint8_t *kinds; /* of a job: what each of them came to, an event_kind; as many */
+	struct rcpt_bits done, warned; /* who has an outcome; of whom it was told that he waits */
+	uint8_t *kinds; /* of a job: what each of those who are done came to, an event_kind; done.max */
 	uint64_t first_seq;
 	char name[];
 };
@@ -40,6 +44,9 @@ MUST_USE enum result recovery_add_done(struct recovery *recovery, struct text na
 /* The same of a job, which has more recipients than a file may have. */
 MUST_USE enum result recovery_add_job_done(struct recovery *recovery, struct text name,
 	const struct file_identity *identity, uint32_t ordinal, enum event_kind kind, uint64_t seq);
+/* The sender was told that this recipient, of a job or not, still waits (--warn-after). */
+MUST_USE enum result recovery_add_warned(struct recovery *recovery, struct text name,
+	const struct file_identity *identity, bool is_job, uint32_t rcpt, uint64_t seq);
 MUST_USE enum result recovery_add_rejected(struct recovery *recovery, struct text name,
 	const struct file_identity *identity, uint64_t seq);
 MUST_USE enum result recovery_add_split(struct recovery *recovery, struct text name,
@@ -54,6 +61,7 @@ struct recovered_file *recovery_find(struct recovery *recovery, const char *name
 MUST_USE struct recovered_file *recovered_copy(const struct recovered_file *file);
 void recovered_destroy(struct recovered_file *file);
 bool recovered_is_done(const struct recovered_file *file, uint32_t rcpt);
+bool recovered_is_warned(const struct recovered_file *file, uint32_t rcpt);
 /* What one of a job that is done has come to. */
 enum event_kind recovered_kind(const struct recovered_file *file, uint32_t ordinal);
 

@@ -157,8 +157,9 @@ static uint32_t look_at(struct scheduler *s, struct control_task *task, struct m
 	{
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
 		looked++;
-		if (!control_request_means(
-			    request, domain_of(attempt), job_of(message), text_of(message->name)))
+		if (attempt->is_warning ||
+			!control_request_means(request, domain_of(attempt), job_of(message),
+				text_of(message->name)))
 			continue;
 		uint32_t rcpts_count = attempt->rcpts_count;
 		if (only_tells) {

@@ -4,6 +4,7 @@
 #include "engine/io/clock.h"
 #include "engine/run/scheduler_parts.h"
 #include "engine/run/scheduler_split.h"
+#include "engine/run/scheduler_warn.h"
 
 /* A file that cannot be read for reasons of the system is tried again after this. */
 #define READ_LATER_NS (5 * SECOND_NS)
@@ -239,6 +240,7 @@ static uint32_t split_one(struct scheduler *s, struct message *message, const ui
 		envelope->not_before_unix_s, envelope->expiry_unix_s);
 	for (uint32_t i = 0; i < n; i++)
 		attempt->rcpts[i].rcpt = indices[i];
+	warn_begin(s, attempt);
 	return n;
 }
 

@@ -1,6 +1,7 @@
 #include "engine/io/clock.h"
 #include "engine/run/record_event.h"
 #include "engine/run/scheduler_parts.h"
+#include "engine/run/scheduler_warn.h"
 
 /* ---- times ---- */
 
@@ -36,16 +37,22 @@ int64_t outcome_wall_of(const struct scheduler *s, uint64_t monotonic_ns)
 	return clock_wall_us() + ((int64_t)monotonic_ns - (int64_t)scheduler_now(s)) / 1000;
 }
 
+int64_t outcome_lives_from(const struct scheduler *s, int64_t accepted_ns, int64_t not_before_unix_s)
+{
+	if (not_before_unix_s == 0)
+		return accepted_ns;
+	int64_t not_before_ns = outcome_instant_of(s, not_before_unix_s);
+	return not_before_ns > accepted_ns ? not_before_ns : accepted_ns;
+}
+
 uint64_t outcome_expires_at(const struct scheduler *s, enum envelope_class class, int64_t accepted_ns,
 	int64_t not_before_unix_s, int64_t expiry_unix_s)
 {
 	bool transactional = class == ENVELOPE_CLASS_TRANSACTIONAL;
 	const struct retry_schedule *retry =
 		&s->config->retry[transactional ? RETRY_TRANSACTIONAL : RETRY_BULK];
-	int64_t from_ns = accepted_ns;
-	if (not_before_unix_s != 0 && outcome_instant_of(s, not_before_unix_s) > from_ns)
-		from_ns = outcome_instant_of(s, not_before_unix_s);
-	int64_t ends_ns = from_ns + (int64_t)(retry->lifetime_ms * 1000000);
+	int64_t ends_ns = outcome_lives_from(s, accepted_ns, not_before_unix_s) +
+			  (int64_t)(retry->lifetime_ms * 1000000);
 	if (expiry_unix_s != 0 && outcome_instant_of(s, expiry_unix_s) < ends_ns)
 		ends_ns = outcome_instant_of(s, expiry_unix_s);
 	return ends_ns > 0 ? (uint64_t)ends_ns : 1;
@@ -53,7 +60,7 @@ uint64_t outcome_expires_at(const struct scheduler *s, enum envelope_class class
 
 void outcome_set_time(struct scheduler *s, struct attempt *attempt, uint64_t due_ns)
 {
-	timer_queue_insert(&s->times, &attempt->time, due_ns);
+	timer_queue_insert(&s->times, &attempt->time, warn_time(s, attempt, due_ns));
 	if (timer_queue_first(&s->times) == &attempt->time)
 		restart_timer(s);
 }
@@ -66,7 +73,7 @@ void outcome_clear_time(struct scheduler *s, struct attempt *attempt)
 
 /* ---- fates that need no worker ---- */
 
-static void send_to_recorder(struct scheduler *s, struct attempt *attempt)
+void outcome_record(struct scheduler *s, struct attempt *attempt)
 {
 	attempt_move(attempt, ATTEMPT_RECORDING);
 	if (mailbox_credits_take(&s->unrecorded, 1))
@@ -83,7 +90,7 @@ void outcome_settle(struct scheduler *s, struct attempt *attempt, enum attempt_f
 		attempt_add_reason(attempt, "", NULL, reason);
 	attempt_settle(attempt, fate, bounce_class, status);
 	jobs_arrived(s, attempt->message);
-	send_to_recorder(s, attempt);
+	outcome_record(s, attempt);
 }
 
 void outcomes_turn_end(struct scheduler *s)
@@ -142,10 +149,13 @@ bool outcome_set_out(struct scheduler *s, struct attempt *attempt)
 
 static void come_due(struct scheduler *s, struct attempt *attempt)
 {
-	if (attempt->state != ATTEMPT_WAITING || scheduler_now(s) >= attempt->expires_ns) {
+	if (scheduler_now(s) >= attempt->expires_ns) {
 		expire(s, attempt);
 		return;
 	}
+	if (warn_pass(s, attempt))
+		return;
+	CHECK(attempt->state == ATTEMPT_WAITING); /* what is on its way has no other time */
 	struct message *message = attempt->message;
 	CHECK(outcome_take_out(s, attempt));
 	if (!outcome_set_out(s, attempt))
@@ -298,6 +308,10 @@ void outcome_recorded(struct scheduler *s, struct attempt *attempt)
 {
 	CHECK_OBJ(attempt, ATTEMPT_MAGIC);
 	CHECK(attempt->state == ATTEMPT_LEASED || attempt->state == ATTEMPT_RECORDING);
+	if (attempt->is_warning) {
+		warn_recorded(s, attempt);
+		return;
+	}
 	mailbox_credits_give(&s->unrecorded, 1);
 	struct message *message = attempt->message;
 	attempt->domain->is_doubted |= has_failed_policy(attempt);

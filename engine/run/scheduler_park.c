@@ -5,6 +5,7 @@
 #include "engine/run/revival.h"
 #include "engine/run/scheduler_back.h"
 #include "engine/run/scheduler_parts.h"
+#include "engine/run/scheduler_warn.h"
 
 /* Messages that wait for long leave memory, and come back when an attempt of theirs is due (keeper.h). While
  * the keeper has a message it is PARKING: nothing of it moves. */
@@ -36,7 +37,8 @@ static bool may_park(struct scheduler *s, struct message *message, uint64_t beyo
 		return false;
 	LIST_FOR_EACH (node, &message->attempts) {
 		const struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
-		if (attempt->due_ns >= beyond_ns)
+		bool is_warned_soon = beyond_ns > 0 && warn_is_before(s, attempt, beyond_ns);
+		if (attempt->due_ns >= beyond_ns && !is_warned_soon)
 			continue;
 		list_remove(node); /* the next look finds it first */
 		list_push_front(&message->attempts, node);
@@ -281,6 +283,7 @@ static struct attempt *make_attempt(
 	attempt->number = from->number;
 	attempt->waits = from->waits;
 	attempt->is_dropped = from->is_dropped;
+	attempt->is_warned = from->is_warned;
 	attempt->source = source_named(s, from->source);
 	return attempt;
 }
@@ -346,6 +349,7 @@ static void attach(struct scheduler *s, struct message *message, struct revival 
 		park_allow_late(s, attempt, revival);
 	count_back(s, message, rcpts_count, attempt->rcpts_count);
 	message->stays = message->rcpts_parked > STAYS_FOR;
+	uint64_t wait_until_ns = warn_waits_until(s, message, &revival->attempt);
 	revival_destroy(revival);
 	if (attempt->rcpts_count == 0) {
 		domain_give(s, attempt->domain);
@@ -355,7 +359,7 @@ static void attach(struct scheduler *s, struct message *message, struct revival 
 	} else if (scheduler_now(s) >= attempt->expires_ns) {
 		outcome_expire(s, attempt);
 	} else {
-		(void)outcome_set_out(s, attempt);
+		warn_go_on(s, attempt, wait_until_ns);
 	}
 }
 

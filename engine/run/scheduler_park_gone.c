@@ -92,10 +92,10 @@ void park_withdrawn(struct scheduler *s, struct message *message, struct revival
 /* For one attempt: enough for some slow sessions, or for a file to be readable again. */
 #define LATE_NS (300 * SECOND_NS)
 
-/* Before its lifetime ended, not when it did. */
+/* Before its lifetime ended, not when it did. Its key may be earlier, for a warning. */
 static bool was_due(const struct revival *revival)
 {
-	return revival->attempt.key.due_us < revival->attempt.expires_us && !revival->attempt.is_dropped;
+	return revival->attempt.next_us < revival->attempt.expires_us && !revival->attempt.is_dropped;
 }
 
 void park_allow_late(struct scheduler *s, struct attempt *attempt, const struct revival *revival)

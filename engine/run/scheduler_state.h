@@ -12,7 +12,7 @@
  *   scheduler_rules.c    what the rules of --site allow, shared by sites
  *   scheduler_site.c     the life of a site, and what is told of it
  *   scheduler_park.c     what waits for long: into the queue on disk, and back; _gone.c: without its file
- *   scheduler_suppress.c who of an attempt is on the suppression list
+ *   scheduler_suppress.c, scheduler_warn.c  who is on the suppression list; who is told of a delay
  *   scheduler_watch.c    what stands still
  *   scheduler_outcome.c  fates: recorded, deferred until when, expired; a message's end */
 #ifndef ENGINE_RUN_SCHEDULER_STATE_H

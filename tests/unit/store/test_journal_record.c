@@ -25,6 +25,8 @@ static const struct outcome_record examples[] = {
 	{ .type = JOURNAL_RECORD_FILE_DONE, .file = A_FILE },
 	{ .type = JOURNAL_RECORD_SPLIT, .file = A_FILE },
 	{ .type = JOURNAL_RECORD_EVENTS_WRITTEN, .events_seq = 123456789012 },
+	{ .type = JOURNAL_RECORD_WARNED, .file = A_FILE, .rcpt = 9999 },
+	{ .type = JOURNAL_RECORD_JOB_WARNED, .file = A_FILE, .rcpt = JOURNAL_JOB_RCPTS_MAX - 1 },
 	{ .type = JOURNAL_RECORD_SUPPRESS, .line = TEXT_INIT("ann@a.example\t\tno such user\n") },
 };
 

@@ -569,6 +569,35 @@ static void the_marks_of_an_attempt_come_back_and_some_of_a_file_may_be_hastened
 	assert_int_equal(queue_rcpts_count(queue), 2);
 }
 
+/* Its key is earlier than its next attempt, so that its sender is told; hastened it is tried at once. */
+static void an_attempt_may_come_before_it_is_tried_next(void **state)
+{
+	(void)state;
+	struct record_file file = file_of("one", 1);
+	struct queue_file found;
+	struct queue_attempt attempts[] = { attempt_due(500, 1), attempt_due(600, 1) }, attempt;
+	attempts[0].next_us = 900;
+	attempts[1].is_warned = true;
+	const struct queue_key none = { 0 };
+	struct text name;
+	park(&file, NULL, 0, attempts, 2);
+	reopen();
+	assert_string_equal(waiting(), "one@500 one@600 ");
+	assert_int_equal(queue_next(reader, &none, &arena, &name, &attempt, &why), RESULT_OK);
+	assert_int_equal(attempt.next_us, 900);
+	assert_false(attempt.is_warned);
+	const struct queue_key first = attempt.key;
+	assert_int_equal(queue_next(reader, &first, &arena, &name, &attempt, &why), RESULT_OK);
+	assert_int_equal(attempt.next_us, 600);
+	assert_true(attempt.is_warned);
+	assert_int_equal(find("one", &found), RESULT_OK);
+	assert_int_equal(queue_hasten(queue, &found, &none, 7, NULL, NULL, &why), RESULT_OK);
+	assert_int_equal(queue_commit(queue, &why), RESULT_OK);
+	assert_int_equal(queue_next(reader, &none, &arena, &name, &attempt, &why), RESULT_OK);
+	assert_int_equal(attempt.key.due_us, 7);
+	assert_int_equal(attempt.next_us, 7);
+}
+
 static void what_is_hastened_comes_behind_what_has_had_its_time(void **state)
 {
 	(void)state;
@@ -594,6 +623,7 @@ int main(void)
 		TEST_OF(a_file_of_the_same_name_takes_the_place_of_the_old_one),
 		TEST_OF(files_come_in_the_order_of_their_names),
 		TEST_OF(the_marks_of_an_attempt_come_back_and_some_of_a_file_may_be_hastened),
+		TEST_OF(an_attempt_may_come_before_it_is_tried_next),
 		TEST_OF(what_is_hastened_comes_behind_what_has_had_its_time),
 		TEST_OF(what_is_not_committed_is_not_there),
 		TEST_OF(ten_thousand_recipients_fit_into_one_entry),

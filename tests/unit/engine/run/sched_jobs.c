@@ -447,6 +447,7 @@ void sched_revive(struct sched *s, struct fake_job *job, uint32_t ordinal)
 		.job = job->run->label,
 		.rcpts_left = 1 };
 	const struct queue_attempt attempt = { .key = { 1, ++s->jobs->revived_id },
+		.next_us = 1,
 		.number = 2,
 		.waits = 1,
 		.expires_us = (uint64_t)clock_wall_us() + 3600000000u,

@@ -198,9 +198,29 @@ static void recorded(struct sched *s, struct attempt *attempt)
 	hub_post(s->base.hub.scheduler, POST_RECORDED, attempt, 0, 0);
 }
 
+static void note_warning(struct sched *s, const struct attempt *warning)
+{
+	const struct envelope *envelope = warning->message->envelope;
+	struct buf buf;
+	buf_init(&buf, s->warned, sizeof s->warned - 1);
+	for (uint32_t i = 0; i < warning->rcpts_count; i++) {
+		char status[SMTP_STATUS_TEXT_MAX];
+		const struct attempt_rcpt *rcpt = &warning->rcpts[i];
+		assert_true(rcpt->has_notice);
+		buf_printf(&buf, "%.*s %s %.*s; ", TEXT_ARG(envelope->rcpts[rcpt->rcpt].address.text),
+			smtp_status_format(rcpt->status, status),
+			TEXT_ARG(attempt_reply_text(warning, rcpt)));
+	}
+	s->warned[buf.len] = '\0';
+	s->warnings++;
+}
+
 void sched_take_outcome(struct sched *s, struct attempt *attempt)
 {
-	note_outcome(s, attempt);
+	if (attempt->is_warning)
+		note_warning(s, attempt);
+	else
+		note_outcome(s, attempt);
 	if (s->hold_records)
 		list_push_back(&s->unrecorded, &attempt->node);
 	else

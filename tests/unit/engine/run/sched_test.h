@@ -93,6 +93,8 @@ struct sched {
 	bool has_drained[TEST_WORKERS_MAX];
 	uint32_t drains, drains_at_once, flushes, stops, site_reports;
 	uint32_t outcomes;
+	uint32_t warnings;  /* of mail that waits */
+	char warned[256];   /* of the last one: "rcpt status text" of each recipient, "; " behind */
 	struct control_task *slice; /* that came to main last */
 	uint32_t slices_count;
 	char site_words[400]; /* reason of the last site report */

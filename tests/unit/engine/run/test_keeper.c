@@ -400,6 +400,35 @@ static void a_clock_that_jumps_and_comes_back_neither_hastens_nor_holds(void **s
 	stop();
 }
 
+static void what_is_parked_for_a_warning_keeps_its_own_time_by_the_clock_of_the_queue(void **state)
+{
+	(void)state;
+	wall_ahead_us = DAY_US;
+	create();
+	start();
+	hub_post(base.hub.keeper, POST_DUE_TAKEN, NULL, 0, 0);
+	assert_nothing_is_due();
+	wall_ahead_us = 0; /* the queue goes on as it was */
+	struct domain *domain = make_domain("a.example");
+	struct message *message = test_message(&(struct test_mail){ .name = "m2" });
+	message->envelope = test_envelope(&(struct test_mail){ .rcpts = "ann@a.example" });
+	struct attempt *attempt = attempt_create(message, 1);
+	attempt->domain = domain;
+	attempt->warn_ns = clock_now_ns() + 50 * TEST_MS_NS;
+	attempt->due_ns = clock_now_ns() + 1800 * 1000 * TEST_MS_NS;
+	attempt->expires_ns = clock_now_ns() + 3600 * 1000 * TEST_MS_NS;
+	hub_post(base.hub.keeper, POST_PARK, message, 0, 0);
+	assert_int_equal(wait_for(base.hub.scheduler, POST_PARKED).number, RESULT_OK);
+	struct revival *revival = wait_for(base.hub.files, POST_DUE).object;
+	uint64_t next_ns = queue_clock_instant_ns(&base.hub.clock, revival->attempt.next_us);
+	assert_in_range(next_ns, attempt->due_ns - TEST_MS_NS, attempt->due_ns + TEST_MS_NS);
+	revival_destroy(revival);
+	attempt_destroy(attempt);
+	message_destroy(message);
+	free(domain);
+	stop();
+}
+
 static void a_clock_that_was_set_back_between_two_runs_holds_nothing(void **state)
 {
 	(void)state;
@@ -525,6 +554,7 @@ int main(void)
 		TEST_OF(what_cannot_be_parked_is_given_back_and_is_in_the_queue_once_in_the_end),
 		TEST_OF(a_queue_that_the_disk_broke_ends_the_run_in_order),
 		TEST_OF(a_clock_that_jumps_and_comes_back_neither_hastens_nor_holds),
+		TEST_OF(what_is_parked_for_a_warning_keeps_its_own_time_by_the_clock_of_the_queue),
 		TEST_OF(a_clock_that_was_set_back_between_two_runs_holds_nothing),
 		TEST_OF(a_damaged_entry_is_told_by_name_and_what_is_behind_it_comes),
 		TEST_OF(what_is_damaged_goes_with_its_file),

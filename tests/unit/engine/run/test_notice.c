@@ -86,6 +86,40 @@ static void mail_of_a_job_is_told_of_only_where_it_asks_or_the_flag_says_so(
 	run_test_deinit(&base);
 }
 
+/* Whom a warning may tell of, by NOTIFY: 'D' or '-'. */
+static void warned_by_notify(const char *sender, const char *job, const char *want)
+{
+	char got[NOTIFY_COUNT + 1] = "";
+	const struct test_mail mail = { .sender = sender, .job = job };
+	struct envelope *envelope = test_envelope(&mail);
+	for (int notify = 0; notify < NOTIFY_COUNT; notify++) {
+		struct envelope_rcpt rcpt = envelope->rcpts[0];
+		rcpt.notify = (struct envelope_notify){ .never = notify == NEVER, .success = notify == SUCCESS,
+			.failure = notify == FAILURE, .delay = notify == DELAY };
+		bool is_wanted =
+			notice_is_wanted(&base.config, envelope, &rcpt, NOTIFICATION_DELAYED);
+		got[notify] = is_wanted ? 'D' : '-';
+	}
+	assert_string_equal(got, want);
+	envelope_unref(envelope);
+}
+
+static void of_a_delay_who_is_told_follows_notify_as_well(void **state) /* DSN-07, DSN-02 */
+{
+	(void)state;
+	start("--bounce=single");
+	warned_by_notify(NULL, "", "D---D");
+	warned_by_notify(NULL, "j1", "----D");
+	warned_by_notify("", "", "-----");
+	run_test_deinit(&base);
+	start("--bounce=dsn");
+	warned_by_notify(NULL, "j1", "D---D");
+	run_test_deinit(&base);
+	start("--bounce=event");
+	warned_by_notify(NULL, "", "-----");
+	run_test_deinit(&base);
+}
+
 static void the_null_sender_is_never_told(void **state) /* SMTP-38, DSN-02 */
 {
 	(void)state;
@@ -130,6 +164,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_is_told_follows_notify),
 		cmocka_unit_test(mail_of_a_job_is_told_of_only_where_it_asks_or_the_flag_says_so),
+		cmocka_unit_test(of_a_delay_who_is_told_follows_notify_as_well),
 		cmocka_unit_test(the_null_sender_is_never_told),
 		cmocka_unit_test(what_nobody_can_be_told_of_is_tried_again),
 	};

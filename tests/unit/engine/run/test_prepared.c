@@ -88,6 +88,28 @@ static void what_the_journal_has_becomes_mail_and_what_it_has_not_goes(void **st
 	assert_true(!is_in(new_fd, other_file) && !is_in(tmp_fd, other_file));
 }
 
+/* That somebody was told of a delay, and that he was told of the failure, are two things. */
+static void a_warning_becomes_mail_by_its_own_record(void **state)
+{
+	(void)state;
+	char warned[PREPARED_NAME_SIZE], unwarned[PREPARED_NAME_SIZE], failed[PREPARED_NAME_SIZE];
+	const struct test_mail mail = { .name = "m1", .inode = 1, .birth_ns = 1000 };
+	struct message *message = test_message(&mail);
+	prepared_name(PREPARED_WARNING, "m1", &message->identity, 3, warned);
+	prepared_name(PREPARED_WARNING, "m1", &message->identity, 4, unwarned);
+	put(warned);
+	put(unwarned);
+	leave("m1", 1, 3, false, failed);
+	assert_int_equal(
+		recovery_add_warned(&recovery, TEXT("m1"), &message->identity, false, 3, 1), RESULT_OK);
+	assert_int_equal(recovery_add_done(&recovery, TEXT("m1"), &message->identity, 4, 2), RESULT_OK);
+	restore();
+	assert_true(is_in(new_fd, warned) && !is_in(tmp_fd, warned));
+	assert_false(is_in(new_fd, unwarned) || is_in(tmp_fd, unwarned));
+	assert_false(is_in(new_fd, failed) || is_in(tmp_fd, failed));
+	message_destroy(message);
+}
+
 static void a_name_that_returned_with_another_identity_is_another_file(void **state)
 {
 	(void)state;
@@ -197,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CRASH_TEST(what_the_journal_has_becomes_mail_and_what_it_has_not_goes),
+		CRASH_TEST(a_warning_becomes_mail_by_its_own_record),
 		CRASH_TEST(a_name_that_returned_with_another_identity_is_another_file),
 		CRASH_TEST(one_that_is_mail_already_is_not_made_so_again),
 		CRASH_TEST(files_of_others_in_tmp_are_left_alone),

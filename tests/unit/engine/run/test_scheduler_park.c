@@ -70,7 +70,7 @@ static struct revival *revive(struct fake_file *file, uint64_t id, uint32_t rcpt
 	const struct file_identity identity = { .inode = 1, .birth_ns = file->mail.birth_ns };
 	const struct queue_file queued = { .file = record_file_of(file->name, &identity),
 		.accepted_us = (uint64_t)clock_wall_us(), .from = text_of("news@list.example"), .rcpts_left = 1 };
-	const struct queue_attempt attempt = { .key = { 1, id }, .number = 2, .waits = 1,
+	const struct queue_attempt attempt = { .key = { 1, id }, .next_us = 1, .number = 2, .waits = 1,
 		.expires_us = (uint64_t)clock_wall_us() + 3600000000u, .domain = text_of("a.example"),
 		.rcpts = rcpts, .rcpts_count = 1 };
 	struct revival *revival = revival_create(&queued, &attempt);
@@ -210,7 +210,7 @@ static void mail_that_cannot_be_read_until_its_lifetime_ends_expires(void **stat
 	file->read_result = RESULT_FORBIDDEN;
 	struct revival *revival = revive(file, 1, 1, "2@a.example");
 	revival->attempt.expires_us = (uint64_t)clock_wall_us() - 1;
-	revival->attempt.key.due_us = revival->attempt.expires_us;
+	revival->attempt.key.due_us = revival->attempt.next_us = revival->attempt.expires_us;
 	revival->file.rcpts_left = 3;
 	pass_on(file, revival);
 	settle(2);
@@ -331,13 +331,15 @@ static void the_lifetime_of_what_cannot_be_read_goes_by_the_time_of_the_queue(vo
 	file->read_result = RESULT_FORBIDDEN;
 	queue_clock_start(&s.base.hub.clock, clock_now_ns(), wall_us + 2 * hour_us, 0);
 	struct revival *revival = revive(file, 1, 1, "2@a.example");
-	revival->attempt.expires_us = revival->attempt.key.due_us = (uint64_t)(wall_us + hour_us);
+	revival->attempt.expires_us = (uint64_t)(wall_us + hour_us);
+	revival->attempt.key.due_us = revival->attempt.next_us = revival->attempt.expires_us;
 	pass_on(file, revival);
 	settle(1);
 	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 1);
 	queue_clock_start(&s.base.hub.clock, clock_now_ns(), wall_us - 2 * hour_us, 0);
 	revival = revive(file, 2, 0, "1@a.example");
-	revival->attempt.expires_us = revival->attempt.key.due_us = (uint64_t)(wall_us - hour_us);
+	revival->attempt.expires_us = (uint64_t)(wall_us - hour_us);
+	revival->attempt.key.due_us = revival->attempt.next_us = revival->attempt.expires_us;
 	pass_on(file, revival);
 	settle(1);
 	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 1);
@@ -348,7 +350,7 @@ static struct revival *revive_late(struct fake_file *file)
 {
 	struct revival *revival = revive(file, 1, 0, "1@a.example");
 	revival->attempt.expires_us = (uint64_t)clock_wall_us() - 3600000000u;
-	revival->attempt.key.due_us = revival->attempt.expires_us - 1000000;
+	revival->attempt.key.due_us = revival->attempt.next_us = revival->attempt.expires_us - 1000000;
 	return revival;
 }
 
@@ -388,7 +390,7 @@ static void what_missed_both_its_time_and_its_end_is_tried_once(void **state)
 	struct fake_file *file = park("1@a.example", 1);
 	struct revival *revival = revive(file, 1, 0, "1@a.example");
 	revival->attempt.expires_us = (uint64_t)clock_wall_us() - 3600000000u;
-	revival->attempt.key.due_us = revival->attempt.expires_us - 1000000;
+	revival->attempt.key.due_us = revival->attempt.next_us = revival->attempt.expires_us - 1000000;
 	pass_on(file, revival);
 	settle(0);
 	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 0);
@@ -405,7 +407,23 @@ static void what_was_to_end_when_it_comes_is_not_tried_again(void **state)
 	struct fake_file *file = park("1@a.example", 1);
 	struct revival *revival = revive(file, 1, 0, "1@a.example");
 	revival->attempt.expires_us = (uint64_t)clock_wall_us() - 3600000000u;
-	revival->attempt.key.due_us = revival->attempt.expires_us;
+	revival->attempt.key.due_us = revival->attempt.next_us = revival->attempt.expires_us;
+	pass_on(file, revival);
+	settle(0);
+	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 1);
+	end();
+}
+
+/* Its key was that of a warning. */
+static void what_was_to_be_told_of_before_its_end_is_not_tried_again_for_that(void **state)
+{
+	(void)state;
+	begin((const char *const[]){ "--retry-first=1h", "--park-after=0s", NULL });
+	struct fake_file *file = park("1@a.example", 1);
+	struct revival *revival = revive(file, 1, 0, "1@a.example");
+	revival->attempt.expires_us = (uint64_t)clock_wall_us() - 3600000000u;
+	revival->attempt.next_us = revival->attempt.expires_us;
+	revival->attempt.key.due_us = revival->attempt.expires_us - 1000000;
 	pass_on(file, revival);
 	settle(0);
 	assert_int_equal(file->by_fate[ATTEMPT_EXPIRED], 1);
@@ -446,9 +464,11 @@ int main(void)
 		cmocka_unit_test(recipients_of_a_file_that_is_gone_keep_their_numbers),
 		cmocka_unit_test(what_missed_both_its_time_and_its_end_is_tried_once),
 		cmocka_unit_test(what_was_to_end_when_it_comes_is_not_tried_again),
+		cmocka_unit_test(what_was_to_be_told_of_before_its_end_is_not_tried_again_for_that),
 		cmocka_unit_test(what_missed_the_end_that_its_submitter_gave_is_not_tried_again),
 		cmocka_unit_test(a_parked_file_that_was_written_over_in_place_is_not_read_for_ever),
-		cmocka_unit_test(a_file_with_thousands_of_domains_is_parked_when_the_last_of_them_waits),
+		cmocka_unit_test(
+			a_file_with_thousands_of_domains_is_parked_when_the_last_of_them_waits),
 		cmocka_unit_test(one_attempt_that_is_due_soon_keeps_all_of_the_message_in_memory),
 		cmocka_unit_test(a_file_of_which_many_more_may_follow_stays_for_a_moment),
 	};

@@ -218,6 +218,26 @@ static void what_waits_for_its_turn_or_its_time_is_not_stuck(void **state)
 	sched_end(&s);
 }
 
+/* It holds up no mail. */
+static void a_warning_that_is_not_recorded_is_not_stuck(void **state)
+{
+	(void)state;
+	init((const char *const[]){ "--bounce=single", "--warn-after=400ms", "--retry-first=1h",
+		"--park-after=1d", NULL });
+	sched_mail(&s,
+		&(struct test_mail){ .rcpts = "1@a.example", .birth_ns = clock_wall_us() * 1000 });
+	sched_settle(&s);
+	sched_answer_all(&s, ATTEMPT_DEFERRED);
+	sched_settle(&s);
+	s.hold_records = true;
+	SCHED_WAIT(&s, s.warnings == 1);
+	sched_pass(&s, 300); /* 30 of these minutes */
+	assert_int_equal(stuck(), 0);
+	s.hold_records = false;
+	sched_release(&s);
+	sched_end(&s);
+}
+
 /* What is not to be sent yet has an end of its own. */
 static void mail_that_expires_before_its_time_comes_expires_then(void **state)
 {
@@ -266,6 +286,7 @@ int main(void)
 		cmocka_unit_test(mail_that_the_keeper_does_not_park),
 		cmocka_unit_test(mail_past_its_lifetime_that_its_timer_missed_is_expired),
 		cmocka_unit_test(what_waits_for_its_turn_or_its_time_is_not_stuck),
+		cmocka_unit_test(a_warning_that_is_not_recorded_is_not_stuck),
 		cmocka_unit_test(mail_that_expires_before_its_time_comes_expires_then),
 		cmocka_unit_test(threads_that_do_not_come_round_are_told_once_and_when_they_do),
 	};
