@@ -55,8 +55,7 @@ enum result reads_init(struct worker *w, struct fail *fail)
 
 void reads_deinit(struct worker *w)
 {
-	free(w->job_part.data);
-	free(w->job_message.data);
+	job_merger_end(&w->merger);
 	arena_deinit(&w->scratch);
 	arena_deinit(&w->batch);
 	slab_deinit(&w->reads);
@@ -96,7 +95,7 @@ static enum result parse(struct worker *w, struct reading *reading, struct envel
 	struct body **out_body, struct fail *out_fail)
 {
 	if (reading->message->rcpt != NULL)
-		return job_merge(w, reading->message, &reading->room, out_envelope, out_body, out_fail);
+		return job_merge_here(w, reading->message, &reading->room, out_envelope, out_body, out_fail);
 	struct message_file_context context = {
 		.date = read_date(w, message_born_unix_s(&reading->read.identity)),
 		.host = text_of(w->config->sources[0].helo),

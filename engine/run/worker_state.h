@@ -20,6 +20,7 @@
 #include "engine/run/config.h"
 #include "engine/run/host_memory.h"
 #include "engine/run/hub.h"
+#include "engine/run/job_merge.h"
 #include "engine/run/site.h"
 #include "engine/run/worker.h"
 #include "engine/spool/message_file.h"
@@ -76,7 +77,7 @@ struct worker {
 	struct list unread;              /* first readings that wait for the one above */
 	struct list roomless;            /* readings for attempts that wait in the budget's queue */
 	struct list bodyless;            /* attempts for which no reading is free */
-	struct buf job_part, job_message; /* of the recipient of a job that is being merged */
+	struct job_merger merger;
 };
 
 /* ---- worker_read.c ---- */
@@ -98,7 +99,7 @@ struct text read_date(struct worker *w, int64_t born_s);
 /* POST_READ of a recipient of a job. */
 void job_read(struct worker *w, struct message *message);
 /* Merges his message, into `room`; results of job_message_make(). */
-MUST_USE enum result job_merge(struct worker *w, const struct message *message, struct body_room *room,
+MUST_USE enum result job_merge_here(struct worker *w, const struct message *message, struct body_room *room,
 	struct envelope **out_envelope, struct body **out_body, struct fail *out_fail);
 
 /* ---- worker_lease.c ---- */
