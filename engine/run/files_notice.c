@@ -6,6 +6,8 @@
 #include "engine/base/time_text.h"
 #include "engine/io/clock.h"
 #include "engine/run/files_prepared.h"
+#include "engine/run/job_merge.h"
+#include "engine/run/job_run.h"
 #include "engine/run/notice.h"
 #include "engine/run/prepared.h"
 #include "engine/spool/batch_message.h"
@@ -90,6 +92,31 @@ static struct body *parse_original(
 	return r == RESULT_OK ? body : NULL;
 }
 
+/* Of a recipient of a job it is made once more. */
+static struct body *merge_original(struct files *f, const struct message *message)
+{
+	char date[40];
+	struct buf buf;
+	const struct job_run *job = message->rcpt->job;
+	struct job_merger merger = {
+		.arena = &f->notice_arena, /* there is nothing in it yet */
+		.host = text_of(f->config->sources[0].helo),
+	};
+	struct body_room room = { .budget = &f->notice_bodies };
+	struct envelope *envelope = NULL;
+	struct body *body = NULL;
+	struct fail fail;
+	if (job == NULL || job->content == NULL || message->rcpt->line == NULL)
+		return NULL;
+	buf_init(&buf, date, sizeof date);
+	time_text_put_rfc5322(&buf, job->index.header.made_unix_s);
+	merger.date = buf_text(&buf);
+	enum result r = job_merge(&merger, message, &room, &envelope, &body, &fail);
+	job_merger_end(&merger);
+	envelope_unref(envelope);
+	return r == RESULT_OK ? body : NULL;
+}
+
 /* As it went out. NULL: it is not there any more, or cannot be read; then nothing is given back. */
 static struct body *original_of(struct files *f, const struct message *message, bool *out_is_cut)
 {
@@ -98,6 +125,8 @@ static struct body *original_of(struct files *f, const struct message *message, 
 	struct fail fail = { 0 };
 	struct body *body = NULL;
 	size_t len = 0;
+	if (message->rcpt != NULL)
+		return merge_original(f, message);
 	if (file_open_regular(f->new_fd, message->name, &fd, &identity, &fail) != RESULT_OK)
 		return NULL;
 	*out_is_cut = identity.bytes > ORIGINAL_BYTES_MAX;
@@ -156,6 +185,12 @@ static struct notification_rcpt told_of(struct files *f, const struct attempt *a
 
 /* ---- writing ---- */
 
+static int64_t arrived_unix_s(const struct message *message)
+{
+	return message->rcpt != NULL ? message->rcpt->job->index.header.made_unix_s
+				     : message_born_unix_s(&message->identity);
+}
+
 static enum prepared_kind kind_of(const struct attempt *attempt)
 {
 	return attempt->is_warning ? PREPARED_WARNING : PREPARED_NOTICE;
@@ -165,7 +200,8 @@ static void name_of(
 	const struct attempt *attempt, uint32_t rcpt, char out[static PREPARED_NAME_SIZE])
 {
 	const struct message *message = attempt->message;
-	prepared_name(kind_of(attempt), message->name, &message->identity, rcpt, out);
+	const char *name = message->rcpt != NULL ? message->rcpt->job->name : message->name;
+	prepared_name(kind_of(attempt), name, &message->identity, message_rcpt(message, rcpt), out);
 }
 
 static enum result write_file(
@@ -249,7 +285,7 @@ static enum result prepare(struct files *f, const struct attempt *attempt, struc
 			.body_is_cut = is_cut,
 			.reporting_mta = text_of(f->config->sources[0].helo),
 			.now_unix_s = clock_wall_us() / (int64_t)(SECOND_NS / 1000),
-			.arrived_unix_s = message_born_unix_s(&message->identity),
+			.arrived_unix_s = arrived_unix_s(message),
 		};
 		r = write_action(f, attempt, &notification, fail);
 	}
@@ -315,8 +351,10 @@ static enum result publish_one(
 	name_of(attempt, rcpt, name);
 	enum result r = prepared_publish(kind_of(attempt), name, attempt->message->name, rcpt, f->tmp_fd,
 		f->new_fd, f->bad_fd, fail);
-	if (r == RESULT_OK)
+	if (r == RESULT_OK) {
+		hub_count(&f->hub->counters.notices, 1);
 		files_consider(f, name, true);
+	}
 	return r == RESULT_NOT_FOUND ? RESULT_OK : r; /* another recipient is the first one of it */
 }
 
@@ -335,6 +373,10 @@ void files_publish(struct files *f, struct attempt *attempt)
 			LOG_FIELDS(log_cstr("what", "moving a notification to new/"),
 				log_fail("why", &fail)));
 	}
+	if (!attempt->is_noticed && list_is_empty(&f->published)) {
+		hub_post(f->hub->scheduler, POST_RECORDED, attempt, 0, 0);
+		return;
+	}
 	list_push_back(&f->published, &attempt->node);
 	files_sync_soon(f);
 }
@@ -343,8 +385,8 @@ void files_notices_synced(struct files *f)
 {
 	struct list_node *node;
 	while ((node = list_pop_front(&f->published)) != NULL) {
-		f->told_idle = false;
-		hub_post(f->hub->scheduler, POST_RECORDED, CONTAINER_OF(node, struct attempt, node),
-			1, 0);
+		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
+		f->told_idle &= !attempt->is_noticed;
+		hub_post(f->hub->scheduler, POST_RECORDED, attempt, attempt->is_noticed, 0);
 	}
 }

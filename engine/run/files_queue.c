@@ -2,6 +2,7 @@
 #include <string.h>
 #include "engine/run/files_jobs.h"
 #include "engine/run/files_state.h"
+#include "engine/run/prepared.h"
 #include "engine/run/job_run.h"
 
 /* What is parked (keeper.h) and what comes back. A file that waits in the queue is none of ours until it is
@@ -184,6 +185,9 @@ void files_queue_turn(struct files *f)
 /* The queue before the journal (keeper.h). */
 void files_left(struct files *f, struct message *message, bool is_stuck)
 {
+	/* Those of earlier runs were not counted. */
+	if (!is_stuck && prepared_is_notice(message->name) && hub_read(&f->hub->counters.notices) > 0)
+		hub_uncount(&f->hub->counters.notices, 1);
 	if (message->in_queue && !is_stuck)
 		hub_post(f->hub->keeper, POST_FORGET, message, 0, 0);
 	else

@@ -4,8 +4,8 @@
 
 /* When it is tried again to tell of a lifetime that is over. */
 #define EXPIRE_AGAIN_NS (5 * 60 * SECOND_NS)
-
-enum bounce_option { BOUNCE_SINGLE, BOUNCE_DSN, BOUNCE_EVENT }; /* as in options.def */
+/* The same where there are too many: each look is an event line for every one that waits. */
+#define EXPIRE_LATER_NS (60 * 60 * SECOND_NS)
 
 /* ---- who is told ---- */
 
@@ -40,8 +40,6 @@ bool notice_is_due(const struct run_config *config, const struct attempt *attemp
 	*out_action = NOTIFICATION_DELAYED;
 	if (attempt->is_warning)
 		return rcpt->has_notice;
-	if (attempt->message->rcpt != NULL) /* a job directory tells by events alone */
-		return false;
 	if (rcpt->fate == ATTEMPT_BOUNCED || rcpt->fate == ATTEMPT_EXPIRED)
 		*out_action = NOTIFICATION_FAILED;
 	else if (rcpt->fate == ATTEMPT_DELIVERED && host_lacks_dsn(attempt, rcpt))
@@ -63,6 +61,11 @@ uint32_t notice_mark(const struct run_config *config, struct attempt *attempt)
 	return count;
 }
 
+bool notice_must_wait(const struct hub *hub, const struct attempt *attempt)
+{
+	return attempt->message->rcpt != NULL && hub_read(&hub->counters.notices) >= NOTICES_MAX;
+}
+
 /* What was delivered stays so: only the failures are told again. */
 void notice_defer(struct attempt *attempt, uint64_t now_ns, enum result result)
 {
@@ -76,7 +79,8 @@ void notice_defer(struct attempt *attempt, uint64_t now_ns, enum result result)
 		rcpt->fate = ATTEMPT_DEFERRED;
 	}
 	if (is_over)
-		attempt->expires_ns = now_ns + EXPIRE_AGAIN_NS;
+		attempt->expires_ns =
+			now_ns + (result == RESULT_LIMIT ? EXPIRE_LATER_NS : EXPIRE_AGAIN_NS);
 	snprintf(why, sizeof why, "its sender could not be told that it failed (%s)",
 		result_text(result));
 	if (attempt_begin_work(attempt))

@@ -66,6 +66,12 @@ static bool read_name(const char *name, struct left *out)
 	return true;
 }
 
+bool prepared_is_notice(const char *name)
+{
+	struct left left;
+	return read_name(name, &left) && (left.kind == PREPARED_NOTICE || left.kind == PREPARED_WARNING);
+}
+
 /* ---- one ---- */
 
 enum result prepared_create(int tmp_fd, const char *name, int *out_fd, struct fail *fail)

@@ -29,6 +29,9 @@ enum { PREPARED_NAME_SIZE = 8 + 2 * MESSAGE_UNIQUE_BYTES + 1 + 20 + 1 };
 void prepared_name(enum prepared_kind kind, const char *name, const struct file_identity *identity,
 	uint64_t number, char out[static PREPARED_NAME_SIZE]);
 
+/* Whether a file of that name in new/ is a notification. */
+bool prepared_is_notice(const char *name);
+
 /* Creates it in tmp/; what is there by that name was never published. The results of file_create(). */
 MUST_USE enum result prepared_create(int tmp_fd, const char *name, int *out_fd, struct fail *fail);
 

@@ -29,12 +29,14 @@ static void give_up(struct recorder *r, enum log_row row, const struct fail *fai
 
 /* ---- commit ---- */
 
+/* What a job saves says "all up to this record", so its outcomes are told in the order of their records:
+ * behind one with a notification all take the way over the files thread. */
 static void tell_recorded(struct recorder *r)
 {
 	struct list_node *node;
 	while ((node = list_pop_front(&r->uncommitted)) != NULL) {
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
-		if (attempt->is_noticed)
+		if (attempt->is_noticed || (r->has_job_notices && attempt->message->rcpt != NULL))
 			hub_post(r->hub->files, POST_PUBLISH, attempt, 0, 0);
 		else
 			hub_post(r->hub->scheduler, POST_RECORDED, attempt, 0, 0);
@@ -212,6 +214,13 @@ static void record_outcome(struct recorder *r, struct attempt *attempt)
 {
 	CHECK_OBJ(attempt, ATTEMPT_MAGIC);
 	uint32_t noticed = attempt->is_warning ? attempt->rcpts_count : notice_mark(r->config, attempt);
+	if (noticed > 0 && !attempt->is_warning && notice_must_wait(r->hub, attempt)) {
+		notice_defer(attempt, loop_now_ns(&r->loop), RESULT_LIMIT);
+		for (uint32_t i = 0; i < attempt->rcpts_count; i++)
+			attempt->rcpts[i].has_notice = false;
+		noticed = 0;
+	}
+	r->has_job_notices |= noticed > 0 && attempt->message->rcpt != NULL;
 	record_rcpts(r, attempt, false);
 	if (noticed > 0)
 		hub_post(r->hub->files, POST_NOTICE, attempt, 0, 0);

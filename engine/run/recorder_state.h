@@ -56,6 +56,7 @@ struct recorder {
 	uint64_t written_seq;            /* lines of records up to here are in event files */
 	uint64_t rotated_seq;            /* of those, the ones that an earlier run saw rotated away */
 	bool told_full;                  /* the disk is nearly full; the scheduler knows */
+	bool has_job_notices;            /* there was one of a recipient of a job in this run */
 
 	struct list suppress;            /* suppress_item: in the journal, not yet with the suppressor */
 	uint32_t suppress_count;

@@ -1,6 +1,7 @@
 #include "engine/base/nanoseconds.h"
 #include "engine/run/holds.h"
 #include "engine/run/message.h"
+#include "engine/run/notice.h"
 #include "engine/run/revival.h"
 #include "engine/run/scheduler_parts.h"
 
@@ -181,9 +182,18 @@ static bool pump_one(struct scheduler *s, struct job_run *job, struct list *list
 	return true;
 }
 
+/* Where every failure makes one more file, those that wait in the spool go first. */
+static bool waits_for_notices(const struct scheduler *s)
+{
+	return s->config->options->bounce == BOUNCE_DSN &&
+	       hub_read(&s->hub->counters.notices) >= NOTICES_JOBS_WAIT;
+}
+
 /* What the operator holds is not even made. */
 bool jobs_may_go_on(struct scheduler *s, const struct job_run *job)
 {
+	if (job->verdict != ATTEMPT_WITHDRAWN && waits_for_notices(s))
+		return false;
 	if (job->verdict != ATTEMPT_OPEN)
 		return true;
 	return job->begins_ns <= scheduler_now(s) && !is_held(s, job, TEXT_EMPTY);

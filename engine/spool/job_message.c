@@ -121,7 +121,7 @@ enum result job_message_make(const struct job *job, const struct job_recipient *
 	struct scanned merged;
 	struct template_values values;
 	struct control_sender sender = { .address = { .text = TEXT_EMPTY } };
-	struct envelope_rcpt rcpt = { .address = recipient->to };
+	struct envelope_rcpt rcpt = { .address = recipient->to, .notify = recipient->notify };
 	*out_envelope = NULL;
 	*out_body = NULL;
 	bind(job, recipient, &values);

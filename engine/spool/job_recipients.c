@@ -1,8 +1,29 @@
 #include "engine/spool/job_recipients.h"
+#include "engine/mail/esmtp_params.h"
 #include "engine/mail/quoted_text.h"
 #include "engine/spool/job_json.h"
 
 /* ---- one recipient ---- */
+
+/* As a parameter, so that one reader knows its values. */
+static enum result read_notify(
+	struct job_recipient *r, const json_t *value, struct arena *arena, struct fail *fail)
+{
+	struct text words;
+	struct esmtp_rcpt_params params;
+	enum result result = job_json_text(value, arena, &words, fail);
+	if (result != RESULT_OK)
+		return result;
+	struct text param = arena_printf(arena, "NOTIFY=%.*s", TEXT_ARG(words));
+	if (param.data == NULL)
+		return fail_set(fail, RESULT_MEMORY, "out of memory");
+	if (text_find(words, ' ') != TEXT_NONE)
+		return fail_set(fail, RESULT_INVALID, "words are joined by commas, without spaces");
+	result = esmtp_params_parse_rcpt(param, arena, &params, fail);
+	if (result == RESULT_OK)
+		r->notify = params.notify;
+	return result;
+}
 
 static enum result read_key(struct job_recipient *r, const char *key, const json_t *value,
 	struct arena *arena, struct fail *fail)
@@ -18,6 +39,8 @@ static enum result read_key(struct job_recipient *r, const char *key, const json
 	}
 	if (text_equal(name, TEXT("id")))
 		return job_json_label(value, arena, &r->id, fail);
+	if (text_equal(name, TEXT("notify")))
+		return read_notify(r, value, arena, fail);
 	if (text_equal(name, TEXT("not_before")))
 		return job_json_time(value, &r->not_before_unix_s, fail);
 	if (text_equal(name, TEXT("vars")))

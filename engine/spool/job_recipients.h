@@ -2,6 +2,7 @@
  *
  *   {"to":"ann@a.example","vars":{"name":"Ann","premium":true},"id":"4711"}
  *   {"to":"bob@b.example","from":"b-4712@list.example","not_before":"2026-09-01T06:00:00Z"}
+ *   {"to":"cid@c.example","notify":"FAILURE,DELAY"}
  *
  * Only `to` must be there; what is null is as good as not there. A line that cannot be read refuses its
  * recipient and nobody else. Pure, and in a stream: a million recipients take the memory of one line. */
@@ -24,6 +25,7 @@ struct job_recipient {
 	struct envelope_address from; /* the envelope sender for him; empty: the null sender */
 	struct text id;               /* for events; empty: not given */
 	int64_t not_before_unix_s;    /* 0: not given */
+	struct envelope_notify notify; /* as behind RCPT TO (RFC 3461 4.1) */
 	struct job_value *values;
 	uint32_t values_count;
 };

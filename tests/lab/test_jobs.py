@@ -17,7 +17,7 @@ TEMPLATE = (
     "Content-Type: text/plain; charset=utf-8\r\n\r\nDear {{name|friend}}, you are {{id|nobody}}.\r\n")
 
 
-def put_job(sender, people, name="may", template=TEMPLATE, place="new", **manifest):
+def put_job(sender, people, /, name="may", template=TEMPLATE, place="new", **manifest):
     """Puts a job into the spool, by rename. `people` are objects, or lines as they are."""
     hidden = os.path.join(sender.spool, "tmp", name)
     os.makedirs(hidden)

@@ -8,6 +8,7 @@ import signal
 from case import case
 from faults import TRACED, strace
 from peer import Dialogue
+from test_jobs import put_job
 from sender import FINAL, MAIL_WAITS, check, equal, message
 
 REFUSAL = "550 5.1.1 no such user here"
@@ -108,6 +109,57 @@ def mail_of_a_job_is_told_of_by_events_alone_unless_it_asks(t):
     sender.put(f"job@{domain}", sender=f"all@{home}", lines=["X-Longship-Job: j1"])
     sender.run("--bounce=dsn")
     equal([mail.rcpts for mail in inbox.accepted()], [[f"asks@{home}"], [f"all@{home}"]])
+
+
+@case("DSN-13 DSN-01 DSN-03 DSN-08")
+def failures_of_a_job_directory_are_told_to_the_sender_of_each_recipient_if_that_is_wanted(t):
+    domain, receiver, home, inbox = _site(t)
+    people = [{"to": f"gone@{domain}", "id": "17", "vars": {"name": "Ann"}},
+              {"to": f"own@{domain}", "from": f"own@{home}", "id": "18"},
+              {"to": f"never@{domain}", "notify": "NEVER", "id": "19"}, {"to": f"fine@{domain}", "id": "20"}]
+    receiver.rcpt_replies = {f"{name}@{domain}": REFUSAL for name in ("gone", "own", "never", "asks")}
+    sender = t.sender("--bounce=dsn")
+    put_job(sender, people, sender=f"news@{home}", verp="b-{{id}}@" + home)
+    sender.run()
+    mails = {mail.rcpts[0]: mail for mail in inbox.accepted()}
+    equal(set(mails), {f"b-17@{home}", f"own@{home}"})
+    _, parts, of_message, (fields,) = _report(mails[f"b-17@{home}"])
+    equal((fields["Action"], fields["Status"]), ("failed", "5.1.1"))
+    check(of_message["Arrival-Date"] is not None)
+    check("Subject: Hello Ann" in parts[2].get_payload(), "his own message is given back")
+    equal(len(sender.events(event="bounced")), 3)
+    equal(sender.waiting(), [])
+    # By default events alone, but for who asks.
+    put_job(sender, people[:1] + [{"to": f"asks@{domain}", "notify": "FAILURE", "id": "21"}], name="june",
+            sender=f"news@{home}")
+    sender.run("--bounce=single")
+    equal([mail.rcpts for mail in inbox.accepted()][2:], [[f"news@{home}"]])
+
+
+@case("DSN-01 SMTP-46", alone=True)
+def killed_again_and_again_it_tells_of_each_failure_of_a_job_by_one_notification(t):
+    count = 200
+    domain, receiver, home, inbox = _site(t)
+    rcpts = [f"r{n}@{domain}" for n in range(count)]
+    receiver.rcpt_replies = {rcpt: REFUSAL for rcpt in rcpts[::2]}
+    sender = t.sender("--bounce=dsn", "--site-sessions=3")
+    put_job(sender, [{"to": rcpt, "id": str(n)} for n, rcpt in enumerate(rcpts)],
+            sender=f"news@{home}", verp="b-{{id}}@" + home)
+    for wanted in (10, 40, 75):
+        process = sender.start()
+        inbox.wait_for(lambda wanted=wanted: len(inbox.accepted()) >= wanted)
+        process.signal(signal.SIGKILL)
+        process.wait(10)
+    sender.run()
+    told = collections.defaultdict(set)
+    for mail in inbox.accepted():
+        told[mail.rcpts[0]].add(email.message_from_bytes(mail.content)["Message-ID"])
+    equal({rcpt: len(ids) for rcpt, ids in told.items()},
+          {f"b-{n}@{home}": 1 for n in range(0, count, 2)})
+    final = collections.Counter(event["rcpt"] for event in sender.outcomes()
+                                if event["event"] in FINAL and event["domain"] == domain)
+    equal(final, collections.Counter(rcpts))
+    equal(os.listdir(os.path.join(sender.spool, "tmp")), [])
 
 
 @case("DSN-05 DSN-06 SMTP-37")

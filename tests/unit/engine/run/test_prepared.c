@@ -152,6 +152,16 @@ static void files_of_others_in_tmp_are_left_alone(void **state)
 		assert_true(is_in(tmp_fd, names[i]));
 }
 
+static void names_of_notifications_are_known(void **state)
+{
+	(void)state;
+	assert_true(prepared_is_notice("dsn-00112233445566778899aabbccddeeff-12"));
+	assert_true(prepared_is_notice("delay-00112233445566778899aabbccddeeff-0"));
+	assert_false(prepared_is_notice("batch-00112233445566778899aabbccddeeff-0"));
+	assert_false(prepared_is_notice("dsn-12"));
+	assert_false(prepared_is_notice("m1.eml"));
+}
+
 static void many_are_told_apart(void **state)
 {
 	(void)state;
@@ -223,6 +233,7 @@ int main(void)
 		CRASH_TEST(a_name_that_returned_with_another_identity_is_another_file),
 		CRASH_TEST(one_that_is_mail_already_is_not_made_so_again),
 		CRASH_TEST(files_of_others_in_tmp_are_left_alone),
+		CRASH_TEST(names_of_notifications_are_known),
 		CRASH_TEST(many_are_told_apart),
 		CRASH_TEST(of_a_batch_that_is_split_the_parts_become_mail_and_the_rest_goes_to_bad),
 		CRASH_TEST(of_a_batch_that_is_not_the_parts_go_and_it_is_split_anew),

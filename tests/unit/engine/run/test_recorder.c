@@ -1,9 +1,12 @@
 /* Outcomes become durable, then event lines, then known (DESIGN 2, 5). */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "engine/io/clock.h"
 #include "engine/io/file.h"
+#include "engine/run/job_run.h"
+#include "engine/run/notice.h"
 #include "engine/run/report.h"
 #include "tests/unit/engine/run/recorder_test.h"
 
@@ -249,6 +252,78 @@ static void without_its_notification_a_failure_is_deferred(void **state)
 	rec_bounce = "--bounce=event";
 }
 
+/* ---- recipients of jobs whose senders are told ---- */
+
+/* One recipient of a job, refused; the test is the files thread as well. */
+static struct attempt *refuse_of_job(struct job_run *job, uint32_t ordinal, enum attempt_fate fate)
+{
+	char name[32];
+	snprintf(name, sizeof name, "may/%u", ordinal);
+	struct message *message = rec_make_message(name, "ann@a.example", false);
+	message->rcpt = calloc(1, sizeof *message->rcpt);
+	assert_non_null(message->rcpt);
+	*message->rcpt = (struct job_rcpt){
+		.message = message, .job = job, .ordinal = ordinal, .name_len = 3
+	};
+	return rec_settle(message, 0, 1, fate);
+}
+
+static void over(struct attempt *attempt)
+{
+	struct message *message = attempt->message;
+	attempt_destroy(attempt);
+	message_destroy(message);
+}
+
+/* What is saved of a job is "all up to this record" (POST_JOB_SAVED): none may overtake another. */
+static void outcomes_of_a_job_are_told_in_their_order_though_one_has_a_notification(void **state)
+{
+	(void)state;
+	rec_bounce = "--bounce=dsn";
+	rec_start();
+	rec_bounce = "--bounce=event";
+	struct message *directory = rec_make_message("may", "-@a.example", false);
+	struct job_run job = { .message = directory };
+	struct attempt *before = refuse_of_job(&job, 0, ATTEMPT_DELIVERED);
+	rec_assert_recorded(before); /* nobody is to be told: by the short way */
+	struct attempt *told = refuse_of_job(&job, 1, ATTEMPT_BOUNCED);
+	assert_ptr_equal(rec_hear(rec.base.hub.files, POST_NOTICE).object, told);
+	hub_post(rec.base.hub.recorder, POST_NOTICED, told, RESULT_OK, 0);
+	struct attempt *behind = refuse_of_job(&job, 2, ATTEMPT_DELIVERED);
+	assert_ptr_equal(rec_hear(rec.base.hub.files, POST_PUBLISH).object, told);
+	assert_ptr_equal(rec_hear(rec.base.hub.files, POST_PUBLISH).object, behind);
+	assert_true(told->is_noticed && !behind->is_noticed);
+	assert_true(told->message->first_seq < behind->message->first_seq);
+	over(before);
+	over(told);
+	over(behind);
+	rec_finish(directory, false);
+	rec_stop();
+}
+
+static void where_too_many_notifications_wait_a_failure_of_a_job_is_tried_again(void **state)
+{
+	(void)state;
+	rec_bounce = "--bounce=dsn";
+	rec_start();
+	rec_bounce = "--bounce=event";
+	hub_count(&rec.base.hub.counters.notices, NOTICES_MAX);
+	struct message *directory = rec_make_message("may", "-@a.example", false);
+	struct job_run job = { .message = directory };
+	struct attempt *attempt = refuse_of_job(&job, 0, ATTEMPT_EXPIRED);
+	rec_assert_recorded(attempt);
+	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DEFERRED);
+	assert_true(attempt->expires_ns > clock_now_ns());
+	assert_non_null(strstr(rec_read_events(rec_events_path), "could not be told"));
+	over(attempt);
+	hub_uncount(&rec.base.hub.counters.notices, 1);
+	attempt = refuse_of_job(&job, 1, ATTEMPT_EXPIRED);
+	assert_ptr_equal(rec_hear(rec.base.hub.files, POST_NOTICE).object, attempt);
+	over(attempt);
+	rec_finish(directory, false);
+	rec_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +339,8 @@ int main(void)
 		REC_TEST(one_sender_at_a_time_has_a_spool),
 		REC_TEST(events_that_cannot_be_opened_are_told_in_words),
 		REC_TEST(when_events_cannot_be_written_outcomes_are_recorded_and_the_run_ends),
+		REC_TEST(outcomes_of_a_job_are_told_in_their_order_though_one_has_a_notification),
+		REC_TEST(where_too_many_notifications_wait_a_failure_of_a_job_is_tried_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

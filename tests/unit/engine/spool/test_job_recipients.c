@@ -56,6 +56,18 @@ static void all_that_a_line_can_say_is_read(void **state)
 	assert_false(recipient.has_from);
 }
 
+static void whoever_wants_to_hear_of_him_says_so_as_behind_rcpt_to(void **state) /* RFC 3461 4.1 */
+{
+	(void)state;
+	assert_int_equal(parse("{\"to\":\"a@b\",\"notify\":\"failure,DELAY\"}"), RESULT_OK);
+	assert_true(recipient.notify.failure && recipient.notify.delay);
+	assert_false(recipient.notify.never || recipient.notify.success);
+	assert_int_equal(parse("{\"to\":\"a@b\",\"notify\":\"NEVER\"}"), RESULT_OK);
+	assert_true(recipient.notify.never);
+	assert_int_equal(parse("{\"to\":\"a@b\",\"notify\":null}"), RESULT_OK);
+	assert_false(envelope_notify_given(recipient.notify));
+}
+
 static void a_line_that_cannot_be_read_refuses_its_recipient(void **state) /* SMTP-24 */
 {
 	(void)state;
@@ -78,6 +90,11 @@ static void a_line_that_cannot_be_read_refuses_its_recipient(void **state) /* SM
 		{ "{\"to\":\"a@b\",\"var\":{}}", "'var': is no key of a recipient" },
 		{ "{\"to\":\"a@b\",\"id\":7}", "'id': is no string" },
 		{ "{\"to\":\"a@b\",\"from\":\"x\"}", "'from': 'x' is not an address" },
+		{ "{\"to\":\"a@b\",\"notify\":\"NEVER,FAILURE\"}", "'notify':" },
+		{ "{\"to\":\"a@b\",\"notify\":\"SOMETIMES\"}", "'notify':" },
+		{ "{\"to\":\"a@b\",\"notify\":\"FAILURE ORCPT=rfc822;x\"}", "'notify':" },
+		{ "{\"to\":\"a@b\",\"notify\":\"\"}", "'notify':" },
+		{ "{\"to\":\"a@b\",\"notify\":true}", "'notify': is no string" },
 		{ "{\"to\":\"\xff@b\"}", "no JSON" },
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -186,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(all_that_a_line_can_say_is_read),
+		TEST(whoever_wants_to_hear_of_him_says_so_as_behind_rcpt_to),
 		TEST(a_line_that_cannot_be_read_refuses_its_recipient),
 		TEST(the_largest_line_has_room_in_the_arena),
 		TEST(lines_are_the_same_at_every_split_point),
