@@ -160,7 +160,9 @@ static void with_per_source_each_address_has_the_limit_for_itself(void **state)
 static void no_more_is_handed_out_than_the_rate_and_all_sites_get_some(void **state)
 {
 	(void)state;
-	sched_init(&s, (const char *const[]){ "--site=hoster.example rate=50/s", NULL });
+	/* With as many sessions for each: where answers come more slowly than tokens these decide. */
+	sched_init(&s, (const char *const[]){ "--site=hoster.example rate=50/s", "--site-sessions=2",
+			       NULL });
 	s.route_for = at_hoster;
 	uint64_t start_ns = clock_now_ns();
 	fill("1@a.example", 40);
