@@ -240,7 +240,8 @@ static bool is_on_its_way(const struct sts_held *held)
 static struct sts_held *miss_in_cache(struct sts_held *held)
 {
 	struct route_store *cache = held->policies->config.store;
-	if (held->opening == route_store_opening(cache) || route_store_has_written(cache, held->batch)) {
+	if (held->is_dropped || held->opening == route_store_opening(cache) ||
+		route_store_has_written(cache, held->batch)) {
 		let_go(held);
 		return NULL;
 	}
@@ -261,7 +262,7 @@ static struct sts_held *compare_with_cache(
 	case ROUTE_STORE_STS_UNKNOWN: return held;
 	case ROUTE_STORE_STS_NONE: return held != NULL ? miss_in_cache(held) : NULL;
 	case ROUTE_STORE_STS_DAMAGED:
-		if (held != NULL && !is_on_its_way(held))
+		if (held != NULL && !held->is_dropped && !is_on_its_way(held))
 			store(held);
 		return held;
 	case ROUTE_STORE_STS_EXPIRED:
@@ -311,6 +312,8 @@ enum sts_held_state sts_policies_find(struct sts_policies *policies, struct text
 	uint64_t now = now_s(policies);
 	struct sts_held *held =
 		compare_with_cache(policies, domain, find_in_memory(policies, domain));
+	if (held != NULL && held->is_dropped)
+		held = NULL;
 	*out_held = held;
 	if (held == NULL)
 		return STS_HELD_NONE;
@@ -369,8 +372,16 @@ void sts_policies_failed(struct sts_policies *policies, struct sts_held *held)
 
 void sts_policies_drop(struct sts_policies *policies, struct sts_held *held)
 {
-	(void)route_store_drop_sts(policies->config.store, held->domain);
-	let_go(held);
+	struct route_store *cache = policies->config.store;
+	uint64_t batch = cache != NULL ? route_store_number(cache) : 0;
+	if (!route_store_drop_sts(cache, held->domain)) {
+		let_go(held);
+		return;
+	}
+	/* Until it is written there the cache would give it again, to be told of and dropped again. */
+	timer_stop(policies->config.wheel, &held->timer);
+	held->batch = batch;
+	held->is_dropped = true;
 }
 
 /* ---- doubts ---- */

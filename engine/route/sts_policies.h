@@ -65,6 +65,7 @@ struct sts_held {
 	uint32_t opening;  /* of the cache that it was read from; 0: it was not */
 	size_t size;
 	bool doubted;      /* a host has failed it since the fetch (STS-36) */
+	bool is_dropped;   /* nothing is known; it stands for what the cache does not know of yet */
 	char bytes[];
 };
 

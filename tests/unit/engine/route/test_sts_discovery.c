@@ -375,6 +375,29 @@ static void a_policy_that_is_over_and_has_no_heir_is_told_once(void **state)
 	assert_string_equal(changes, "a.lab: enforce to none; ");
 }
 
+/* STS-47: the thread that writes the cache has not had its turn yet. */
+static void a_policy_that_is_over_is_told_once_however_late_the_cache_hears_of_it(void **state)
+{
+	(void)state;
+	record_is(FAKE_INSECURE, "v=STSv1; id=1");
+	fake_fetches_says("a.lab", ENFORCE);
+	discover(STS_FOR_MAIL);
+	kept_write();
+	kept_pass_s(604800);
+	record_is(FAKE_INSECURE, "");
+	assert_int_equal(discover(STS_FOR_MAIL), STS_FINDING_NO_RECORD);
+	assert_int_equal(discover(STS_FOR_MAIL), STS_FINDING_NO_RECORD);
+	assert_string_equal(changes, "a.lab: enforce to none; ");
+	kept_write();
+	assert_int_equal(discover(STS_FOR_MAIL), STS_FINDING_NO_RECORD);
+	assert_string_equal(changes, "a.lab: enforce to none; ");
+	/* Another one is nothing that the domain had before. */
+	record_is(FAKE_INSECURE, "v=STSv1; id=2");
+	fake_fetches_says("a.lab", TESTING);
+	assert_int_equal(discover(STS_FOR_MAIL), STS_FINDING_FETCHED);
+	assert_string_equal(changes, "a.lab: enforce to none; ");
+}
+
 /* STS-28 */
 static void a_policy_for_now_alone_is_in_force_and_not_kept(void **state)
 {
@@ -494,6 +517,7 @@ int main(void)
 		TEST_OF(a_policy_that_a_host_has_failed_is_fetched_anew_once_it_is_a_minute_old),
 		TEST_OF(a_weaker_policy_is_told_once_and_a_stronger_one_never),
 		TEST_OF(a_policy_that_is_over_and_has_no_heir_is_told_once),
+		TEST_OF(a_policy_that_is_over_is_told_once_however_late_the_cache_hears_of_it),
 		TEST_OF(a_policy_for_now_alone_is_in_force_and_not_kept),
 		TEST_OF(a_restart_knows_the_policy_and_renews_it_in_its_time),
 		TEST_OF(a_discovery_may_be_stopped_anywhere),
