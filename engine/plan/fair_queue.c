@@ -81,6 +81,24 @@ struct fair_item *fair_queue_pop(struct fair_queue *queue, struct fair_flow **ou
 	return NULL;
 }
 
+static bool visit_flow(
+	struct fair_flow *flow, bool (*visit)(struct fair_item *item, void *context), void *context)
+{
+	LIST_FOR_EACH_SAFE (node, &flow->items)
+		if (!visit(CONTAINER_OF(node, struct fair_item, node), context))
+			return false;
+	return true;
+}
+
+void fair_queue_for_each(
+	struct fair_queue *queue, bool (*visit)(struct fair_item *item, void *context), void *context)
+{
+	for (size_t class = 0; class < FAIR_CLASSES; class++)
+		LIST_FOR_EACH_SAFE (node, &queue->flows[class])
+			if (!visit_flow(CONTAINER_OF(node, struct fair_flow, node), visit, context))
+				return;
+}
+
 void fair_queue_remove(
 	struct fair_queue *queue, struct fair_item *item, struct fair_flow **out_empty_flow)
 {

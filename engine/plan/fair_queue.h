@@ -67,6 +67,11 @@ struct fair_item *fair_queue_pop(struct fair_queue *queue, struct fair_flow **ou
 void fair_queue_remove(
 	struct fair_queue *queue, struct fair_item *item, struct fair_flow **out_empty_flow);
 
+/* Shows every waiting item, of each flow the oldest first, until `visit` says false. It may take that item
+ * out; the memory of a flow that runs empty by that is to stay until the end. */
+void fair_queue_for_each(struct fair_queue *queue, bool (*visit)(struct fair_item *item, void *context),
+	void *context);
+
 /* Will fair_queue_pop() give one of this class? */
 static inline bool fair_queue_is_next(const struct fair_queue *queue, enum fair_class class)
 {

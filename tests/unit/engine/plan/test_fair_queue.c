@@ -150,6 +150,57 @@ static void the_largest_cost_gets_its_turn(void **state)
 	assert_int_equal(pop(&q), 0);
 }
 
+struct walk {
+	struct fair_queue *queue;
+	size_t seen[ITEMS], count, most;
+	size_t taken; /* this one leaves */
+};
+
+static bool walk_on(struct fair_item *item, void *context)
+{
+	struct walk *walk = context;
+	struct fair_flow *empty;
+	size_t which = (size_t)(item - items);
+	walk->seen[walk->count++] = which;
+	if (which == walk->taken)
+		fair_queue_remove(walk->queue, item, &empty);
+	return walk->count < walk->most;
+}
+
+static void a_walk_shows_all_in_their_order_and_may_take_them_out(void **state)
+{
+	(void)state;
+	struct fair_queue q;
+	fair_queue_init(&q);
+	push(&q, FAIR_BULK, 0, 1, 1);
+	push(&q, FAIR_BULK, 0, 2, 1);
+	push(&q, FAIR_TRANSACTIONAL, 1, 3, 1);
+	push(&q, FAIR_BULK, 2, 4, 1);
+	const size_t order[] = { 3, 1, 2, 4 };
+	for (size_t taken = 1; taken <= 4; taken++) {
+		struct walk walk = { .queue = &q, .most = ITEMS, .taken = taken };
+		fair_queue_for_each(&q, walk_on, &walk);
+		for (size_t i = 0, at = 0; i < 4; i++) /* those before are gone */
+			if (order[i] >= taken)
+				assert_int_equal(walk.seen[at++], order[i]);
+		assert_int_equal(walk.count, 5 - taken);
+		assert_int_equal(q.count, 4 - taken);
+	}
+}
+
+static void a_walk_ends_when_it_is_told_to(void **state)
+{
+	(void)state;
+	struct fair_queue q;
+	fair_queue_init(&q);
+	for (size_t i = 0; i < 6; i++)
+		push(&q, FAIR_BULK, i % 2, i, 1);
+	struct walk walk = { .queue = &q, .most = 4, .taken = ITEMS };
+	fair_queue_for_each(&q, walk_on, &walk);
+	assert_int_equal(walk.count, 4);
+	assert_int_equal(q.count, 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +212,8 @@ int main(void)
 		cmocka_unit_test_setup(jobs_share_by_cost, setup),
 		cmocka_unit_test_setup(a_flow_that_ran_empty_is_given_back, setup),
 		cmocka_unit_test_setup(the_largest_cost_gets_its_turn, setup),
+		cmocka_unit_test_setup(a_walk_shows_all_in_their_order_and_may_take_them_out, setup),
+		cmocka_unit_test_setup(a_walk_ends_when_it_is_told_to, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
