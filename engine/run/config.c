@@ -1,7 +1,6 @@
 #include "engine/run/config.h"
 #include <string.h>
 #include "engine/base/check.h"
-#include "engine/base/domain_name.h"
 #include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
 #include "engine/io/limits_process.h"
@@ -28,21 +27,6 @@ uint64_t run_config_first_wait_ns(const struct run_config *config)
 
 /* ---- who we are ---- */
 
-/* SMTP-12: a fully qualified name; without one there is no start. RFC 6531 3.7.1: as A-labels. */
-static enum result parse_helo(struct text name, struct arena *arena, const char **out_helo, struct fail *fail)
-{
-	char ascii[DOMAIN_NAME_SIZE];
-	enum domain_name_fault fault = domain_name_to_ascii(name, ascii);
-	if (fault != DOMAIN_NAME_OK)
-		return fail_set(fail, RESULT_INVALID, "--helo: '%.*s' %s", TEXT_ARG(name),
-			domain_name_fault_text(fault));
-	if (strchr(ascii, '.') == NULL)
-		return fail_set(fail, RESULT_INVALID,
-			"--helo: '%s' is not a fully qualified name, such as mail.example.com", ascii);
-	*out_helo = arena_text_copy(arena, text_of(ascii)).data;
-	return *out_helo != NULL ? RESULT_OK : fail_set(fail, RESULT_MEMORY, "out of memory");
-}
-
 static void init_smtp(struct smtp_session_config *smtp, const struct send_options *options, const char *helo)
 {
 	smtp_session_config_init(smtp, text_of(helo));
@@ -67,59 +51,47 @@ static void init_smtp(struct smtp_session_config *smtp, const struct send_option
 	deadline_ms[SMTP_STEP_IDLE] = (uint32_t)options->idle_ms;
 }
 
-/* ADDR or ADDR,helo=NAME */
-static enum result parse_source(struct run_config *config, const char *value, const char *helo,
-	struct arena *arena, struct source *out_source, struct fail *fail)
+/* What is known of an address stands under it. */
+static enum result check_new(const struct run_config *config, uint32_t index, struct fail *fail)
 {
-	struct text rest = text_of(value), address;
-	static const struct text helo_is = TEXT_INIT("helo=");
-	text_split(&rest, ',', &address);
-	address = text_trim(address);
-	if (ip_address_parse(address, &out_source->address) != RESULT_OK)
-		return fail_set(fail, RESULT_INVALID, "--source: '%.*s' is not an IP address of this machine",
-			TEXT_ARG(address));
-	out_source->helo = helo;
-	struct text word;
-	while (rest.data != NULL && text_split(&rest, ',', &word)) {
-		word = text_trim(word);
-		if (!text_starts(word, helo_is))
-			return fail_set(fail, RESULT_INVALID,
-				"--source: '%.*s' is not understood; after the address comes ,helo=NAME",
-				TEXT_ARG(word));
-		enum result r = parse_helo(text_skip(word, helo_is.len), arena, &out_source->helo, fail);
-		if (r != RESULT_OK)
-			return r;
-	}
-	char text[IP_ADDRESS_TEXT_SIZE];
-	out_source->text =
-		arena_text_copy(arena, text_of(ip_address_text(&out_source->address, text))).data;
-	config->has_source_4 |= out_source->address.family == IP_FAMILY_4;
-	config->has_source_6 |= out_source->address.family == IP_FAMILY_6;
+	for (uint32_t i = 0; i < index; i++)
+		if (strcmp(config->sources[i].text, config->sources[index].text) == 0)
+			return fail_set(fail, RESULT_INVALID, "--source: %s is given twice",
+				config->sources[index].text);
 	return RESULT_OK;
+}
+
+static enum result parse_source(struct run_config *config, uint32_t index, const char *helo,
+	struct arena *arena, struct fail *fail)
+{
+	struct source *source = &config->sources[index];
+	enum result r = source_parse(config->options->source.items[index], helo, arena, source, fail);
+	config->has_source_4 |= source->address.family == IP_FAMILY_4;
+	config->has_source_6 |= source->address.family == IP_FAMILY_6;
+	return r == RESULT_OK ? check_new(config, index, fail) : r;
 }
 
 static enum result parse_sources(struct run_config *config, struct arena *arena, struct fail *fail)
 {
 	const struct send_options *options = config->options;
 	const char *helo;
-	enum result r = parse_helo(text_of(options->helo), arena, &helo, fail);
+	enum result r = source_parse_helo(text_of(options->helo), arena, &helo, fail);
 	if (r != RESULT_OK)
 		return r;
 	size_t count = options->source.count;
-	if (count > CONFIG_SOURCES_MAX)
+	if (count > SOURCES_MAX)
 		return fail_set(fail, RESULT_INVALID, "--source: %zu addresses, at most %d", count,
-			CONFIG_SOURCES_MAX);
+			SOURCES_MAX);
 	config->sources_count = count > 0 ? (uint32_t)count : 1;
 	config->sources = arena_alloc_array(arena, config->sources_count, sizeof *config->sources);
 	if (config->sources == NULL)
 		return fail_set(fail, RESULT_MEMORY, "out of memory");
 	if (count == 0) {
 		config->has_source_any = true;
-		config->sources[0].text = "";
-		config->sources[0].helo = helo;
+		config->sources[0] = (struct source){ .text = "", .helo = helo, .weight = 1 };
 	}
-	for (size_t i = 0; i < count; i++) {
-		r = parse_source(config, options->source.items[i], helo, arena, &config->sources[i], fail);
+	for (uint32_t i = 0; i < count; i++) {
+		r = parse_source(config, i, helo, arena, fail);
 		if (r != RESULT_OK)
 			return r;
 	}
@@ -130,7 +102,7 @@ static enum result parse_sources(struct run_config *config, struct arena *arena,
 		if (r != RESULT_OK)
 			return r;
 	}
-	return RESULT_OK;
+	return source_pools_make(config->sources, config->sources_count, arena, &config->pools, fail);
 }
 
 /* ---- where mail goes, and how safely ---- */

@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include "dns/dns_resolver.h"
 #include "engine/base/arena.h"
-#include "engine/base/ip_address.h"
 #include "engine/base/log.h"
 #include "engine/base/result.h"
 #include "engine/plan/retry.h"
@@ -15,28 +14,16 @@
 #include "engine/route/route_option.h"
 #include "engine/route/route_policy.h"
 #include "engine/run/send_options.h"
+#include "engine/run/source.h"
 #include "engine/smtp/smtp_reply_rules.h"
-#include "engine/smtp/smtp_session.h"
 
 enum {
-	/* Sources are tried in turn and shown in every event; more than a few dozen addresses are
-	 * run by more than one sender. */
-	CONFIG_SOURCES_MAX = 256,
 	/* What a message without its body takes in memory: message, envelope, attempt. */
 	CONFIG_MESSAGE_BYTES = 2048,
 };
 
 /* Which hard bounces put their address onto the suppression list (--suppress-bounces, as in options.def). */
 enum suppress_bounces { SUPPRESS_BOUNCES_OFF, SUPPRESS_BOUNCES_AUTHENTICATED, SUPPRESS_BOUNCES_DEMANDED };
-
-/* A local address that mail leaves from, or the one "any" when none was given. */
-struct source {
-	struct ip_address address;     /* family NONE: the system chooses */
-	const char *text;              /* for events: the address; "" for any */
-	const char *helo;              /* the name given in EHLO from here */
-	struct smtp_session_config smtp; /* a session copies it and adds what its host demands */
-	uint32_t index;
-};
 
 struct tls_roots;
 
@@ -45,6 +32,7 @@ struct run_config {
 	struct source *sources;
 	uint32_t sources_count;        /* at least 1; 0 only where no --helo is needed */
 	bool has_source_4, has_source_6, has_source_any;
+	struct source_pools pools;
 	struct route_option *routes;
 	size_t routes_count;
 	struct route_tls_option *tls;

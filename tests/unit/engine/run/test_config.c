@@ -57,8 +57,9 @@ static void every_flag_that_cannot_be_meant_so_is_told_in_words(void **state)
 		{ { GOOD, "--source=mx.example" },
 			"--source: 'mx.example' is not an IP address of this machine" },
 		{ { GOOD, "--source=" }, "--source: '' is not an IP address of this machine" },
-		{ { GOOD, "--source=192.0.2.1,name=x" }, "--source: 'name=x' is not understood; "
-							 "after the address comes ,helo=NAME" },
+		{ { GOOD, "--source=192.0.2.1,name=x" }, "--source: 'name=x' is not understood" },
+		{ { GOOD, "--source=192.0.2.1", "--source=192.0.2.1 weight=2" },
+			"--source: 192.0.2.1 is given twice" },
 		{ { GOOD, "--source=192.0.2.1,helo=x" },
 			"--helo: 'x' is not a fully qualified name, such as mail.example.com" },
 		{ { GOOD, "--route=a.example" }, "a.example" },
@@ -128,11 +129,14 @@ static void too_many_sources_are_refused(void **state)
 {
 	(void)state;
 	static struct parsed p;
-	static const char *items[CONFIG_SOURCES_MAX + 1];
+	static char addresses[SOURCES_MAX + 1][16];
+	static const char *items[SOURCES_MAX + 1];
 	parse(&p, FLAGS(GOOD));
-	for (size_t i = 0; i < COUNT_OF(items); i++)
-		items[i] = "192.0.2.1";
-	p.options.source = (struct option_list){ .items = items, .count = CONFIG_SOURCES_MAX };
+	for (size_t i = 0; i < COUNT_OF(items); i++) {
+		snprintf(addresses[i], sizeof addresses[i], "10.0.%zu.%zu", i / 256, i % 256);
+		items[i] = addresses[i];
+	}
+	p.options.source = (struct option_list){ .items = items, .count = SOURCES_MAX };
 	assert_int_equal(run_config_init(&p.config, &p.options, &p.arena, &p.fail), RESULT_OK);
 	p.options.source.count++;
 	assert_int_equal(run_config_init(&p.config, &p.options, &p.arena, &p.fail), RESULT_INVALID);
