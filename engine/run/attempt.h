@@ -41,9 +41,7 @@ enum attempt_state {
 
 enum attempt_fate {
 	ATTEMPT_OPEN,      /* nothing yet */
-	ATTEMPT_DELIVERED,
-	ATTEMPT_DEFERRED,
-	ATTEMPT_BOUNCED, ATTEMPT_EXPIRED,
+	ATTEMPT_DELIVERED, ATTEMPT_DEFERRED, ATTEMPT_BOUNCED, ATTEMPT_EXPIRED,
 	ATTEMPT_WITHDRAWN, ATTEMPT_SUPPRESSED,
 	ATTEMPT_REJECTED,  /* of a job: what was given for him is no mail */
 };
@@ -100,9 +98,10 @@ struct attempt_work {
 struct attempt {
 	uint32_t magic;
 	uint8_t state;                 /* enum attempt_state; attempt_move() */
-	/* is_noticed: notifications are published once it is recorded; is_warning: it tells of others
-	 * (scheduler_warn.h), is_warned: it was told of. */
-	bool transactional, is_noticed, is_warning, is_warned;
+	/* is_noticed: notifications come once it is recorded; is_warning: it tells of others, is_warned: told
+	 * of (scheduler_warn.h); has_turn: it had one of its source. */
+	bool transactional, is_noticed, is_warning, is_warned, has_turn;
+	uint32_t looked;               /* the last round of looks whether it goes from elsewhere */
 	uint64_t route_until_ns;       /* when the names are looked up anew */
 	struct message *message;
 	struct list_node message_node; /* message->attempts; scheduler */

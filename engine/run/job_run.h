@@ -77,6 +77,7 @@ struct job_run {
 	struct arena arena;
 	uint32_t domains_count, rcpts_count;
 	struct text label; /* what events call the job */
+	struct text pool;  /* of our addresses; empty: none is named */
 	enum envelope_class class;
 	int64_t not_before_unix_s, expiry_unix_s;
 	bool is_orphan; /* its directory went away while nobody looked */

@@ -275,6 +275,7 @@ static void opened(struct jobs *j, struct job_run *job)
 	}
 	const struct job_manifest *manifest = &job->content->manifest;
 	job->label = manifest->job;
+	job->pool = manifest->pool;
 	job->class = manifest->class;
 	job->not_before_unix_s = manifest->not_before_unix_s;
 	job->expiry_unix_s = manifest->expiry_unix_s;

@@ -307,8 +307,12 @@ enum result scheduler_create(struct hub *hub, struct recovery *recovery,
 		scheduler_destroy(s);
 		return fail_set(fail, RESULT_MEMORY, "out of memory for the scheduler");
 	}
-	*out_scheduler = s;
-	return RESULT_OK;
+	enum result r = sources_init(s, fail);
+	if (r == RESULT_OK)
+		*out_scheduler = s;
+	else
+		scheduler_destroy(s);
+	return r;
 }
 
 void *scheduler_run(void *scheduler)
@@ -365,6 +369,7 @@ void scheduler_destroy(struct scheduler *s)
 	leases_deinit(s);
 	watch_deinit(s);
 	rules_deinit(s);
+	sources_deinit(s);
 	free(s->reads);
 	free(s->worker_slots);
 	s->magic = 0;

@@ -97,11 +97,14 @@ static struct provider *provider_of(
 	if (node != NULL) {
 		provider = CONTAINER_OF(node, struct provider, node);
 	} else {
-		provider = calloc(1, sizeof *provider + s->config->sources_count * sizeof provider->sites[0]);
+		uint32_t sources = s->config->sources_count;
+		provider = calloc(1,
+			sizeof *provider + sources * (sizeof provider->sites[0] + sizeof(int64_t)));
 		if (provider == NULL)
 			return NULL;
 		provider->magic = PROVIDER_MAGIC;
 		memcpy(provider->key, key, sizeof key);
+		provider->turns = (int64_t *)(void *)&provider->sites[sources];
 		jobs_provider_init(provider);
 		hash_map_insert(&s->providers, &provider->node);
 	}
@@ -245,22 +248,6 @@ bool domain_source_fits(const struct route *route, const struct source *source)
 	return false;
 }
 
-/* The source of the last attempt if it still fits (greylisting wants the same address again), else
- * the next one in turn. NULL: no source has an address of a family that the hosts have. */
-static const struct source *choose_source(struct scheduler *s, const struct attempt *attempt,
-	const struct route *route)
-{
-	if (attempt->source != NULL && domain_source_fits(route, attempt->source))
-		return attempt->source;
-	for (uint32_t i = 0; i < s->config->sources_count; i++) {
-		const struct source *source = &s->config->sources[s->next_source];
-		s->next_source = (s->next_source + 1) % s->config->sources_count;
-		if (domain_source_fits(route, source))
-			return source;
-	}
-	return NULL;
-}
-
 /* ---- routes ---- */
 
 static bool route_is_fresh(const struct scheduler *s, const struct domain *domain)
@@ -305,14 +292,13 @@ static void use_route(struct scheduler *s, struct attempt *attempt)
 		settle_without_hosts(s, attempt, route);
 		return;
 	}
-	const struct source *source = choose_source(s, attempt, route);
-	if (source == NULL) {
-		outcome_settle(s, attempt, ATTEMPT_DEFERRED, BOUNCE_CLASS_NETWORK, "4.4.4",
-			"no --source has an address of a family that the hosts of the domain have");
-		return;
+	const struct source *source = NULL;
+	if (domain->provider != NULL) {
+		source = sources_choose(s, attempt);
+		if (source == NULL)
+			return;
 	}
-	attempt->source = source;
-	struct site *site = domain->provider != NULL ? site_of(s, domain->provider, source) : NULL;
+	struct site *site = source != NULL ? site_of(s, domain->provider, source) : NULL;
 	if (site != NULL && jobs_hold_back(s, site, attempt))
 		return;
 	if (site == NULL) {
@@ -320,6 +306,7 @@ static void use_route(struct scheduler *s, struct attempt *attempt)
 			"out of memory here");
 		return;
 	}
+	sources_take(s, attempt, site);
 	route_unref(attempt->route);
 	attempt->route = route_ref(route);
 	/* CONFORMANCE 0.4, DNS-14: an answer serves the mail that waited for it, for a second at least,

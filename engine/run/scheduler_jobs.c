@@ -189,14 +189,15 @@ static bool waits_for_notices(const struct scheduler *s)
 	       hub_read(&s->hub->counters.notices) >= NOTICES_JOBS_WAIT;
 }
 
-/* What the operator holds is not even made. */
+/* What the operator holds is not even made, nor what no source of ours may send. */
 bool jobs_may_go_on(struct scheduler *s, const struct job_run *job)
 {
 	if (job->verdict != ATTEMPT_WITHDRAWN && waits_for_notices(s))
 		return false;
 	if (job->verdict != ATTEMPT_OPEN)
 		return true;
-	return job->begins_ns <= scheduler_now(s) && !is_held(s, job, TEXT_EMPTY);
+	return job->begins_ns <= scheduler_now(s) && !is_held(s, job, TEXT_EMPTY) &&
+	       sources_pool(s, job->pool) != NULL;
 }
 
 /* One domain of each job in turn. */
@@ -312,6 +313,9 @@ static void begin(struct scheduler *s, struct message *message)
 	job->begins_ns = begins_ns > 0 ? (uint64_t)begins_ns : 0;
 	job->expires_ns = (int64_t)outcome_expires_at(
 		s, job->class, message->accepted_ns, job->not_before_unix_s, job->expiry_unix_s);
+	if (sources_pool(s, job->pool) == NULL)
+		log_write(&s->log, LOG_JOB_POOL_UNKNOWN,
+			LOG_FIELDS(log_cstr("file", job->name), log_text("pool", job->pool)));
 	if (message->withdrawn)
 		judge(s, job, ATTEMPT_WITHDRAWN);
 	job_due(&job->timer);

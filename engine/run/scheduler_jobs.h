@@ -77,6 +77,8 @@ void jobs_line_leave(struct job_domain *domain);
 /* Domains wait for its provider; nothing is on its way to it. */
 bool jobs_site_is_awaited(const struct site *site);
 bool jobs_site_is_idle(const struct site *site);
+/* Some of these domains can have it now, and from where their jobs send. */
+bool jobs_provider_has_work(struct scheduler *s, const struct provider *provider);
 /* Something of the site has changed: recipients go back that it cannot use, domains are asked for what it
  * can. */
 void jobs_feed(struct scheduler *s, struct site *site);

@@ -177,7 +177,10 @@ static struct attempt *attempt_of(const struct message *message)
 
 void jobs_put_back(struct scheduler *s, struct message *message)
 {
-	outcome_discard(s, attempt_of(message));
+	struct attempt *attempt = attempt_of(message);
+	if (attempt->state == ATTEMPT_QUEUED)
+		sources_put_back(s, attempt);
+	outcome_discard(s, attempt);
 	back_to_job(s, message);
 }
 

@@ -62,23 +62,32 @@ static uint32_t wants_of(const struct scheduler *s, const struct site *site)
 	return 2 * LEASE_AHEAD * site->throttle.sessions_now + SITE_RESERVE;
 }
 
-static uint32_t room_of(
-	const struct scheduler *s, const struct site *site, const struct site_jobs *jobs)
+static uint32_t coming_to(const struct site *site)
 {
-	uint32_t has = jobs->rcpts_count + jobs->coming, wants = wants_of(s, site);
-	return has < wants ? wants - has : 0;
+	uint32_t coming = 0;
+	for (size_t i = 0; i < FAIR_CLASSES; i++)
+		coming += site->jobs[i].coming;
+	return coming;
+}
+
+static uint32_t less(uint32_t a, uint32_t b) { return a > b ? a - b : 0; }
+
+static uint32_t room_of(
+	struct scheduler *s, const struct site *site, const struct site_jobs *jobs)
+{
+	return less(wants_of(s, site), jobs->rcpts_count + jobs->coming);
 }
 
 /* Few at a time would be asked for too often. */
 static uint32_t room_worth_asking(
-	const struct scheduler *s, const struct site *site, const struct site_jobs *jobs)
+	struct scheduler *s, const struct site *site, const struct site_jobs *jobs)
 {
 	uint32_t room = room_of(s, site, jobs);
 	return room > wants_of(s, site) / 2 ? room : 0;
 }
 
 /* Who is in the line was there before. */
-static uint32_t room_for(const struct scheduler *s, struct site *site, const struct job_run *job)
+static uint32_t room_for(struct scheduler *s, struct site *site, const struct job_run *job)
 {
 	if (site == NULL)
 		return 1;
@@ -88,30 +97,38 @@ static uint32_t room_for(const struct scheduler *s, struct site *site, const str
 		       : room_worth_asking(s, site, jobs);
 }
 
+/* No more than its share of the pool's mail, and what its sessions can have. */
+static uint32_t with_lead(struct scheduler *s, const struct source_pool *pool, const struct site *site,
+	uint32_t room)
+{
+	uint32_t lead = sources_lead(s, pool, site, wants_of(s, site));
+	if (pool->count > 1)
+		lead = less(lead, coming_to(site));
+	return room < lead ? room : lead;
+}
+
 uint32_t jobs_room_for(struct scheduler *s, struct job_domain *domain, const struct domain *known,
 	struct site **out_site)
 {
-	uint32_t sources = s->config->sources_count, fitting = 0;
+	const struct source_pool *pool = sources_pool(s, domain->job->pool);
 	domain->source = NULL;
 	*out_site = NULL;
-	if (known == NULL || known->provider == NULL)
+	if (known == NULL || known->provider == NULL || pool == NULL)
 		return 1; /* who goes ahead */
-	for (uint32_t i = 0; i < sources; i++) {
-		uint32_t at = (s->next_source + i) % sources;
-		const struct source *source = &s->config->sources[at];
-		struct site *site = known->provider->sites[at];
-		if (!domain_source_fits(known->route, source))
-			continue;
-		fitting++;
-		uint32_t room = room_for(s, site, domain->job);
-		if (room == 0)
-			continue;
-		domain->source = source;
-		*out_site = site;
-		s->next_source = (at + 1) % sources;
-		return room;
+	struct source_candidate *candidates = s->sources.candidates;
+	uint32_t count = sources_gather(s, pool, known->provider, known->route);
+	for (uint32_t i = 0; i < count; i++) {
+		struct site *site = known->provider->sites[candidates[i].index];
+		candidates[i].has_room &= room_for(s, site, domain->job) > 0;
 	}
-	return fitting == 0 ? 1 : 0; /* without a source that fits he has his outcome at once */
+	uint32_t chosen = source_choose(
+		candidates, count, SOURCE_NONE, 0, scheduler_now(s), random_u64(&s->random));
+	if (chosen == SOURCE_NONE)
+		return count == 0 ? 1 : 0; /* without a source that fits he has his outcome at once */
+	domain->source = &s->config->sources[candidates[chosen].index];
+	*out_site = known->provider->sites[domain->source->index];
+	uint32_t room = room_for(s, *out_site, domain->job);
+	return *out_site != NULL ? with_lead(s, pool, *out_site, room) : room;
 }
 
 /* ---- who is on his way to it ---- */
@@ -142,10 +159,7 @@ bool jobs_site_is_awaited(const struct site *site)
 
 bool jobs_site_is_idle(const struct site *site)
 {
-	bool is_idle = true;
-	for (size_t i = 0; i < FAIR_CLASSES; i++)
-		is_idle &= site->jobs[i].coming == 0;
-	return is_idle;
+	return coming_to(site) == 0;
 }
 
 /* ---- recipients that wait for it ---- */
@@ -268,18 +282,48 @@ static void feed(
 		return;
 	uint32_t count = count_jobs(s, line), share = count > 0 ? (room + count - 1) / count : 0;
 	struct list_node *node;
-	while (room > 0 && (node = list_pop_front(line)) != NULL) {
+	for (uint32_t looks = count; room > 0 && looks > 0; looks--) {
+		node = list_pop_front(line);
+		if (node == NULL)
+			break;
 		struct job_domain *domain = CONTAINER_OF(node, struct job_domain, node);
+		uint32_t part = with_lead(s, sources_pool(s, domain->job->pool), site,
+			share < room ? share : room);
+		if (part == 0) { /* it goes from elsewhere, or others are to have their share first */
+			list_push_back(line, node);
+			continue;
+		}
 		struct job_domain *next = take_next(domain);
 		if (next != NULL)
 			list_push_back(line, &next->node);
 		if (jobs_hold_domain(s, domain))
 			continue;
-		uint32_t part = share < room ? share : room;
 		domain->source = site->source;
 		jobs_ask(s, domain, site, part);
 		room -= part;
+		looks = count + 1;
 	}
+}
+
+static bool can_send(struct scheduler *s, const struct provider *provider, const struct source_pool *pool)
+{
+	for (uint32_t i = 0; pool != NULL && i < pool->count; i++) {
+		const struct site *site = provider->sites[pool->sources[i]];
+		if (site != NULL &&
+			throttle_state_at(&site->throttle, scheduler_now(s)) <= THROTTLE_PAUSED)
+			return true;
+	}
+	return false;
+}
+
+bool jobs_provider_has_work(struct scheduler *s, const struct provider *provider)
+{
+	for (size_t i = 0; i < FAIR_CLASSES; i++)
+		LIST_FOR_EACH (node, &provider->job_lines[i])
+			if (can_send(s, provider,
+				    sources_pool(s, CONTAINER_OF(node, struct job_domain, node)->job->pool)))
+				return true;
+	return false;
 }
 
 void jobs_feed(struct scheduler *s, struct site *site)

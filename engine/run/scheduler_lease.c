@@ -235,8 +235,11 @@ static void pump(struct scheduler *s, struct site *site)
 	enum throttle_state state = throttle_state_at(&site->throttle, scheduler_now(s));
 	site_tell(s, site, state);
 	shrink(s, site);
+	sources_note(s, site, state);
 	if (state != THROTTLE_OPEN) {
-		bool is_awaited = site->queue.count > 0 || jobs_site_is_awaited(site);
+		/* Among several what waits at the others may go from here then. */
+		bool is_awaited = site->queue.count > 0 || jobs_site_is_awaited(site) ||
+				  s->config->sources_count > 1;
 		if (is_awaited && !timer_is_running(&site->wake))
 			timer_start(&s->loop.timers, &site->wake, site->throttle.blocked_until_ns, site_woke);
 		return;
@@ -288,6 +291,7 @@ void leases_turn_end(struct scheduler *s)
 		struct site *site = CONTAINER_OF(node, struct site, pump_node);
 		pump(s, site);
 		jobs_feed(s, site);
+		sources_leave(s, site);
 		slots_note_idle(s, site);
 		provider_collect(s, site->provider);
 	}
@@ -303,11 +307,12 @@ static void look_for_work(struct hash_node *node, void *context)
 	const struct provider *provider = CONTAINER_OF(node, struct provider, node);
 	for (uint32_t i = 0; i < work->s->config->sources_count; i++) {
 		const struct site *site = provider->sites[i];
-		if (site == NULL || (site->queue.count == 0 && !jobs_site_is_awaited(site)))
+		if (site == NULL || site->queue.count == 0)
 			continue;
 		enum throttle_state state = throttle_state_at(&site->throttle, scheduler_now(work->s));
-		work->found |= state == THROTTLE_OPEN || state == THROTTLE_PAUSED;
+		work->found |= state == THROTTLE_OPEN || state == THROTTLE_PAUSED || site->round != 0;
 	}
+	work->found = work->found || jobs_provider_has_work(work->s, provider);
 }
 
 bool leases_have_work_now(struct scheduler *s)

@@ -1,7 +1,6 @@
 /* The scheduler's own state, shared by its files only:
  *   scheduler.c          the thread: messages in, the end of a turn, the end of a run
- *   scheduler_intake.c   files: found, read, split into attempts; rejected, withdrawn, gone
- *   scheduler_split.c    batch files
+ *   scheduler_intake.c   files: found, read, split into attempts, gone; scheduler_split.c  batch files
  *   scheduler_domain.c   domains and their routes, providers and sites
  *   scheduler_jobs.c     job directories: which domain of which job comes next, and how much of it
  *   scheduler_jobs_control.c  what a tool does to whole jobs
@@ -10,6 +9,7 @@
  *   scheduler_jobs_rcpt.c  their recipients, each a message of its own
  *   scheduler_lease.c    what is leased to which worker; scheduler_hungry.c: who is asked for slots, for whom
  *   scheduler_rules.c    what the rules of --site allow, shared by sites
+ *   scheduler_source.c   from which of our addresses
  *   scheduler_site.c     the life of a site, and what is told of it
  *   scheduler_park.c     what waits for long: into the queue on disk, and back; _gone.c: without its file
  *   scheduler_suppress.c, scheduler_warn.c  who is on the suppression list; who is told of a delay
@@ -31,6 +31,7 @@
 #include "engine/run/scheduler.h"
 #include "engine/run/scheduler_hungry.h"
 #include "engine/run/scheduler_rules.h"
+#include "engine/run/scheduler_source.h"
 #include "engine/run/scheduler_watch.h"
 #include "store/queue.h"
 
@@ -87,7 +88,7 @@ struct scheduler {
 	struct mailbox_credits routes;
 	struct list idle_domains;
 	uint32_t idle_domains_count;
-	uint32_t next_source;
+	struct scheduler_sources sources;
 	bool was_asked, resolver_ready;  /* whether a route was wanted; the self-test is over */
 
 	/* leasing */
@@ -104,8 +105,7 @@ struct scheduler {
 	/* time */
 	struct timer_queue times;        /* attempts: due, or the end of their lifetime */
 	struct timer times_timer;
-	uint64_t queued_count;           /* attempts, QUEUED */
-	uint64_t routing_count;          /* attempts, ROUTING */
+	uint64_t queued_count, routing_count; /* attempts, QUEUED and ROUTING */
 
 	/* parking */
 	uint64_t parking_count;          /* messages that the keeper has, or is to get */

@@ -106,6 +106,8 @@ struct site {
 	bool is_next;                  /* it has waited: the next token is for it */
 	_Atomic uint32_t per_session;  /* messages in a session, 0: what the flag says; workers read it */
 	struct timer wake;             /* the end of a block */
+	bool was_blocked;              /* at the last look */
+	uint32_t round;                /* of looks whether what waits goes from elsewhere; 0: none */
 	void *scheduler;               /* for the timer */
 	struct site_jobs jobs[FAIR_CLASSES];
 	struct lease leases[];         /* by worker */
@@ -120,6 +122,7 @@ struct provider {
 	char key[PROVIDER_KEY_MAX];
 	struct list job_lines[FAIR_CLASSES]; /* domains of job directories that wait until a site of it
 	                                      * has room (scheduler_jobs_site.c) */
+	int64_t *turns;                /* by source: who is before whom (source_choice.h); behind the sites */
 	struct site *sites[];          /* by source; NULL until it is used */
 };
 

@@ -130,6 +130,7 @@ struct envelope *test_envelope(const struct test_mail *mail)
 		.rcpts_count = (uint32_t)count,
 		.class = mail->class,
 		.job = mail->job != NULL ? text_of(mail->job) : TEXT_EMPTY,
+		.pool = mail->pool != NULL ? text_of(mail->pool) : TEXT_EMPTY,
 		.id = mail->id != NULL ? text_of(mail->id) : TEXT_EMPTY,
 		.not_before_unix_s = mail->not_before_unix_s,
 		.expiry_unix_s = mail->expiry_unix_s,

@@ -51,7 +51,7 @@ struct test_mail {
 	const char *name;   /* of the file; NULL: "m1" */
 	const char *sender; /* NULL: "news@list.example" */
 	const char *rcpts;  /* NULL: "ann@a.example" */
-	const char *job, *id;
+	const char *job, *pool, *id;
 	enum envelope_class class;
 	int64_t not_before_unix_s, expiry_unix_s;
 	size_t message_bytes; /* 0: 100 */

@@ -183,6 +183,7 @@ static void open_job(struct sched *s, struct message *message)
 	make_domains(job, run);
 	run->rcpts_count = job->rcpts_count;
 	run->label = job->job.label != NULL ? text_of(job->job.label) : TEXT_EMPTY;
+	run->pool = text_of(job->job.pool);
 	run->class = job->job.class;
 	run->not_before_unix_s = job->job.not_before_unix_s;
 	run->expiry_unix_s = job->job.expiry_unix_s;

@@ -26,7 +26,7 @@ struct fake_group {
 };
 
 struct test_job {
-	const char *label;
+	const char *label, *pool;
 	enum envelope_class class;
 	int64_t not_before_unix_s, expiry_unix_s;
 	int64_t rcpts_not_before_unix_s; /* of each recipient */

@@ -1,0 +1,307 @@
+/* From which of our addresses mail leaves: weights, pools, blocks. */
+#include <string.h>
+#include "tests/unit/engine/run/sched_jobs.h"
+
+#define A "192.0.2.10"
+#define B "192.0.2.11"
+
+static struct sched s;
+
+static void fill_pool(const char *rcpts, const char *pool, int count)
+{
+	for (int i = 0; i < count; i++)
+		sched_mail(&s, &(struct test_mail){ .rcpts = rcpts, .pool = pool });
+	sched_settle(&s);
+}
+
+static void fill(const char *rcpts, int count) { fill_pool(rcpts, NULL, count); }
+
+static bool is_from(const struct attempt *attempt, const char *source)
+{
+	return strcmp(attempt->source->text, source) == 0;
+}
+
+/* The oldest that a worker has, from there. */
+static struct attempt *leased_from(const char *source)
+{
+	LIST_FOR_EACH(node, &s.leased)
+	{
+		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
+		if (is_from(attempt, source))
+			return attempt;
+	}
+	return NULL;
+}
+
+/* Answers all that comes; returns how many came from there. */
+static int answer_all(const char *source, enum attempt_fate fate)
+{
+	int count = 0;
+	struct attempt *attempt;
+	while ((attempt = sched_leased(&s, NULL)) != NULL) {
+		count += is_from(attempt, source);
+		sched_answer(&s, attempt, fate);
+		if (sched_leased(&s, NULL) == NULL)
+			sched_settle(&s);
+	}
+	return count;
+}
+
+/* ---- shares ---- */
+
+static void each_source_has_its_share_of_the_mail_to_a_provider(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A " weight=3", "--source=" B, NULL });
+	fill("1@a.example", 40);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 30);
+	sched_end(&s);
+}
+
+static void many_small_providers_have_the_shares_together(void **state)
+{
+	(void)state;
+	char rcpts[32];
+	sched_init(&s, (const char *const[]){ "--source=" A " weight=3", "--source=" B, NULL });
+	for (int i = 0; i < 400; i++) {
+		snprintf(rcpts, sizeof rcpts, "1@d%d.example", i);
+		sched_mail(&s, &(struct test_mail){ .rcpts = rcpts });
+	}
+	sched_settle(&s);
+	assert_in_range(answer_all(A, ATTEMPT_DELIVERED), 250, 350); /* 300; 350 is 5.8 sigma away */
+	sched_end(&s);
+}
+
+/* ---- pools ---- */
+
+static void mail_leaves_from_the_pool_that_it_names(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A, "--source=" B " pool=alerts", NULL });
+	fill_pool("1@a.example", "Alerts", 8);
+	assert_int_equal(answer_all(B, ATTEMPT_DELIVERED), 8);
+	fill_pool("1@a.example", NULL, 8);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 8);
+	sched_end(&s);
+}
+
+static void a_pool_that_nobody_has_defers_its_mail_with_words(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A, "--source=" B " pool=alerts",
+			       "--retry-first=1h", NULL });
+	struct fake_file *file =
+		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example", .pool = "allerts" });
+	sched_settle(&s);
+	assert_int_equal(file->by_fate[ATTEMPT_DEFERRED], 1);
+	assert_string_equal(file->status, "4.3.5");
+	assert_non_null(strstr(file->reason, "no --source has the pool 'allerts' that the message names"));
+	assert_true(run_test_logged(&s.base, "pool_unknown"));
+	assert_int_equal(s.leased_total, 0);
+	sched_end(&s);
+}
+
+/* ---- blocks ---- */
+
+static void what_waits_at_a_blocked_source_goes_from_another(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A, "--source=" B, "--site-sessions=2", NULL });
+	fill("1@a.example", 100);
+	struct attempt *attempt = leased_from(A);
+	assert_non_null(attempt);
+	sched_answer_heard(&s, attempt, ATTEMPT_DELIVERED, (struct heard){ .suspend = true });
+	sched_settle(&s);
+	while ((attempt = leased_from(A)) != NULL) { /* a worker had these */
+		sched_answer(&s, attempt, ATTEMPT_DELIVERED);
+		sched_settle(&s);
+	}
+	assert_true(answer_all(B, ATTEMPT_DELIVERED) >= 88);
+	assert_int_equal(sched_count(&s, &s.base.hub.counters.delivered), 100);
+	fill("1@a.example", 10);
+	assert_int_equal(answer_all(B, ATTEMPT_DELIVERED), 10);
+	sched_end(&s);
+}
+
+/* Transactional mail is before all other in every line. */
+static void what_cannot_leave_a_blocked_source_is_in_nobodys_way(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A " pool=default,only", "--source=" B, NULL });
+	fill("1@a.example", 1);
+	fill_pool("1@a.example", "only", 1);
+	while (leased_from(B) != NULL)
+		sched_answer(&s, leased_from(B), ATTEMPT_DELIVERED);
+	for (int i = 0; i < 1000; i++) {
+		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example",
+				       .pool = "only",
+				       .class = ENVELOPE_CLASS_TRANSACTIONAL });
+		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example" });
+	}
+	sched_settle(&s);
+	while (leased_from(B) != NULL)
+		sched_answer(&s, leased_from(B), ATTEMPT_DELIVERED);
+	sched_answer_heard(&s, leased_from(A), ATTEMPT_DELIVERED, (struct heard){ .suspend = true });
+	sched_settle(&s);
+	struct attempt *attempt;
+	while ((attempt = leased_from(A)) != NULL) { /* a worker had these */
+		sched_answer(&s, attempt, ATTEMPT_DELIVERED);
+		sched_settle(&s);
+	}
+	answer_all(B, ATTEMPT_DELIVERED);
+	assert_in_range(sched_count(&s, &s.base.hub.counters.rcpts_pending), 900, 1000);
+	for (size_t i = 0; i < s.files_count; i++)
+		assert_true(s.files[i]->message == NULL || s.files[i]->mail.pool != NULL);
+	sched_end(&s);
+}
+
+static void a_source_whose_block_ends_takes_what_waits_at_one_that_stays_blocked(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A, "--source=" B, "--site-sessions=2",
+			       "--retry-first=20ms", NULL });
+	fill("1@a.example", 40);
+	sched_answer_heard(&s, leased_from(B), ATTEMPT_DELIVERED, (struct heard){ .back_off = true });
+	sched_answer_heard(&s, leased_from(A), ATTEMPT_DELIVERED, (struct heard){ .suspend = true });
+	int from_a = 0; /* a worker had these */
+	SCHED_WAIT(&s, (from_a += answer_all(A, ATTEMPT_DELIVERED),
+			       sched_count(&s, &s.base.hub.counters.delivered) == 40));
+	assert_in_range(from_a, 0, 6);
+	sched_end(&s);
+}
+
+static void where_all_are_blocked_mail_waits_for_them(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A, "--source=" B, NULL });
+	fill("1@a.example", 2);
+	for (int i = 0; i < 2; i++)
+		sched_answer_heard(&s, sched_leased(&s, NULL), ATTEMPT_DELIVERED,
+			(struct heard){ .suspend = true });
+	sched_settle(&s);
+	fill("1@a.example", 10);
+	assert_int_equal(s.leased_count, 0);
+	assert_int_equal(sched_count(&s, &s.base.hub.counters.rcpts_pending), 10);
+	sched_end(&s);
+}
+
+static void a_retry_comes_from_the_same_source(void **state) /* greylisting */
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A, "--source=" B, "--retry-first=20ms", NULL });
+	fill("1@a.example", 10);
+	int from_a = 0;
+	for (int i = 0; i < 10; i++) {
+		struct attempt *attempt = sched_leased(&s, NULL);
+		from_a += is_from(attempt, A);
+		sched_answer(&s, attempt, ATTEMPT_DEFERRED);
+		sched_settle(&s);
+		SCHED_WAIT(&s, s.leased_total > 10 + (uint64_t)i);
+	}
+	assert_int_equal(from_a, 5);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 5);
+	sched_end(&s);
+}
+
+/* ---- job directories ---- */
+
+static struct fake_job *put_job(const char *pool, uint32_t rcpts)
+{
+	const struct fake_group groups[] = { { "a", 1, rcpts }, { NULL, 0, 0 } };
+	struct fake_job *job = sched_job(&s, &(struct test_job){ .pool = pool, .groups = groups });
+	sched_settle(&s);
+	return job;
+}
+
+static void a_job_is_shared_out_by_the_weights_too(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--source=" A " weight=3", "--source=" B, NULL });
+	struct fake_job *job = put_job(NULL, 1200);
+	/* No more than what one of them may be ahead: 10 sessions, twice three for each, and 16. */
+	assert_in_range(answer_all(A, ATTEMPT_DELIVERED), 900 - 76, 900 + 76);
+	assert_int_equal(job->tally[0].by_fate[ATTEMPT_DELIVERED], 1200);
+	sched_jobs_end(&s);
+}
+
+static void a_source_of_a_job_that_nobody_can_reach_anything_from_is_not_waited_for(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--source=" A, "--source=" B, "--retry-first=1h", NULL });
+	struct fake_job *job = put_job(NULL, 1000);
+	struct attempt *attempt;
+	while ((attempt = sched_leased(&s, NULL)) != NULL) {
+		bool fails = is_from(attempt, A);
+		sched_answer_heard(&s, attempt, fails ? ATTEMPT_DEFERRED : ATTEMPT_DELIVERED,
+			(struct heard){ .back_off = fails, .good = !fails });
+		if (sched_leased(&s, NULL) == NULL)
+			sched_settle(&s);
+	}
+	/* Its sessions had three each before the first failed. */
+	assert_in_range(job->tally[0].by_fate[ATTEMPT_DEFERRED], 1, 30);
+	assert_int_equal(
+		job->tally[0].by_fate[ATTEMPT_DELIVERED] + job->tally[0].by_fate[ATTEMPT_DEFERRED], 1000);
+	sched_jobs_end(&s);
+}
+
+static void a_job_leaves_from_the_pool_that_it_names(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--source=" A, "--source=" B " pool=news", NULL });
+	struct fake_job *job = put_job("news", 300), *other = put_job(NULL, 200);
+	assert_int_equal(answer_all(B, ATTEMPT_DELIVERED), 300);
+	assert_int_equal(job->tally[0].by_fate[ATTEMPT_DELIVERED], 300);
+	assert_int_equal(other->tally[0].by_fate[ATTEMPT_DELIVERED], 200);
+	sched_jobs_end(&s);
+}
+
+static void a_job_that_names_a_pool_that_nobody_has_is_not_made_into_mail(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--source=" A, "--source=" B " pool=news", NULL });
+	struct fake_job *job = put_job("nwes", 300);
+	assert_int_equal(job->tally[0].made, 0);
+	assert_true(run_test_logged(&s.base, "job_pool_unknown"));
+	sched_jobs_end(&s);
+}
+
+static void put_into_one_run(const char *pool, uint32_t rcpts)
+{
+	put_job(pool, rcpts);
+	hub_post(s.base.hub.scheduler, POST_KEEPER_IDLE, NULL, 0, 0);
+	sched_files_idle(&s, 0);
+}
+
+static void once_ends_when_the_sources_of_a_job_are_blocked_and_others_are_not(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--source=" A " pool=news", "--source=" B, "--once", NULL });
+	fill("1@a.example", 1);
+	put_into_one_run("news", 300);
+	sched_answer_heard(&s, leased_from(A), ATTEMPT_DELIVERED, (struct heard){ .suspend = true });
+	answer_all(B, ATTEMPT_DELIVERED);
+	SCHED_WAIT(&s, !s.running);
+	sched_jobs_end(&s);
+	assert_true(s.end.mail_waits);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_source_has_its_share_of_the_mail_to_a_provider),
+		cmocka_unit_test(many_small_providers_have_the_shares_together),
+		cmocka_unit_test(mail_leaves_from_the_pool_that_it_names),
+		cmocka_unit_test(a_pool_that_nobody_has_defers_its_mail_with_words),
+		cmocka_unit_test(what_waits_at_a_blocked_source_goes_from_another),
+		cmocka_unit_test(what_cannot_leave_a_blocked_source_is_in_nobodys_way),
+		cmocka_unit_test(a_source_whose_block_ends_takes_what_waits_at_one_that_stays_blocked),
+		cmocka_unit_test(where_all_are_blocked_mail_waits_for_them),
+		cmocka_unit_test(a_retry_comes_from_the_same_source),
+		cmocka_unit_test(a_job_is_shared_out_by_the_weights_too),
+		cmocka_unit_test(a_source_of_a_job_that_nobody_can_reach_anything_from_is_not_waited_for),
+		cmocka_unit_test(a_job_leaves_from_the_pool_that_it_names),
+		cmocka_unit_test(a_job_that_names_a_pool_that_nobody_has_is_not_made_into_mail),
+		cmocka_unit_test(once_ends_when_the_sources_of_a_job_are_blocked_and_others_are_not),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
