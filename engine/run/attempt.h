@@ -99,8 +99,8 @@ struct attempt {
 	uint32_t magic;
 	uint8_t state;                 /* enum attempt_state; attempt_move() */
 	/* is_noticed: notifications come once it is recorded; is_warning: it tells of others, is_warned: told
-	 * of (scheduler_warn.h); has_turn: it had one of its source. */
-	bool transactional, is_noticed, is_warning, is_warned, has_turn;
+	 * of (scheduler_warn.h); has_turn: it had one of its source; waits_for_room: of a warm-up. */
+	bool transactional, is_noticed, is_warning, is_warned, has_turn, waits_for_room;
 	uint32_t looked;               /* the last round of looks whether it goes from elsewhere */
 	uint64_t route_until_ns;       /* when the names are looked up anew */
 	struct message *message;
@@ -112,6 +112,7 @@ struct attempt {
 	struct site *site;             /* while QUEUED */
 	struct lease *lease;           /* while LEASED, and after until HEARD */
 	const struct source *source;   /* from where; kept over retries (greylisting) */
+	struct warmup_count *warmup;   /* where room is reserved for it; NULL: nowhere */
 	struct route *route;           /* our reference; while QUEUED to RECORDING */
 	struct body *body;             /* our reference; while LEASED */
 	struct attempt_work *work;     /* from lease or fate to record */

@@ -12,6 +12,7 @@
 #include "engine/run/hub.h"
 #include "engine/run/keeper_state.h"
 #include "engine/run/revival.h"
+#include "engine/run/warmup_file.h"
 #include "store/queue.h"
 
 enum {
@@ -307,6 +308,19 @@ static void control(struct keeper *k, struct control_task *task)
 	hub_post(k->hub->main, POST_CONTROL_SLICE, task, 0, 0);
 }
 
+/* ---- warm-up ---- */
+
+static void write_warmup(struct keeper *k, struct warmup_text *text)
+{
+	struct fail fail = { 0 };
+	enum result r = warmup_file_write(k->hub->config->options->spool, text, &fail);
+	if (r != RESULT_OK && !k->warmup_failing)
+		log_write(&k->log, LOG_WARMUP_NOT_WRITTEN, LOG_FIELDS(log_fail("why", &fail)));
+	k->warmup_failing = r != RESULT_OK;
+	warmup_text_destroy(text);
+	hub_post(k->hub->scheduler, POST_WARMUP_WRITTEN, NULL, (uint32_t)r, 0);
+}
+
 /* ---- the thread ---- */
 
 static void hear(struct loop *loop, const struct mailbox_message *message)
@@ -328,6 +342,7 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 		(void)commit(k, &fail); /* what was parked before is looked for as well */
 		keeper_look_anew(k);
 		break;
+	case POST_WARMUP: write_warmup(k, message->object); break;
 	case POST_STOP: loop_stop(loop); break;
 	default: UNREACHABLE("a message that is not for the keeper");
 	}

@@ -8,6 +8,7 @@
 #include "engine/run/keeper_state.h"
 #include "engine/run/recovery.h"
 #include "engine/run/revival.h"
+#include "engine/run/warmup_file.h"
 
 #define KEEPER_MAGIC 0x6ee9e401u
 
@@ -186,6 +187,8 @@ static void drop_unheard(struct keeper *k)
 			free(message.object);
 		if (message.kind == POST_DUE_BACK)
 			revival_destroy(message.object);
+		if (message.kind == POST_WARMUP)
+			warmup_text_destroy(message.object);
 	}
 	keeper_drop_forgotten(k);
 	while ((node = list_pop_front(&k->parked)) != NULL)

@@ -32,6 +32,7 @@ struct keeper {
 	bool changed;             /* there is more to commit than those */
 	bool failing, unreadable; /* and it was said */
 	bool is_dead;             /* and the scheduler knows */
+	bool warmup_failing;      /* likewise, of the file of the warm-up */
 
 	/* what could not be written, and is tried again */
 	struct list to_forget, forgetting; /* struct forgotten; the second is in the transaction */

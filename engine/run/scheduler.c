@@ -32,6 +32,7 @@ static void stop_everybody(struct scheduler *s)
 	s->end.pending = hub_read(&s->hub->counters.rcpts_pending);
 	s->end.mail_waits = s->end.pending > 0 || !list_is_empty(&s->to_split) || s->files_open > 0 ||
 		!list_is_empty(&s->to_read) || !list_is_empty(&s->read_later);
+	warmups_end(s);
 	post_workers(s, POST_STOP, 0);
 	hub_post(s->hub->resolver, POST_STOP, NULL, 0, 0);
 	hub_post(s->hub->verifier, POST_STOP, NULL, 0, 0);
@@ -158,6 +159,7 @@ static void turn_end(struct loop *loop)
 	domains_turn_end(s);
 	leases_turn_end(s);
 	outcomes_turn_end(s);
+	sources_turn_end(s);
 	park_turn_end(s);
 	control_turn_end(s);
 	watch_turn_end(s);
@@ -271,6 +273,9 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_SITE_RULES:
 		rules_replace(s, message->object);
 		break;
+	case POST_WARMUP_WRITTEN:
+		warmups_written(s, (enum result)message->number);
+		break;
 	case POST_DRAIN:
 		drain(s, message->number != 0);
 		break;
@@ -325,6 +330,7 @@ void *scheduler_run(void *scheduler)
 		return s;
 	s->loop.nap_ns = LOOP_NAP_NS;
 	watch_start(s);
+	warmups_start(s);
 	loop_run(&s->loop);
 	loop_deinit(&s->loop);
 	return NULL;

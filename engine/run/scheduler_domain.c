@@ -320,6 +320,8 @@ void domain_route(struct scheduler *s, struct attempt *attempt)
 {
 	struct domain *domain = attempt->domain;
 	CHECK_OBJ(domain, DOMAIN_MAGIC);
+	if (attempt->warmup != NULL)
+		warmups_release(attempt);
 	if (route_is_fresh(s, domain)) {
 		use_route(s, attempt);
 		return;

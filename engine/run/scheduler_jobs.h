@@ -95,6 +95,8 @@ bool message_is_judged(const struct message *message);
 void jobs_settle(struct scheduler *s, struct attempt *attempt);
 /* From where he goes, if that was decided when he was asked for; else NULL. */
 const struct source *jobs_source_of(const struct message *message);
+/* True: he was on his way for the first time, and is made again later. */
+bool jobs_give_back(struct scheduler *s, struct attempt *attempt);
 /* True: the site has enough of this job; the attempt is made again later. */
 bool jobs_hold_back(struct scheduler *s, struct site *site, struct attempt *attempt);
 /* One whose attempt is queued and was never tried: he is made again when there is room for him. */

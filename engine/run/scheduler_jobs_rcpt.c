@@ -157,17 +157,24 @@ const struct source *jobs_source_of(const struct message *message)
 	return domain != NULL ? domain->source : NULL;
 }
 
-bool jobs_hold_back(struct scheduler *s, struct site *site, struct attempt *attempt)
+bool jobs_give_back(struct scheduler *s, struct attempt *attempt)
 {
 	struct message *message = attempt->message;
 	bool is_alone = message->attempts_count == 1; /* else there is a warning (scheduler_warn.h) */
 	if (message->rcpt == NULL || !message->rcpt->is_coming || message->rcpt->domain == NULL ||
-		!is_alone || message->withdrawn || !jobs_site_has_enough(s, site, message->rcpt->job))
+		!is_alone || message->withdrawn)
 		return false;
 	attempt->warn_ns = 0; /* a warning would stand in the way; he comes again */
 	outcome_wait(s, attempt, attempt->expires_ns);
 	list_push_back(&s->job_backs, &message->again_node);
 	return true;
+}
+
+bool jobs_hold_back(struct scheduler *s, struct site *site, struct attempt *attempt)
+{
+	const struct job_rcpt *rcpt = attempt->message->rcpt;
+	return rcpt != NULL && rcpt->is_coming && jobs_site_has_enough(s, site, rcpt->job) &&
+	       jobs_give_back(s, attempt);
 }
 
 static struct attempt *attempt_of(const struct message *message)

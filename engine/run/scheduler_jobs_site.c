@@ -72,18 +72,27 @@ static uint32_t coming_to(const struct site *site)
 
 static uint32_t less(uint32_t a, uint32_t b) { return a > b ? a - b : 0; }
 
+/* Of what its warm-up allows today. */
+static uint32_t warmup_room(struct scheduler *s, const struct site *site)
+{
+	uint32_t room = warmups_room(s, site->provider, site->source);
+	return room == WARMUP_UNLIMITED ? room : less(room, coming_to(site));
+}
+
 static uint32_t room_of(
 	struct scheduler *s, const struct site *site, const struct site_jobs *jobs)
 {
-	return less(wants_of(s, site), jobs->rcpts_count + jobs->coming);
+	uint32_t room = less(wants_of(s, site), jobs->rcpts_count + jobs->coming);
+	uint32_t most = room > 0 ? warmup_room(s, site) : 0;
+	return room < most ? room : most;
 }
 
-/* Few at a time would be asked for too often. */
+/* Few at a time would be asked for too often; but the last of a warm-up. */
 static uint32_t room_worth_asking(
 	struct scheduler *s, const struct site *site, const struct site_jobs *jobs)
 {
 	uint32_t room = room_of(s, site, jobs);
-	return room > wants_of(s, site) / 2 ? room : 0;
+	return room > wants_of(s, site) / 2 || (room > 0 && room == warmup_room(s, site)) ? room : 0;
 }
 
 /* Who is in the line was there before. */
@@ -310,7 +319,8 @@ static bool can_send(struct scheduler *s, const struct provider *provider, const
 	for (uint32_t i = 0; pool != NULL && i < pool->count; i++) {
 		const struct site *site = provider->sites[pool->sources[i]];
 		if (site != NULL &&
-			throttle_state_at(&site->throttle, scheduler_now(s)) <= THROTTLE_PAUSED)
+			throttle_state_at(&site->throttle, scheduler_now(s)) <= THROTTLE_PAUSED &&
+			warmups_room(s, provider, site->source) > 0)
 			return true;
 	}
 	return false;

@@ -253,6 +253,8 @@ static uint32_t keep_deferred(struct scheduler *s, struct attempt *attempt, bool
 void outcome_wait(struct scheduler *s, struct attempt *attempt, uint64_t due_ns)
 {
 	jobs_arrived(s, attempt->message);
+	warmups_release(attempt);
+	attempt->waits_for_room = false;
 	attempt_move(attempt, ATTEMPT_WAITING);
 	attempt->due_ns = due_ns;
 	hub_count(&s->hub->counters.waiting, 1);
@@ -314,6 +316,8 @@ void outcome_recorded(struct scheduler *s, struct attempt *attempt)
 	}
 	mailbox_credits_give(&s->unrecorded, 1);
 	struct message *message = attempt->message;
+	if (attempt->warmup != NULL)
+		warmups_settle(s, attempt);
 	attempt->domain->is_doubted |= has_failed_policy(attempt);
 	route_unref(attempt->route);
 	attempt->route = NULL;

@@ -22,6 +22,7 @@ struct site *site_create(struct scheduler *s, struct provider *provider, const s
 	fair_queue_init(&site->queue);
 	jobs_site_init(site);
 	rules_bind(s, site);
+	warmups_bind(s, site);
 	for (uint32_t i = 0; i < s->hub->workers_count; i++) {
 		struct lease *lease = &site->leases[i];
 		lease->magic = LEASE_MAGIC;
@@ -61,6 +62,7 @@ void site_free(struct scheduler *s, struct site *site)
 		return;
 	for (uint32_t i = 0; i < s->hub->workers_count; i++)
 		free(atomic_load(&site->leases[i].why));
+	warmups_unbind(site);
 	free(site->why);
 	site->magic = 0;
 	free(site);

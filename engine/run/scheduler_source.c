@@ -10,17 +10,19 @@ enum {
 
 enum result sources_init(struct scheduler *s, struct fail *fail)
 {
+	list_init(&s->sources.waiting);
 	s->sources.candidates = calloc(s->config->sources_count, sizeof *s->sources.candidates);
 	if (s->sources.candidates == NULL)
 		return fail_set(fail, RESULT_MEMORY, "out of memory for the sources");
 	const struct source *first = &s->config->sources[0];
-	if (s->config->sources_count == 1 && first->pools_count == 0)
+	if (s->config->sources_count == 1 && first->pools_count == 0 && first->warmup.days == 0)
 		s->sources.only = first;
-	return RESULT_OK;
+	return warmups_init(s, fail);
 }
 
 void sources_deinit(struct scheduler *s)
 {
+	warmups_deinit(s);
 	free(s->sources.candidates);
 }
 
@@ -45,7 +47,7 @@ uint32_t sources_gather(struct scheduler *s, const struct source_pool *pool, con
 			.index = index,
 			.weight = source->weight,
 			.throttle = site != NULL ? &site->throttle : NULL,
-			.has_room = true,
+			.has_room = warmups_room(s, provider, source) > 0,
 			.turn = &provider->turns[index],
 		};
 	}
@@ -111,10 +113,17 @@ const struct source *sources_choose(struct scheduler *s, struct attempt *attempt
 		return NULL;
 	}
 	uint32_t chosen = choose(s, attempt, pool, &count);
+	if (chosen == SOURCE_NONE && count > 0 && warmups_look_at_day(s))
+		chosen = choose(s, attempt, pool, &count);
 	if (chosen != SOURCE_NONE)
 		return &s->config->sources[s->sources.candidates[chosen].index];
-	outcome_settle(s, attempt, ATTEMPT_DEFERRED, BOUNCE_CLASS_NETWORK, "4.4.4",
-		"no --source has an address of a family that the hosts of the domain have");
+	if (count > 0 && jobs_give_back(s, attempt))
+		return NULL;
+	if (count > 0)
+		warmups_wait(s, attempt, pool);
+	else
+		outcome_settle(s, attempt, ATTEMPT_DEFERRED, BOUNCE_CLASS_NETWORK, "4.4.4",
+			"no --source has an address of a family that the hosts of the domain have");
 	return NULL;
 }
 
@@ -152,6 +161,7 @@ void sources_take(struct scheduler *s, struct attempt *attempt, struct site *sit
 	}
 	attempt->source = site->source;
 	attempt->has_turn = true;
+	warmups_reserve(s, attempt, site);
 }
 
 void sources_put_back(struct scheduler *s, struct attempt *attempt)
@@ -160,6 +170,7 @@ void sources_put_back(struct scheduler *s, struct attempt *attempt)
 	if (attempt->has_turn)
 		charge(s, attempt, attempt->site, attempt->route, -1);
 	attempt->has_turn = false;
+	warmups_release(attempt);
 }
 
 uint32_t sources_lead(
@@ -181,7 +192,7 @@ uint32_t sources_lead(
 			.index = index,
 			.weight = other->source->weight,
 			.throttle = &other->throttle,
-			.has_room = true,
+			.has_room = warmups_room(s, site->provider, other->source) > 0,
 			.turn = &site->provider->turns[index],
 		};
 	}
@@ -263,4 +274,12 @@ void sources_leave(struct scheduler *s, struct site *site)
 		lease_look_at(s, site); /* for the others */
 	else
 		site->round = 0;
+}
+
+void sources_turn_end(struct scheduler *s)
+{
+	struct list_node *node;
+	while ((node = list_pop_front(&s->sources.waiting)) != NULL)
+		park_consider(s, CONTAINER_OF(node, struct message, again_node));
+	warmups_turn_end(s);
 }

@@ -9,7 +9,7 @@
  *   scheduler_jobs_rcpt.c  their recipients, each a message of its own
  *   scheduler_lease.c    what is leased to which worker; scheduler_hungry.c: who is asked for slots, for whom
  *   scheduler_rules.c    what the rules of --site allow, shared by sites
- *   scheduler_source.c   from which of our addresses
+ *   scheduler_source.c   from which of our addresses; scheduler_warmup.c  how much of that today
  *   scheduler_site.c     the life of a site, and what is told of it
  *   scheduler_park.c     what waits for long: into the queue on disk, and back; _gone.c: without its file
  *   scheduler_suppress.c, scheduler_warn.c  who is on the suppression list; who is told of a delay

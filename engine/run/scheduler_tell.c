@@ -51,6 +51,9 @@ static uint64_t tell_waiting(const struct attempt *attempt, const char *hold, ch
 {
 	if (hold != NULL)
 		(void)snprintf(why, CONTROL_WHY_MAX, "held by the operator: %s", hold);
+	else if (attempt->waits_for_room)
+		(void)snprintf(why, CONTROL_WHY_MAX,
+			"waits for tomorrow: what the warm-up of our addresses allows is used up");
 	else if (attempt->waits == 0)
 		(void)snprintf(why, CONTROL_WHY_MAX, "not tried yet: waits for its time, or for its turn");
 	else

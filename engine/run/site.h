@@ -17,6 +17,7 @@
 
 struct site;
 struct source;
+struct warmup_count;
 
 #define LEASE_MAGIC 0x1ea5e001u
 #define SITE_MAGIC 0x517e0001u
@@ -110,6 +111,7 @@ struct site {
 	uint32_t round;                /* of looks whether what waits goes from elsewhere; 0: none */
 	void *scheduler;               /* for the timer */
 	struct site_jobs jobs[FAIR_CLASSES];
+	struct warmup_count *warmup;   /* NULL: its source is warm, or nothing can be counted */
 	struct lease leases[];         /* by worker */
 };
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "engine/io/clock.h"
 #include "engine/run/revival.h"
+#include "engine/run/warmup_file.h"
 
 static int stands_for_a_queue; /* nobody looks into it here */
 
@@ -415,6 +416,10 @@ static void hear_as_keeper(struct sched *s, const struct mailbox_message *messag
 		break;
 	case POST_LOOK: s->jobs->looks++; break;
 	case POST_DUE_TAKEN: break;
+	case POST_WARMUP:
+		warmup_text_destroy(message->object);
+		hub_post(s->base.hub.scheduler, POST_WARMUP_WRITTEN, NULL, RESULT_OK, 0);
+		break;
 	case POST_STOP: s->stops++; break;
 	default: fail_msg("%s came to the keeper", post_name(message->kind));
 	}

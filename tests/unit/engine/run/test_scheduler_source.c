@@ -1,5 +1,6 @@
-/* From which of our addresses mail leaves: weights, pools, blocks. */
+/* From which of our addresses mail leaves: weights, pools, blocks, and what a warm-up allows. */
 #include <string.h>
+#include "engine/io/clock.h"
 #include "tests/unit/engine/run/sched_jobs.h"
 
 #define A "192.0.2.10"
@@ -203,6 +204,82 @@ static void a_retry_comes_from_the_same_source(void **state) /* greylisting */
 	sched_end(&s);
 }
 
+/* ---- warm-up ---- */
+
+static void what_a_warm_up_does_not_allow_goes_from_warm_sources(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A " warmup=5,10", "--source=" B, NULL });
+	fill("1@a.example", 40);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 5);
+	fill("1@a.example", 10);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 0);
+	fill("1@b.example", 40); /* each provider for itself */
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 5);
+	sched_end(&s);
+}
+
+static void each_recipient_counts(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A " warmup=5", "--source=" B, NULL });
+	for (int i = 0; i < 10; i++)
+		fill("1@a.example 2@a.example", 1);
+	/* There is room for one when the third is sent, and it has two. */
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 3);
+	sched_end(&s);
+}
+
+static void without_a_warm_source_mail_waits_for_the_next_day_and_says_so(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A " warmup=5", "--retry-first=1h", NULL });
+	fill("1@a.example", 12);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 5);
+	assert_int_equal(sched_count(&s, &s.base.hub.counters.waiting), 7);
+	struct fake_file *last = s.files[s.files_count - 1];
+	const struct attempt *attempt =
+		CONTAINER_OF(list_first(&last->message->attempts), struct attempt, message_node);
+	assert_true(attempt->waits_for_room);
+	assert_int_equal(attempt->waits, 0); /* nobody was asked */
+	assert_non_null(strstr(attempt->last, "allows to mx:mx.a.example is used up"));
+	assert_true(attempt->due_ns <= clock_now_ns() + 24 * 3600 * 1000000000ull);
+	sched_end(&s);
+}
+
+static void what_was_not_taken_leaves_its_room_to_others(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A " warmup=2", "--retry-first=20ms", NULL });
+	fill("1@a.example", 3);
+	assert_int_equal(s.leased_count, 2);
+	sched_answer(&s, sched_leased(&s, NULL), ATTEMPT_BOUNCED);
+	sched_settle(&s);
+	SCHED_WAIT(&s, s.leased_total == 3);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 2);
+	fill("1@a.example", 1);
+	assert_int_equal(s.leased_count, 0);
+	sched_end(&s);
+}
+
+static void before_its_first_day_nothing_leaves_from_a_source(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A " warmup=5 since=9000-01-01", "--source=" B, NULL });
+	fill("1@a.example", 10);
+	assert_int_equal(answer_all(B, ATTEMPT_DELIVERED), 10);
+	sched_end(&s);
+}
+
+static void a_ramp_that_is_over_is_no_limit(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A " warmup=5 since=2020-01-01", NULL });
+	fill("1@a.example", 10);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 10);
+	sched_end(&s);
+}
+
 /* ---- job directories ---- */
 
 static struct fake_job *put_job(const char *pool, uint32_t rcpts)
@@ -265,11 +342,37 @@ static void a_job_that_names_a_pool_that_nobody_has_is_not_made_into_mail(void *
 	sched_jobs_end(&s);
 }
 
+static void of_a_job_no_more_is_made_than_the_warm_up_allows(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--source=" A " warmup=50", NULL });
+	struct fake_job *job = put_job(NULL, 300);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 50);
+	assert_int_equal(job->tally[0].made, 50);
+	assert_int_equal(job->held, 0);
+	/* Another job goes on with nobody: he who goes ahead to learn the way goes back. */
+	struct fake_job *other = put_job(NULL, 100);
+	assert_int_equal(other->held, 0);
+	assert_int_equal(s.leased_count, 0);
+	sched_jobs_end(&s);
+}
+
 static void put_into_one_run(const char *pool, uint32_t rcpts)
 {
 	put_job(pool, rcpts);
 	hub_post(s.base.hub.scheduler, POST_KEEPER_IDLE, NULL, 0, 0);
 	sched_files_idle(&s, 0);
+}
+
+static void once_ends_when_a_job_has_had_what_the_warm_up_allows(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--source=" A " warmup=50", "--once", NULL });
+	put_into_one_run(NULL, 300);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 50);
+	SCHED_WAIT(&s, !s.running);
+	sched_jobs_end(&s);
+	assert_true(s.end.mail_waits);
 }
 
 static void once_ends_when_the_sources_of_a_job_are_blocked_and_others_are_not(void **state)
@@ -285,6 +388,31 @@ static void once_ends_when_the_sources_of_a_job_are_blocked_and_others_are_not(v
 	assert_true(s.end.mail_waits);
 }
 
+static void what_is_more_of_a_job_goes_from_warm_sources(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--source=" A " warmup=50", "--source=" B, NULL });
+	struct fake_job *job = put_job(NULL, 300);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 50);
+	assert_int_equal(job->tally[0].by_fate[ATTEMPT_DELIVERED], 300);
+	sched_jobs_end(&s);
+}
+
+static void who_of_a_job_was_not_taken_leaves_his_room_to_others(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--source=" A " warmup=10", NULL });
+	struct fake_job *job = put_job(NULL, 100);
+	int bounced = 0;
+	for (; bounced < 5; bounced++) {
+		sched_answer(&s, sched_leased(&s, NULL), ATTEMPT_BOUNCED);
+		sched_settle(&s);
+	}
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 10);
+	assert_int_equal(job->tally[0].by_fate[ATTEMPT_BOUNCED], 5);
+	sched_jobs_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,11 +425,21 @@ int main(void)
 		cmocka_unit_test(a_source_whose_block_ends_takes_what_waits_at_one_that_stays_blocked),
 		cmocka_unit_test(where_all_are_blocked_mail_waits_for_them),
 		cmocka_unit_test(a_retry_comes_from_the_same_source),
+		cmocka_unit_test(what_a_warm_up_does_not_allow_goes_from_warm_sources),
+		cmocka_unit_test(each_recipient_counts),
+		cmocka_unit_test(without_a_warm_source_mail_waits_for_the_next_day_and_says_so),
+		cmocka_unit_test(what_was_not_taken_leaves_its_room_to_others),
+		cmocka_unit_test(before_its_first_day_nothing_leaves_from_a_source),
+		cmocka_unit_test(a_ramp_that_is_over_is_no_limit),
 		cmocka_unit_test(a_job_is_shared_out_by_the_weights_too),
 		cmocka_unit_test(a_source_of_a_job_that_nobody_can_reach_anything_from_is_not_waited_for),
 		cmocka_unit_test(a_job_leaves_from_the_pool_that_it_names),
 		cmocka_unit_test(a_job_that_names_a_pool_that_nobody_has_is_not_made_into_mail),
+		cmocka_unit_test(of_a_job_no_more_is_made_than_the_warm_up_allows),
+		cmocka_unit_test(once_ends_when_a_job_has_had_what_the_warm_up_allows),
 		cmocka_unit_test(once_ends_when_the_sources_of_a_job_are_blocked_and_others_are_not),
+		cmocka_unit_test(what_is_more_of_a_job_goes_from_warm_sources),
+		cmocka_unit_test(who_of_a_job_was_not_taken_leaves_his_room_to_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
