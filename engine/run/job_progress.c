@@ -2,11 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "engine/base/buf.h"
+#include "engine/io/clock.h"
 #include "engine/io/file_at.h"
 
 enum { PAGE_BYTES = 4096, RCPTS_PER_PAGE = 2 * PAGE_BYTES };
 #define NAME  "done"
 #define MAGIC "LSJOBOC\n"
+#define ANSWERED_AT 24
 
 static size_t halves_bytes(const struct job_progress *p)
 {
@@ -29,7 +31,8 @@ static enum result write_head(
 	return r == RESULT_OK ? file_sync(state_fd, false, fail) : r;
 }
 
-static enum result check_head(const uint8_t *head, const uint64_t identity[2], struct fail *fail)
+static enum result check_head(
+	struct job_progress *p, const uint8_t *head, const uint64_t identity[2], struct fail *fail)
 {
 	struct buf_reader reader;
 	buf_reader_init(&reader, head, PAGE_BYTES);
@@ -40,6 +43,7 @@ static enum result check_head(const uint8_t *head, const uint64_t identity[2], s
 			"longship: let the version that wrote it end the job");
 	bool is_its = buf_reader_u64(&reader) == identity[0];
 	is_its &= buf_reader_u64(&reader) == identity[1];
+	p->answered_us = (int64_t)buf_reader_u64(&reader);
 	return is_its ? RESULT_OK
 		      : fail_set(fail, RESULT_CHANGED, "what is done belongs to another job");
 }
@@ -49,6 +53,9 @@ static void count_done(struct job_progress *p)
 	for (uint32_t i = 0; i < p->rcpts_count; i++)
 		p->by_kind[job_progress_code(p, i)]++;
 	p->done_count = p->rcpts_count - p->by_kind[0];
+	bool has_answers = job_progress_count(p, EVENT_DELIVERED) + job_progress_count(p, EVENT_BOUNCED) > 0;
+	if (p->answered_us == 0 && has_answers)
+		p->answered_us = clock_wall_us(); /* saved by a version that did not write it */
 }
 
 static enum result read_file(
@@ -62,7 +69,7 @@ static enum result read_file(
 		return r;
 	if (len < sizeof head) /* a crash came before it was whole */
 		return is_to_be_made ? write_head(p, state_fd, identity, fail) : RESULT_OK;
-	r = check_head(head, identity, fail);
+	r = check_head(p, head, identity, fail);
 	if (r == RESULT_OK)
 		r = file_read_at(p->fd, PAGE_BYTES, p->halves, halves_bytes(p), &len, fail);
 	return r;
@@ -138,6 +145,24 @@ void job_progress_set(struct job_progress *p, uint32_t ordinal, enum event_kind 
 	p->changed = true;
 }
 
+void job_progress_answered(struct job_progress *p, int64_t wall_us)
+{
+	if (wall_us <= p->answered_us)
+		return;
+	p->answered_us = wall_us;
+	p->changed = true;
+}
+
+/* Eight octets of one sector: never there in part. */
+static enum result write_answered(struct job_progress *p, struct fail *fail)
+{
+	uint8_t octets[8];
+	struct buf buf;
+	buf_init(&buf, octets, sizeof octets);
+	buf_put_u64(&buf, (uint64_t)p->answered_us);
+	return file_write_at(p->fd, ANSWERED_AT, octets, sizeof octets, fail);
+}
+
 enum result job_progress_save(struct job_progress *p, struct fail *fail)
 {
 	enum result r = RESULT_OK;
@@ -147,6 +172,8 @@ enum result job_progress_save(struct job_progress *p, struct fail *fail)
 		if (p->dirty[i] != 0)
 			r = file_write_at(p->fd, PAGE_BYTES * (1 + (uint64_t)i),
 				p->halves + (size_t)i * PAGE_BYTES, PAGE_BYTES, fail);
+	if (r == RESULT_OK)
+		r = write_answered(p, fail);
 	if (r == RESULT_OK)
 		r = file_sync(p->fd, true, fail);
 	if (r != RESULT_OK)

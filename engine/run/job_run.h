@@ -113,7 +113,7 @@ struct job_run {
 	struct list rcpts; /* messages in memory, by rcpt->node */
 	uint32_t alive;    /* of these, and those that are asked for */
 	uint64_t begins_ns;
-	int64_t expires_ns;
+	int64_t lives_from_ns; /* it was accepted, or somebody of it had an answer */
 	struct timer timer;
 	void *scheduler; /* for the timer */
 	struct watch_mark mark;

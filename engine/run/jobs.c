@@ -4,6 +4,7 @@
 #include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/nanoseconds.h"
+#include "engine/io/clock.h"
 #include "engine/io/file_at.h"
 #include "engine/io/mailbox.h"
 #include "engine/run/config.h"
@@ -289,6 +290,8 @@ static void rcpt_done(struct jobs *j, struct job_run *job, uint32_t ordinal, uin
 	uint64_t seq = job_done_seq(packed);
 	CHECK_OBJ(job, JOB_RUN_MAGIC);
 	job_progress_set(&job->progress, ordinal, job_done_kind(packed));
+	if (job_kind_is_answer(job_done_kind(packed)))
+		job_progress_answered(&job->progress, clock_wall_us());
 	jobs_note_rate(j, job);
 	if (seq > job->seen_seq)
 		job->seen_seq = seq;

@@ -275,16 +275,21 @@ static void judge(struct scheduler *s, struct job_run *job, enum attempt_fate fa
 
 void jobs_withdraw(struct scheduler *s, struct job_run *job) { judge(s, job, ATTEMPT_WITHDRAWN); }
 
+int64_t jobs_expire_at(const struct scheduler *s, const struct job_run *job)
+{
+	return (int64_t)outcome_expires_at(
+		s, job->class, job->lives_from_ns, job->not_before_unix_s, job->expiry_unix_s);
+}
+
 static void job_due(struct timer *timer)
 {
 	struct job_run *job = CONTAINER_OF(timer, struct job_run, timer);
 	struct scheduler *s = job->scheduler;
-	int64_t now_ns = (int64_t)scheduler_now(s);
-	if (now_ns >= job->expires_ns) {
+	int64_t now_ns = (int64_t)scheduler_now(s), next_ns = jobs_expire_at(s, job);
+	if (now_ns >= next_ns) {
 		judge(s, job, ATTEMPT_EXPIRED);
 		return;
 	}
-	int64_t next_ns = job->expires_ns;
 	if ((int64_t)job->begins_ns > now_ns && (int64_t)job->begins_ns < next_ns)
 		next_ns = (int64_t)job->begins_ns;
 	uint64_t wait_ns = (uint64_t)(next_ns - now_ns);
@@ -311,8 +316,13 @@ static void begin(struct scheduler *s, struct message *message)
 	if (job->not_before_unix_s != 0)
 		begins_ns = outcome_instant_of(s, job->not_before_unix_s);
 	job->begins_ns = begins_ns > 0 ? (uint64_t)begins_ns : 0;
-	job->expires_ns = (int64_t)outcome_expires_at(
-		s, job->class, message->accepted_ns, job->not_before_unix_s, job->expiry_unix_s);
+	job->lives_from_ns = message->accepted_ns;
+	if (job->progress.answered_us != 0) { /* of earlier runs: in this one nothing was told of it yet */
+		int64_t answered_ns = outcome_instant_of(s, job->progress.answered_us / 1000000);
+		int64_t now_ns = (int64_t)scheduler_now(s);
+		if (answered_ns > job->lives_from_ns) /* ahead of now: by a clock that was set */
+			job->lives_from_ns = answered_ns < now_ns ? answered_ns : now_ns;
+	}
 	if (sources_pool(s, job->pool) == NULL)
 		log_write(&s->log, LOG_JOB_POOL_UNKNOWN,
 			LOG_FIELDS(log_cstr("file", job->name), log_text("pool", job->pool)));

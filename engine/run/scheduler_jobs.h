@@ -38,6 +38,10 @@ void jobs_withdraw(struct scheduler *s, struct job_run *job);
 void jobs_ask(struct scheduler *s, struct job_domain *domain, struct site *site, uint32_t count);
 /* If a rule of the operator holds the domain, which is in no list, it waits with its job. */
 bool jobs_hold_domain(struct scheduler *s, struct job_domain *domain);
+/* When those of it who had no turn expire. A recipient's lifetime counts from when he was made, which is when
+ * he can be tried (CONFORMANCE 0.4); but who never can be does not wait for ever: the job goes on for as long
+ * as somebody of it has an answer from time to time. */
+int64_t jobs_expire_at(const struct scheduler *s, const struct job_run *job);
 /* False: it begins later, or the operator holds it. */
 bool jobs_may_go_on(struct scheduler *s, const struct job_run *job);
 void jobs_turn_end(struct scheduler *s);

@@ -75,7 +75,7 @@ static void tell_of(struct scheduler *s, struct job_run *job)
 {
 	atomic_store(&job->told.alive, job->alive);
 	atomic_store(&job->told.is_ending, job->verdict != ATTEMPT_OPEN);
-	atomic_store(&job->told.expires_us, outcome_wall_of(s, (uint64_t)job->expires_ns));
+	atomic_store(&job->told.expires_us, outcome_wall_of(s, (uint64_t)jobs_expire_at(s, job)));
 }
 
 /* Of single files. */

@@ -36,7 +36,7 @@ static void take_fresh(struct scheduler *s, struct message *message)
 	s->messages_count++;
 	message->rcpt->ahead = (uint8_t)message->rcpt->domain->ahead;
 	remember(s, message);
-	message->accepted_ns = message->rcpt->job->message->accepted_ns;
+	message->accepted_ns = (int64_t)scheduler_now(s);
 	message->state = MESSAGE_FOUND;
 	if (message->read_result == RESULT_OK) {
 		list_push_back(&s->job_reads, &message->node);
@@ -148,7 +148,8 @@ void jobs_settle(struct scheduler *s, struct attempt *attempt)
 			"the directory of the job was removed or replaced");
 	else
 		outcome_settle(s, attempt, ATTEMPT_EXPIRED, BOUNCE_CLASS_OTHER, "4.4.7",
-			"the lifetime of the job ended before his turn");
+			"the job ended before his turn: by its own expiry, or since nobody of it had an "
+			"answer for a lifetime");
 }
 
 const struct source *jobs_source_of(const struct message *message)
@@ -236,6 +237,8 @@ void jobs_rcpt_final(struct scheduler *s, struct message *message, enum event_ki
 	if (message->rcpt->job == NULL)
 		return;
 	message->rcpt->job->left--;
+	if (job_kind_is_answer(kind))
+		message->rcpt->job->lives_from_ns = (int64_t)scheduler_now(s);
 	hub_post(s->hub->jobs, POST_JOB_RCPT_DONE, message->rcpt->job, message->rcpt->ordinal,
 		job_done_pack(kind, message->first_seq));
 }

@@ -105,7 +105,8 @@ struct fake_job *sched_job(struct sched *s, const struct test_job *draft)
 	job->parked = calloc(1, job->rcpts_count);
 	job->finals = calloc(1, job->rcpts_count);
 	assert_true(job->taken != NULL && job->parked != NULL && job->finals != NULL);
-	job->message = test_message(&(struct test_mail){ .name = job->name });
+	job->message = test_message(
+		&(struct test_mail){ .name = job->name, .birth_ns = job->job.made_ns });
 	job->message->is_job = true;
 	hub_post(s->base.hub.scheduler, POST_FILE_FOUND, job->message, 0, 0);
 	return job;
@@ -188,6 +189,7 @@ static void open_job(struct sched *s, struct message *message)
 	run->class = job->job.class;
 	run->not_before_unix_s = job->job.not_before_unix_s;
 	run->expiry_unix_s = job->job.expiry_unix_s;
+	run->progress.answered_us = job->job.answered_us;
 	job->run = message->job = run;
 	resume(s, job, run);
 	hub_post(s->base.hub.scheduler, POST_JOB_OPENED, message, 0, 0);

@@ -29,6 +29,8 @@ struct test_job {
 	const char *label, *pool;
 	enum envelope_class class;
 	int64_t not_before_unix_s, expiry_unix_s;
+	int64_t made_ns;     /* when its directory was made, wall clock; 0: now */
+	int64_t answered_us; /* of an earlier run: somebody had an answer then */
 	int64_t rcpts_not_before_unix_s; /* of each recipient */
 	uint32_t done,
 		waiting;    /* of an earlier run: the first ones; those behind them, in the queue */

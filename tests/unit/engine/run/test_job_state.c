@@ -319,6 +319,28 @@ static void what_is_done_is_known_after_it_was_saved(void **state)
 		job_progress_open(state_fd, other, COUNT, &progress, &fail), RESULT_CHANGED);
 }
 
+static void when_somebody_had_an_answer_last_is_known_after_it_was_saved(void **state)
+{
+	(void)state;
+	enum { COUNT = 10 };
+	struct job_progress progress;
+	assert_int_equal(job_progress_open(state_fd, identity, COUNT, &progress, &fail), RESULT_OK);
+	assert_int_equal(progress.answered_us, 0);
+	job_progress_answered(&progress, 5000000000000000);
+	assert_int_equal(job_progress_save(&progress, &fail), RESULT_OK);
+	job_progress_answered(&progress, 4000000000000000); /* a clock that was set back */
+	job_progress_set(&progress, 3, EVENT_EXPIRED);
+	assert_int_equal(job_progress_save(&progress, &fail), RESULT_OK);
+	job_progress_answered(&progress, 6000000000000000); /* and not saved */
+	job_progress_close(&progress);
+	assert_int_equal(job_progress_open(state_fd, identity, COUNT, &progress, &fail), RESULT_OK);
+	assert_int_equal(progress.answered_us, 5000000000000000);
+	assert_int_equal(progress.done_count, 1);
+	job_progress_close(&progress);
+	assert_true(job_kind_is_answer(EVENT_DELIVERED) && job_kind_is_answer(EVENT_BOUNCED));
+	assert_false(job_kind_is_answer(EVENT_EXPIRED) || job_kind_is_answer(EVENT_SUPPRESSED));
+}
+
 static void who_only_looks_at_what_is_done_makes_no_file(void **state)
 {
 	(void)state;
@@ -464,6 +486,8 @@ int main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(
 			what_is_done_is_known_after_it_was_saved, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			when_somebody_had_an_answer_last_is_known_after_it_was_saved, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			who_only_looks_at_what_is_done_makes_no_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

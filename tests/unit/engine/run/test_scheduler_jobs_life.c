@@ -1,6 +1,7 @@
 /* Job directories: begun, held, cancelled, gone on with, over; and what else ends the wait of a recipient. */
 #include "engine/io/clock.h"
 #include "engine/run/holds.h"
+#include "engine/run/notice.h"
 #include "store/suppress.h"
 #include "tests/unit/engine/run/sched_jobs.h"
 #include "tests/unit/store/temp_folder.h"
@@ -42,6 +43,57 @@ static void deliver_until_it_ends(void)
 }
 
 static int64_t unix_now(void) { return clock_wall_us() / 1000000; }
+
+/* ---- notifications ---- */
+
+static void a_job_whose_failures_are_mail_waits_while_too_many_of_these_are_in_the_spool(void **state)
+{
+	(void)state;
+	_Atomic uint64_t *notices = &s.base.hub.counters.notices;
+	sched_jobs_init(&s, (const char *const[]){ "--bounce=dsn", "--site-sessions=1", NULL });
+	struct fake_job *job = put(&(struct test_job){ 0 }, "a", 300);
+	deliver(10);
+	hub_count(notices, NOTICES_JOBS_WAIT);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	uint32_t made = job->tally[0].made;
+	assert_in_range(made, 11, 299); /* those that were made already went out */
+	assert_int_equal(of_fate(job, ATTEMPT_DELIVERED), made);
+	/* Others are not stopped: the notifications among them. */
+	sched_mail(&s, &(struct test_mail){ .rcpts = "1@b.example" });
+	sched_settle(&s);
+	assert_non_null(sched_leased(&s, "b.example"));
+	assert_int_equal(job->tally[0].made, made);
+	hub_uncount(notices, 1);
+	sched_answer_all(&s, ATTEMPT_DELIVERED); /* as one of them has gone: the job goes on */
+	assert_int_equal(of_fate(job, ATTEMPT_DELIVERED), 300);
+	assert_int_equal(job->unlinked, 1);
+	sched_jobs_end(&s);
+}
+
+static void a_job_that_tells_by_events_does_not_wait_for_notifications(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--bounce=single", NULL });
+	hub_count(&s.base.hub.counters.notices, NOTICES_JOBS_WAIT);
+	struct fake_job *job = put(&(struct test_job){ 0 }, "a", 300);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	assert_int_equal(of_fate(job, ATTEMPT_DELIVERED), 300);
+	sched_jobs_end(&s);
+}
+
+static void a_job_that_is_cancelled_ends_though_too_many_notifications_wait(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--bounce=dsn", "--site-sessions=1", NULL });
+	struct fake_job *job = put(&(struct test_job){ 0 }, "a", 300);
+	deliver(10);
+	hub_count(&s.base.hub.counters.notices, NOTICES_JOBS_WAIT);
+	sched_job_gone(&s, job);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	assert_int_equal(of_fate(job, ATTEMPT_WITHDRAWN) + of_fate(job, ATTEMPT_DELIVERED), 300);
+	assert_true(of_fate(job, ATTEMPT_WITHDRAWN) > 200);
+	sched_jobs_end(&s);
+}
 
 /* ---- the end ---- */
 
@@ -230,6 +282,69 @@ static void whoever_had_no_turn_when_the_job_expires_is_told_so(void **state)
 	sched_jobs_end(&s);
 }
 
+/* CONFORMANCE 0.4: a recipient's lifetime in a job counts from its first attempt. */
+static void who_comes_late_in_a_long_job_has_a_whole_lifetime(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--site-sessions=1", "--lifetime=2s", NULL });
+	struct fake_job *job = put(&(struct test_job){ 0 }, "a", 200);
+	uint64_t end_ns = clock_now_ns() + 5000 * TEST_MS_NS; /* of a job that takes longer than that */
+	while (clock_now_ns() < end_ns && of_fate(job, ATTEMPT_DELIVERED) < 100) {
+		deliver(1);
+		sched_pass(&s, 50);
+	}
+	assert_true(clock_now_ns() >= end_ns - 1500 * TEST_MS_NS);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	assert_int_equal(of_fate(job, ATTEMPT_EXPIRED), 0);
+	assert_int_equal(of_fate(job, ATTEMPT_DELIVERED), 200);
+	assert_int_equal(job->unlinked, 1);
+	sched_jobs_end(&s);
+}
+
+static void a_job_of_which_nobody_has_an_answer_for_a_lifetime_is_over(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--retry-first=1h", "--lifetime=2s",
+				    "--park-after=0s", NULL });
+	const struct fake_group groups[] = { { "a", 1, 5 }, { "dead", 1, 50 }, { NULL, 0, 0 } };
+	struct fake_job *job = sched_job(&s, &(struct test_job){ .groups = groups });
+	sched_settle(&s);
+	for (struct attempt *attempt; (attempt = sched_leased(&s, NULL)) != NULL; sched_settle(&s)) {
+		if (strcmp(attempt->route->domain, "a.example") == 0)
+			sched_answer(&s, attempt, ATTEMPT_DELIVERED);
+		else
+			sched_answer_heard(
+				&s, attempt, ATTEMPT_DEFERRED, (struct heard){ .suspend = true });
+	}
+	uint64_t answered_ns = clock_now_ns();
+	uint32_t parked = job->tally[1].parked;
+	assert_in_range(parked, 1, 49);
+	assert_int_equal(job->tally[1].by_fate[ATTEMPT_EXPIRED], 0);
+	SCHED_WAIT(&s, job->tally[1].by_fate[ATTEMPT_EXPIRED] == 50 - parked);
+	assert_true(clock_now_ns() - answered_ns >= 1000 * TEST_MS_NS);
+	assert_int_equal(of_fate(job, ATTEMPT_DELIVERED), 5);
+	sched_jobs_end(&s);
+}
+
+/* Two days ago, and the lifetime is two days. */
+static void a_restart_does_not_end_a_job_that_was_answered_of_late_nor_lengthen_another(void **state)
+{
+	(void)state;
+	enum { DAY_S = 86400 };
+	const struct test_job draft = { .done = 10,
+		.made_ns = (unix_now() - 3 * DAY_S) * 1000000000,
+		.answered_us = (unix_now() - 60) * 1000000 };
+	sched_jobs_init(&s, NULL);
+	struct fake_job *job = put(&draft, "a", 50);
+	struct test_job old = draft;
+	old.answered_us = (unix_now() - 2 * DAY_S - 60) * 1000000;
+	struct fake_job *over = put(&old, "b", 50);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	assert_int_equal(of_fate(job, ATTEMPT_DELIVERED), 40);
+	assert_int_equal(of_fate(over, ATTEMPT_EXPIRED), 40);
+	sched_jobs_end(&s);
+}
+
 static void whoever_is_on_the_suppression_list_is_not_tried(void **state)
 {
 	(void)state;
@@ -312,6 +427,9 @@ int main(void)
 {
 #define TEST_OF(name) cmocka_unit_test_setup_teardown(name, temp_folder_make, temp_folder_remove)
 	const struct CMUnitTest tests[] = {
+		TEST_OF(a_job_whose_failures_are_mail_waits_while_too_many_of_these_are_in_the_spool),
+		TEST_OF(a_job_that_tells_by_events_does_not_wait_for_notifications),
+		TEST_OF(a_job_that_is_cancelled_ends_though_too_many_notifications_wait),
 		TEST_OF(a_job_goes_when_its_last_recipient_is_done),
 		TEST_OF(once_ends_when_all_are_done),
 		TEST_OF(once_waits_for_a_pause_and_not_for_a_provider_that_cannot_be_reached),
@@ -322,6 +440,9 @@ int main(void)
 		TEST_OF(whoever_is_left_when_the_directory_goes_is_withdrawn),
 		TEST_OF(those_who_wait_for_a_blocked_provider_are_withdrawn_at_once),
 		TEST_OF(whoever_had_no_turn_when_the_job_expires_is_told_so),
+		TEST_OF(who_comes_late_in_a_long_job_has_a_whole_lifetime),
+		TEST_OF(a_job_of_which_nobody_has_an_answer_for_a_lifetime_is_over),
+		TEST_OF(a_restart_does_not_end_a_job_that_was_answered_of_late_nor_lengthen_another),
 		TEST_OF(whoever_is_on_the_suppression_list_is_not_tried),
 		TEST_OF(who_was_deferred_comes_back_from_the_queue_with_his_line),
 		TEST_OF(a_restart_sends_to_those_who_are_neither_done_nor_in_the_queue),
