@@ -10,6 +10,7 @@ import subprocess
 
 from case import Skipped, case
 from sender import MAIL_WAITS, check, equal, message, program
+from test_jobs import put_job
 
 LATER = "450 4.2.1 not yet, come back"
 
@@ -139,15 +140,13 @@ def killed_before_any_step_of_a_warning_it_is_sent_once_in_the_end(t):
     check(kills > len(steps) // 2, f"only {kills} of {len(steps)} steps were reached")
 
 
-@case("DSN-07", alone=True)
-def killed_again_and_again_nobody_is_told_twice(t):
-    count = 60
+def _tell_through_kills(t, count, put):
+    """Each of r0 to rN is refused for now; put() gives their mail, of which s0 to sN are to hear."""
     domain, receiver, home, inbox = _site(t)
     receiver.rcpt_replies = {f"r{n}@{domain}": LATER for n in range(count)}
-    sender = t.sender("--bounce=single", "--warn-after=2s", "--retry-first=1h", "--park-after=0s")
-    for n in range(count):
-        sender.put(f"r{n}@{domain}", sender=f"s{n}@{home}")
-    for wanted in (5, 20, 40):
+    sender = t.sender("--bounce=dsn", "--warn-after=2s", "--retry-first=1h", "--park-after=0s")
+    put(sender, domain, home)
+    for wanted in (count // 12, count // 3, 2 * count // 3):
         process = sender.start()
         inbox.wait_for(lambda wanted=wanted: len(inbox.accepted()) >= wanted)
         process.signal(signal.SIGKILL)
@@ -155,8 +154,34 @@ def killed_again_and_again_nobody_is_told_twice(t):
     process = sender.start()
     inbox.wait_for(lambda: len({mail.rcpts[0] for mail in inbox.accepted()}) == count)
     process.stop()
+    # Nor by another run, which has nothing to tell.
+    process = sender.start()
+    process.until(lambda: len(_queue(sender, "list")) == count, "it knows all that waits")
+    process.stop()
     told = {}
     for mail in inbox.accepted():
         parsed = email.message_from_bytes(mail.content)
         told.setdefault(mail.rcpts[0], set()).add(parsed["Message-ID"])
+    equal(set(told), {f"s{n}@{home}" for n in range(count)})
     equal([name for name, ids in told.items() if len(ids) > 1], [], "told by two notifications")
+
+
+@case("DSN-07", alone=True)
+def killed_again_and_again_nobody_is_told_twice(t):
+    count = 60
+
+    def put(sender, domain, home):
+        for n in range(count):
+            sender.put(f"r{n}@{domain}", sender=f"s{n}@{home}")
+
+    _tell_through_kills(t, count, put)
+
+
+@case("DSN-07 SMTP-46", alone=True)
+def killed_again_and_again_nobody_is_told_twice_of_recipients_of_a_job(t):
+    count = 120
+
+    def put(sender, domain, home):
+        put_job(sender, [{"to": f"r{n}@{domain}", "from": f"s{n}@{home}"} for n in range(count)])
+
+    _tell_through_kills(t, count, put)
