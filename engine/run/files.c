@@ -5,7 +5,9 @@
 #include "engine/io/clock.h"
 #include "engine/io/random.h"
 #include "engine/run/files_jobs.h"
+#include "engine/run/files_leave.h"
 #include "engine/run/files_state.h"
+#include "engine/run/files_stuck.h"
 
 /* How often names are looked at whose completeness inotify does not tell (file_writers() unknown). */
 #define LOOK_AGAIN_NS 1000000000ull
@@ -345,6 +347,7 @@ void *files_run(void *files)
 	files_leave_all(f);
 	loop_timer_stop(&f->loop, &f->look_again);
 	loop_timer_stop(&f->loop, &f->sync_timer);
+	loop_timer_stop(&f->loop, &f->stuck_timer);
 	watch_close(&f->watch);
 	while (f->watch.op.in_flight)
 		ring_run_once(f->loop.ring, RING_FOREVER);
@@ -401,6 +404,7 @@ enum result files_create(struct hub *hub, struct files **out_files, struct fail 
 	list_init(&f->due);
 	list_init(&f->leaving);
 	list_init(&f->unsynced);
+	files_stuck_init(f);
 	files_prepared_init(f);
 	struct siphash_key key = random_siphash_key();
 	enum result r = hash_map_init(&f->known, 4096, &key, known_key);
@@ -434,6 +438,7 @@ void files_destroy(struct files *f)
 	CHECK_OBJ(f, FILES_MAGIC);
 	files_queue_drop(f);
 	files_prepared_deinit(f);
+	files_stuck_deinit(f);
 	if (f->known.table.buckets != NULL) {
 		hash_map_for_each(&f->known, let_go, f);
 		hash_map_deinit(&f->known);

@@ -1,7 +1,10 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include "engine/run/files_jobs.h"
+#include "engine/run/files_leave.h"
 #include "engine/run/files_state.h"
+#include "engine/run/files_stuck.h"
 #include "engine/run/recovery.h"
 
 /* The file of the message goes: unlinked, or moved to bad/, or, when it went away by itself, only
@@ -27,6 +30,7 @@ static void sync_now(struct files *f)
 		files_left(f, message, r != RESULT_OK);
 	}
 	f->unsynced_count = 0;
+	files_stuck_synced(f, r == RESULT_OK);
 	files_prepared_synced(f);
 }
 
@@ -154,14 +158,32 @@ static enum result remove_file(struct files *f, const struct message *message, s
 	return remove_at(f->aside_fd, message, fail);
 }
 
+enum result files_remove(struct files *f, const struct message *message, struct fail *fail)
+{
+	bool is_aside = is_file(f->aside_fd, message->name, &message->identity);
+	if (is_aside) {
+		f->aside_touched = true;
+		return remove_at(f->aside_fd, message, fail);
+	}
+	if (!is_file(f->new_fd, message->name, &message->identity))
+		return RESULT_NOT_FOUND;
+	return message->to_bad ? move_to_bad(f, message, fail) : remove_file(f, message, fail);
+}
+
 /* It cannot be removed: it is not sent again in this run, and its tombstones see to that in the next. */
 static void stay_stuck(struct files *f, struct message *message, const struct fail *fail)
 {
 	log_write(&f->log, LOG_FAILED,
 		LOG_FIELDS(log_cstr("what", "removing a file of the spool that is done"),
-			log_cstr("file", message->name), log_fail("why", fail)));
+			log_cstr("file", message->name), log_fail("why", fail),
+			log_cstr("hint", message->keeps_records
+					? "the next start does it"
+					: "it is not sent again, and tried again each minute: look at its "
+					  "rights and attributes, and at the disk")));
 	files_leave_alone(f, message->name, LEFT_STUCK, &message->identity);
-	hub_post(f->hub->recorder, POST_UNLINKED, message, 1, 0);
+	if (!message->keeps_records)
+		files_stuck_add(f, message);
+	files_left(f, message, true);
 }
 
 static void leave_one(struct files *f, struct message *message)
@@ -221,6 +243,12 @@ static enum result restore_one(int aside_fd, const char *name, int new_fd, struc
 	 * nothing. */
 	if (type != FILE_TYPE_DIRECTORY && recovery_find(recovery, name, &identity) != NULL)
 		return file_unlink(aside_fd, name, fail);
+	if (type == FILE_TYPE_DIRECTORY) { /* it was being removed, and maybe nothing of it is left */
+		r = file_remove_directory(aside_fd, name, fail);
+		if (r == RESULT_OK || fail->sys_errno != ENOTEMPTY)
+			return r;
+		fail_clear(fail);
+	}
 	/* Of a job that was done its state says so, until the directory is gone for good. */
 	char free_name[FREE_NAME_BYTES];
 	return move_to_free_name(aside_fd, name, new_fd, free_name, fail);

@@ -5,6 +5,7 @@
 #include "engine/base/nanoseconds.h"
 #include "engine/base/time_text.h"
 #include "engine/io/clock.h"
+#include "engine/run/files_leave.h"
 #include "engine/run/files_prepared.h"
 #include "engine/run/job_merge.h"
 #include "engine/run/job_run.h"

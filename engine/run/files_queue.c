@@ -182,12 +182,19 @@ void files_queue_turn(struct files *f)
 
 /* ---- what is let go ---- */
 
+/* Those of earlier runs were not counted. */
+void files_count_left(struct files *f, const struct message *message)
+{
+	if (prepared_is_notice(message->name) && hub_read(&f->hub->counters.notices) > 0)
+		hub_uncount(&f->hub->counters.notices, 1);
+}
+
 /* The queue before the journal (keeper.h). */
 void files_left(struct files *f, struct message *message, bool is_stuck)
 {
-	/* Those of earlier runs were not counted. */
-	if (!is_stuck && prepared_is_notice(message->name) && hub_read(&f->hub->counters.notices) > 0)
-		hub_uncount(&f->hub->counters.notices, 1);
+	if (!is_stuck)
+		files_count_left(f, message);
+	message->stuck = is_stuck;
 	if (message->in_queue && !is_stuck)
 		hub_post(f->hub->keeper, POST_FORGET, message, 0, 0);
 	else

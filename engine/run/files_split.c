@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "engine/run/files_leave.h"
 #include "engine/run/files_prepared.h"
 #include "engine/run/prepared.h"
 #include "engine/run/report.h"

@@ -1,5 +1,5 @@
 /* The state of the files thread, shared by its files: files.c takes mail in, files_leave.c lets it go,
- * files_queue.c knows what is parked, files_prepared.c makes mail itself. */
+ * files_stuck.c tries that again, files_queue.c knows what is parked, files_prepared.c makes mail itself. */
 #ifndef ENGINE_RUN_FILES_STATE_H
 #define ENGINE_RUN_FILES_STATE_H
 
@@ -80,6 +80,9 @@ struct files {
 	bool bad_touched;            /* bad/ needs its fsync as well */
 	bool aside_touched;          /* and state/leaving/ */
 	struct timer sync_timer;
+	struct list stuck, stuck_gone; /* copies of messages (files_stuck.h); not yet durable */
+	uint32_t stuck_count;          /* of both */
+	struct timer stuck_timer;
 
 	/* notifications: attempts, by node */
 	struct list notices;         /* to be prepared */
@@ -125,6 +128,8 @@ void files_due(struct files *f, struct revival *revival);
 void files_evict(struct files *f, struct message *message);
 /* Its file is gone for good, and that is durable; or, stuck, it cannot be removed. */
 void files_left(struct files *f, struct message *message, bool is_stuck);
+/* If it was a notification there is one less. */
+void files_count_left(struct files *f, const struct message *message);
 /* As many of those that wait as there are credits. */
 void files_queue_turn(struct files *f);
 
@@ -138,13 +143,5 @@ void files_prepared_turn(struct files *f);
 bool files_prepared_is_ready(const struct files *f);
 /* new/ and bad/ are durable as they are now, or cannot be made so. */
 void files_prepared_synced(struct files *f);
-
-/* ---- files_leave.c ---- */
-/* new/ has changed: it becomes durable soon, with what else changes until then. */
-void files_sync_soon(struct files *f);
-void files_leave(struct files *f, struct message *message, bool to_bad);
-void files_leave_turn(struct files *f);
-/* At the end: all that is still to be unlinked or made durable. */
-void files_leave_all(struct files *f);
 
 #endif

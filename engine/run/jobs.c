@@ -313,7 +313,7 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_JOB_BACK: take_back(message->object, message->number); break;
 	case POST_JOB_READ: read_again(j, message->object); break;
 	case POST_JOB_RCPT_DONE: rcpt_done(j, message->object, message->number, message->a); break;
-	case POST_JOB_CLOSE: jobs_close(j, message->object); break;
+	case POST_JOB_CLOSE: jobs_close(j, message->object, message->number != 0); break;
 	case POST_CONTROL: jobs_control(j, message->object); break;
 	case POST_STOP:
 		save_due(&j->save_timer);

@@ -115,12 +115,13 @@ void jobs_free(struct jobs *j, struct job_run *job)
 	free(job);
 }
 
-void jobs_close(struct jobs *j, struct job_run *job)
+void jobs_close(struct jobs *j, struct job_run *job, bool keeps_state)
 {
 	char name[JOB_NAME_BYTES_MAX + 1];
 	snprintf(name, sizeof name, "%s", job->name);
 	jobs_free(j, job);
-	remove_state(j, name);
+	if (!keeps_state)
+		remove_state(j, name);
 }
 
 /* ---- it is opened, or not ---- */

@@ -52,7 +52,7 @@ void jobs_accept_step(struct jobs *j);
 /* At the start: jobs whose directory went away. */
 void jobs_open_orphans(struct jobs *j);
 /* JOB_CLOSE: its state goes. */
-void jobs_close(struct jobs *j, struct job_run *job);
+void jobs_close(struct jobs *j, struct job_run *job, bool keeps_state);
 void jobs_free(struct jobs *j, struct job_run *job);
 
 /* ---- jobs_control.c ---- */

@@ -9,6 +9,7 @@
 #include "engine/run/control_queue.h"
 #include "engine/run/control_task.h"
 #include "engine/run/domain.h"
+#include "engine/run/forgotten.h"
 #include "engine/run/hub.h"
 #include "engine/run/keeper_state.h"
 #include "engine/run/revival.h"
@@ -109,22 +110,18 @@ static enum result put(struct keeper *k, struct message *message, struct fail *f
 
 /* ---- leaving ---- */
 
-/* A file that is done and gone, and could not leave the queue when it was its turn. */
-struct forgotten {
-	struct list_node node;
-	struct file_identity identity;
-	char name[];
-};
-
 static void forget_later(struct keeper *k, const struct message *message)
 {
-	size_t size = strlen(message->name) + 1;
-	struct forgotten *forgotten = malloc(sizeof *forgotten + size);
-	if (forgotten == NULL)
-		return; /* the next start finds it out of the journal, which is kept for it */
-	*forgotten = (struct forgotten){ .identity = message->identity };
-	memcpy(forgotten->name, message->name, size);
-	list_push_back(&k->to_forget, &forgotten->node);
+	struct forgotten *forgotten = forgotten_create(message->name, &message->identity);
+	if (forgotten != NULL) /* else the next start finds it out of the journal, which is kept for it */
+		list_push_back(&k->to_forget, &forgotten->node);
+}
+
+static void hear_forgotten(struct keeper *k, struct forgotten *forgotten)
+{
+	for (; forgotten != NULL; forgotten = forgotten->next)
+		list_push_back(&k->to_forget, &forgotten->node);
+	keeper_try_again(k);
 }
 
 /* The journal may forget it only now. What could not be removed would be withdrawn by the next start, were it
@@ -331,6 +328,7 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_BEGIN: k->begun = true; break;
 	case POST_PARK: park(k, message->object); break;
 	case POST_FORGET: forget(k, message->object); break;
+	case POST_FORGET_LATE: hear_forgotten(k, message->object); break;
 	case POST_DUE_TAKEN:
 		k->outstanding -= message->number;
 		keeper_pump(k);

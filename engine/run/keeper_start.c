@@ -3,6 +3,7 @@
 #include "engine/base/check.h"
 #include "engine/io/mailbox.h"
 #include "engine/run/config.h"
+#include "engine/run/forgotten.h"
 #include "engine/run/hub.h"
 #include "engine/run/keeper.h"
 #include "engine/run/keeper_state.h"
@@ -185,6 +186,8 @@ static void drop_unheard(struct keeper *k)
 	while (k->hub->keeper != NULL && mailbox_take(k->hub->keeper, &message)) {
 		if (message.kind == POST_PARKED_GONE)
 			free(message.object);
+		if (message.kind == POST_FORGET_LATE)
+			forgotten_free_chain(message.object);
 		if (message.kind == POST_DUE_BACK)
 			revival_destroy(message.object);
 		if (message.kind == POST_WARMUP)

@@ -88,6 +88,7 @@ struct message {
 	bool leaving, gone;
 	struct list_node leave_node;
 	bool to_bad;
+	bool stuck;                  /* it is over, and its file may be there still */
 	bool keeps_records;          /* what was made of it could not be published: the next run does that */
 
 	char name[];                 /* in new/ */

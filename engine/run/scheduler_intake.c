@@ -442,7 +442,7 @@ void intake_message_over(struct scheduler *s, struct message *message)
 	control_message_leaves(s, message);
 	list_remove(&message->node);
 	if (message->job != NULL)
-		hub_post(s->hub->jobs, POST_JOB_CLOSE, message->job, 0, 0);
+		hub_post(s->hub->jobs, POST_JOB_CLOSE, message->job, message->stuck, 0);
 	message_destroy(message);
 }
 

@@ -8,7 +8,7 @@ import signal
 from case import case
 from faults import TRACED, SmallDisk, child_of, strace
 from peer import refusing_at_first
-from sender import DONE, FINAL, MAIL_WAITS, NOT_WRITABLE, check, equal
+from sender import DONE, FINAL, MAIL_WAITS, NOT_WRITABLE, check, equal, message
 from test_jobs import put_job
 
 PARK = ("--park-after=0s", "--retry-first=300ms", "--retry-max=500ms")
@@ -245,6 +245,53 @@ def recipients_that_are_changed_while_the_job_is_in_work_get_nothing(t):
             equal(kinds["delivered"], len(receiver.accepted()))
         check(not [mail for mail in receiver.accepted() if mail.rcpts[0].startswith("x")],
               "somebody got mail who was not in the job")
+
+
+@case("SMTP-46")
+def what_is_done_and_cannot_be_removed_is_told_and_not_sent_again_until_it_can_be(t):
+    domain, receiver = t.domain_with_receiver()
+    for number, inside in enumerate(("", "/job1")):
+        sender = t.sender("--workers=1")
+        people = [{"to": f"r{n}.{number}@{domain}"} for n in range(50)]
+        rcpts = [person["to"] for person in people] + [f"you{number}@{domain}"]
+        put_job(sender, people, name=f"job{number}")
+        sender.put(f"you{number}@{domain}")
+        aside = os.path.join(sender.spool, "state/leaving")
+        for run in range(2):
+            process = sender.start("--once", under=strace("unlinkat", "error=EIO", aside + inside),
+                                   environment=TRACED)
+            # Of a file that an earlier run has left aside a start makes sure first.
+            is_refused = run == 1 and not inside
+            equal(process.wait(60), NOT_WRITABLE if is_refused else DONE, process.tail())
+            check(("cannot remove" if is_refused else "tried again") in process.stderr(), process.stderr())
+            equal(_finals(sender), collections.Counter(rcpts), "told in the first run, and never again")
+        sender.run()
+        equal(_finals(sender), collections.Counter(rcpts))
+        mails = [rcpt for mail in receiver.accepted() for rcpt in mail.rcpts if rcpt in rcpts]
+        equal(collections.Counter(mails), collections.Counter(rcpts))
+        equal((sender.waiting(), os.listdir(aside)), ([], []))
+        if os.listdir(os.path.join(sender.spool, "state/jobs")):  # of which there was no directory any more
+            sender.run()
+        equal(os.listdir(os.path.join(sender.spool, "state/jobs")), [])
+
+
+@case("SMTP-46")
+def mail_that_waits_keeps_no_segment_of_the_journal(t):
+    """Of each kind that can wait for days; every run begins a segment of its own."""
+    later, receiver = t.domain_with_receiver()
+    fine = t.domain(t.receiver())
+    receiver.rcpt_replies = {f"{name}@{later}": "450 4.2.1 not yet" for name in ("one", "job")}
+    sender = t.sender("--retry-first=1h", "--park-after=0s")
+    sender.put_raw(f"X-Sender: <news@sender.lab>\r\nX-Receiver: <one@{later}>\r\nX-Receiver: <done@{later}>\r\n"
+                   f"X-Receiver: <done@{fine}>\r\n".encode() + message())
+    put_job(sender, [{"to": f"job@{later}"}, {"to": f"more@{fine}"}])
+    for number in range(6):
+        sender.put(f"r{number}@{fine}")
+        sender.run(expect=MAIL_WAITS)
+    equal(len(sender.outcomes(event="delivered")), 9)
+    segments = [name for name in os.listdir(os.path.join(sender.spool, "state"))
+                if name.startswith("journal-")]
+    check(len(segments) <= 2, f"{segments}")
 
 
 @case("")

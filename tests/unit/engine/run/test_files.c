@@ -12,6 +12,7 @@
 #include "engine/io/clock.h"
 #include "engine/io/file.h"
 #include "engine/run/files.h"
+#include "engine/run/forgotten.h"
 #include "tests/unit/engine/run/run_test.h"
 #include "tests/unit/unit.h"
 
@@ -26,6 +27,7 @@ static struct message *found[FOUND_MAX];
 static size_t found_count, gone_count, idle_count;
 static struct message *gone;
 static uint32_t files_open;
+static uint32_t minute_ms; /* after which what is stuck is tried again; 0: a minute */
 
 /* ---- the thread ---- */
 
@@ -38,7 +40,7 @@ static int make_spool(void **state)
 		return 1;
 	spool_fd = open(spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	found_count = gone_count = idle_count = 0;
-	files_open = 0;
+	files_open = minute_ms = 0;
 	return spool_fd < 0;
 }
 
@@ -55,6 +57,8 @@ static void create(void)
 {
 	struct fail fail = { 0 };
 	run_test_init(&base, spool, (const char *const[]){ "--log-level=warn", NULL });
+	if (minute_ms > 0)
+		base.config.watch_minute_ns = minute_ms * TEST_MS_NS;
 	assert_int_equal(files_create(&base.hub, &files, &fail), RESULT_OK);
 }
 
@@ -631,9 +635,9 @@ static bool hold_files(bool on)
 	return set_immutable("new/m1", on);
 }
 
-static void a_file_that_cannot_be_removed_is_told_and_not_sent_again(void **state)
+/* False, and skipped, where that cannot be done. */
+static bool start_with_one_that_stays(void)
 {
-	(void)state;
 	create();
 	submit("m1");
 	if (!hold_files(true)) {
@@ -641,10 +645,18 @@ static void a_file_that_cannot_be_removed_is_told_and_not_sent_again(void **stat
 			"skipped: neither a folder nor a file can be made unremovable here\n");
 		files_destroy(files);
 		run_test_deinit(&base);
-		skip();
+		return false;
 	}
 	start();
 	WAIT(find("m1") != NULL);
+	return true;
+}
+
+static void a_file_that_cannot_be_removed_is_told_and_not_sent_again(void **state)
+{
+	(void)state;
+	if (!start_with_one_that_stays())
+		skip();
 	uint32_t stuck = leave(find("m1"), POST_UNLINK);
 	pass(1500); /* scans go over it */
 	size_t found_again = find("m1") != NULL;
@@ -656,6 +668,72 @@ static void a_file_that_cannot_be_removed_is_told_and_not_sent_again(void **stat
 	/* New mail under that name is another matter. */
 	submit("m1");
 	WAIT(find("m1") != NULL);
+	stop();
+}
+
+static void wait_for_forgotten(struct mailbox *at, enum post_kind kind, struct mailbox_message *heard)
+{
+	assert_true(test_mailbox_wait(at, heard, WAIT_MS));
+	assert_int_equal(heard->kind, kind);
+}
+
+static void a_file_that_could_not_be_removed_goes_when_it_can_and_the_journal_is_told(void **state)
+{
+	(void)state;
+	struct mailbox_message heard;
+	minute_ms = 300;
+	if (!start_with_one_that_stays())
+		skip();
+	assert_int_equal(leave(find("m1"), POST_UNLINK), 1);
+	pass(700); /* tried again in vain */
+	bool is_there = exists("new/m1");
+	assert_true(hold_files(false));
+	assert_true(is_there);
+	wait_for_forgotten(base.hub.recorder, POST_FORGOTTEN, &heard);
+	assert_int_equal(heard.a, 1);
+	assert_false(exists("new/m1"));
+	stop();
+	assert_false(exists("state/leaving/m1"));
+}
+
+static void one_that_is_in_the_queue_as_well_leaves_that_before_the_journal_is_told(void **state)
+{
+	(void)state;
+	struct mailbox_message heard;
+	struct fail fail;
+	minute_ms = 300;
+	if (!start_with_one_that_stays())
+		skip();
+	assert_int_equal(mailbox_create(64, &base.hub.keeper, &fail), RESULT_OK);
+	struct message *message = find("m1");
+	struct file_identity identity = message->identity;
+	message->in_queue = true;
+	assert_int_equal(leave(message, POST_UNLINK), 1);
+	assert_true(hold_files(false));
+	wait_for_forgotten(base.hub.keeper, POST_FORGET_LATE, &heard);
+	struct forgotten *forgotten = heard.object;
+	assert_string_equal(forgotten->name, "m1");
+	assert_true(file_identity_equal(&forgotten->identity, &identity));
+	assert_null(forgotten->next);
+	forgotten_free_chain(forgotten);
+	mailbox_destroy(base.hub.keeper);
+	stop();
+}
+
+/* Somebody has helped it on, and put new mail there. */
+static void what_took_the_name_of_one_that_could_not_be_removed_stays(void **state)
+{
+	(void)state;
+	struct mailbox_message heard;
+	minute_ms = 300;
+	if (!start_with_one_that_stays())
+		skip();
+	assert_int_equal(leave(find("m1"), POST_UNLINK), 1);
+	assert_true(hold_files(false));
+	submit("m1");
+	WAIT(find("m1") != NULL);
+	wait_for_forgotten(base.hub.recorder, POST_FORGOTTEN, &heard);
+	assert_true(exists("new/m1"));
 	stop();
 }
 
@@ -683,6 +761,9 @@ int main(void)
 		TEST(many_leave_before_the_thread_ends),
 		TEST(credits_bound_what_is_found_and_the_rest_comes_later),
 		TEST(a_file_that_cannot_be_removed_is_told_and_not_sent_again),
+		TEST(a_file_that_could_not_be_removed_goes_when_it_can_and_the_journal_is_told),
+		TEST(one_that_is_in_the_queue_as_well_leaves_that_before_the_journal_is_told),
+		TEST(what_took_the_name_of_one_that_could_not_be_removed_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

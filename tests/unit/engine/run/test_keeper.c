@@ -10,6 +10,7 @@
 #include "engine/run/attempt.h"
 #include "engine/run/control_task.h"
 #include "engine/run/domain.h"
+#include "engine/run/forgotten.h"
 #include "engine/run/keeper.h"
 #include "engine/run/revival.h"
 #include "store/queue.h"
@@ -259,6 +260,23 @@ static void what_could_not_leave_the_queue_leaves_it_later_and_the_journal_is_to
 	assert_true(run_test_logged(&base, "queue_not_written"));
 	message_destroy(message);
 	assert_int_equal(wait_for(base.hub.recorder, POST_FORGOTTEN).a, 1);
+	stop();
+	assert_int_equal(files_in_queue(), 0);
+}
+
+static void what_was_done_and_could_not_be_removed_leaves_the_queue_once_it_is_gone(void **state)
+{
+	(void)state;
+	put_waiting("m1", 3600ll * SECOND_US, "");
+	create();
+	start();
+	const struct file_identity file = { .inode = 1, .birth_ns = 2 };
+	struct forgotten *first = forgotten_create("m1", &file);
+	assert_non_null(first);
+	first->next = forgotten_create("not there", &file);
+	assert_non_null(first->next);
+	hub_post(base.hub.keeper, POST_FORGET_LATE, first, 0, 0);
+	assert_int_equal(wait_for(base.hub.recorder, POST_FORGOTTEN).a, 2);
 	stop();
 	assert_int_equal(files_in_queue(), 0);
 }
@@ -548,6 +566,7 @@ int main(void)
 		TEST_OF(an_attempt_whose_file_goes_in_the_instant_it_is_due_is_handed_out_once),
 		TEST_OF(what_is_parked_is_there_for_the_request_behind_it),
 		TEST_OF(what_could_not_leave_the_queue_leaves_it_later_and_the_journal_is_told),
+		TEST_OF(what_was_done_and_could_not_be_removed_leaves_the_queue_once_it_is_gone),
 		TEST_OF(what_the_end_of_a_run_leaves_in_the_queue_is_the_journals),
 		TEST_OF(a_file_that_goes_while_the_queue_cannot_be_written_is_recalled_later),
 		TEST_OF(files_are_looked_for_to_the_end_when_the_map_was_full),
