@@ -59,6 +59,7 @@ struct hub_counters {
 	_Atomic uint64_t sessions_tls, sessions_resumed;                  /* workers */
 	_Atomic uint64_t messages_tls, messages_clear;                    /* workers */
 	_Atomic uint64_t commits, event_lines;                            /* recorder */
+	_Atomic uint64_t segments; /* recorder: of the journal that are there now */
 	_Atomic uint64_t notices; /* files: published in this run, and not delivered yet */
 };
 

@@ -54,6 +54,7 @@ struct message {
 	enum message_state state;
 	bool withdrawn;              /* the file went away: what has no outcome is withdrawn */
 	bool recovered;              /* the journal has records of it from an earlier run */
+	bool has_finals;             /* and of this one, since it was found or came from the queue */
 	uint32_t rcpts_open;         /* without final outcome, in its attempts */
 	uint32_t rcpts_parked;       /* the same, of attempts that are in the queue alone */
 	bool stays;                  /* some came back lately, and many more are there: they may follow */

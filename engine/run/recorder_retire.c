@@ -23,6 +23,7 @@ void recorder_note_live(struct recorder *r, struct message *message, uint64_t se
 /* Segments go when every file with an outcome in them is unlinked for good and their lines are durable. */
 void recorder_retire(struct recorder *r)
 {
+	atomic_store(&r->hub->counters.segments, journal_segments_count(r->journal));
 	if (r->failed || r->events_failed || r->recovered_left > 0 ||
 		journal_segments_count(r->journal) < 2)
 		return;

@@ -226,6 +226,7 @@ static void count_final(struct scheduler *s, const struct attempt *attempt, enum
 	hub_uncount(&counters->rcpts_pending, 1);
 	CHECK(message->rcpts_open > 0);
 	message->rcpts_open--;
+	message->has_finals = true;
 	if (message->rcpt != NULL)
 		jobs_rcpt_final(s, message, record_event_kind(fate));
 	else if (message->envelope != NULL)

@@ -3,6 +3,7 @@
 #include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
 #include "engine/run/revival.h"
+#include "engine/run/scheduler_away.h"
 #include "engine/run/scheduler_back.h"
 #include "engine/run/scheduler_parts.h"
 #include "engine/run/scheduler_warn.h"
@@ -15,14 +16,8 @@
 /* Where many recipients of a file come back one after the other it stays in memory for so long after each:
  * to read it, and to write what of it is in the queue, costs by all of them. */
 #define STAY_NS (2 * SECOND_NS)
-/* What stands in a long line comes again after this, or up to twice this. */
-#define AWAY_NS  (60 * SECOND_NS)
 
 enum {
-	/* Of each site's line so many stay in memory: more than it sends until others are read. */
-	LINE_KEPT = 2048,
-	/* Messages looked at in a turn when room is wanted. */
-	ROOM_LOOKS = 128,
 	/* A file with more recipients in the queue than this is worth to stay for a moment. */
 	STAYS_FOR = 64,
 };
@@ -53,7 +48,7 @@ static void post_park(struct scheduler *s, struct message *message)
 	hub_post(s->hub->keeper, POST_PARK, message, 0, 0);
 }
 
-static void park(struct scheduler *s, struct message *message)
+void park_now(struct scheduler *s, struct message *message)
 {
 	LIST_FOR_EACH (node, &message->attempts)
 		outcome_clear_time(s, CONTAINER_OF(node, struct attempt, message_node));
@@ -94,55 +89,8 @@ void park_consider(struct scheduler *s, struct message *message)
 	if (message->stays)
 		park_again_after(s, message, STAY_NS);
 	else
-		park(s, message);
+		park_now(s, message);
 	message->stays = false;
-}
-
-/* ---- to make room ----
- *
- * Mail that stands behind a slow receiver would fill memory, and keep mail to everybody else from being seen.
- * What is far from its turn waits on disk for a while instead. */
-
-static bool is_far_from_its_turn(const struct message *message)
-{
-	if (message->state != MESSAGE_DELIVERING || list_is_empty(&message->attempts) ||
-		list_node_is_linked(&message->again_node))
-		return false;
-	LIST_FOR_EACH (node, &message->attempts) {
-		const struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
-		if (attempt->state != ATTEMPT_QUEUED || attempt->transactional ||
-			attempt->site->queue.count <= LINE_KEPT)
-			return false;
-	}
-	return true;
-}
-
-static void send_away(struct scheduler *s, struct message *message)
-{
-	uint64_t due_ns = scheduler_now(s) + AWAY_NS + random_below(&s->random, AWAY_NS);
-	CHECK(outcome_hold(s, message));
-	LIST_FOR_EACH (node, &message->attempts) {
-		struct attempt *attempt = CONTAINER_OF(node, struct attempt, message_node);
-		attempt->due_ns = due_ns < attempt->expires_ns ? due_ns : attempt->expires_ns;
-		attempt->is_away = attempt->waits == 0;
-		s->away_count += attempt->is_away;
-	}
-	park(s, message);
-}
-
-static void make_room(struct scheduler *s)
-{
-	if (s->hub->queue == NULL || s->phase != PHASE_RUNNING || s->credits_owed == 0 ||
-		s->messages_count < s->config->messages_max / 4 * 3)
-		return;
-	/* Those that came last have the longest way to go. */
-	struct list_node *node = list_last(&s->in_work);
-	for (int i = 0; i < ROOM_LOOKS && node != NULL; i++) {
-		struct message *message = CONTAINER_OF(node, struct message, node);
-		node = list_before(&s->in_work, node);
-		if (is_far_from_its_turn(message))
-			send_away(s, message);
-	}
 }
 
 /* ---- out of memory, once it is in there ---- */
@@ -436,7 +384,7 @@ void park_revived(struct scheduler *s, struct revival *revival)
 
 void park_turn_end(struct scheduler *s)
 {
-	make_room(s);
+	away_turn_end(s);
 	while (!list_is_empty(&s->to_park) && mailbox_credits_take(&s->parks, 1)) {
 		struct list_node *node = list_pop_front(&s->to_park);
 		post_park(s, CONTAINER_OF(node, struct message, park_node));
@@ -481,7 +429,7 @@ void park_all(struct scheduler *s)
 		LIST_FOR_EACH (attempt_node, &message->attempts)
 			was_tried |= CONTAINER_OF(attempt_node, struct attempt, message_node)->waits > 0;
 		if (was_tried && outcome_hold(s, message) && may_park(s, message, 0))
-			park(s, message);
+			park_now(s, message);
 	}
 }
 

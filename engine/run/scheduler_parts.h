@@ -81,6 +81,8 @@ bool suppress_pass(struct scheduler *s, struct attempt *attempt);
 void park_init(struct scheduler *s);
 /* Something of the message has changed: it is done, or may wait on disk alone. */
 void park_consider(struct scheduler *s, struct message *message);
+/* All of its attempts wait: into the queue with it. */
+void park_now(struct scheduler *s, struct message *message);
 /* Its mail is gone: an envelope with what the queue knows, and the outcome. */
 void park_withdrawn(struct scheduler *s, struct message *message, struct revival *revival);
 void park_attach(struct scheduler *s, struct message *message);

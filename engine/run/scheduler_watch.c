@@ -1,6 +1,7 @@
 #include "engine/run/scheduler_watch.h"
 #include <stdlib.h>
 #include "engine/base/nanoseconds.h"
+#include "engine/run/scheduler_away.h"
 #include "engine/run/scheduler_parts.h"
 #include "engine/run/stall.h"
 
@@ -136,6 +137,7 @@ static void look_at(struct scheduler *s, struct message *message)
 			found(s, WATCH_IDLE, message->name, stood_ns);
 		LIST_FOR_EACH_SAFE(node, &message->attempts)
 		look_at_attempt(s, CONTAINER_OF(node, struct attempt, message_node));
+		away_look_at(s, message);
 		break;
 	}
 }

@@ -9,12 +9,15 @@ static struct sched s;
 static struct mailbox *keeper;
 static uint32_t due_taken;
 static struct revival *back;
+static uint32_t minute_ms; /* of the watchdog; 0: a minute */
 static int stands_for_a_queue; /* nobody looks into it here */
 
 static void begin(const char *const *flags)
 {
 	struct fail fail;
 	sched_prepare(&s, flags);
+	if (minute_ms > 0)
+		s.base.config.watch_minute_ns = minute_ms * TEST_MS_NS;
 	assert_int_equal(mailbox_create(1024, &keeper, &fail), RESULT_OK);
 	s.base.hub.keeper = keeper;
 	s.base.hub.queue = (struct queue *)(void *)&stands_for_a_queue;
@@ -113,6 +116,54 @@ static void what_is_given_back_is_acknowledged_once_and_once_waits_for_it(void *
 	settle(0);
 	assert_int_equal(file->by_fate[ATTEMPT_DELIVERED], 1);
 	assert_false(s.running);
+	end();
+}
+
+static void pass_with_the_keeper(uint32_t ms)
+{
+	uint64_t end_ns = clock_now_ns() + ms * TEST_MS_NS;
+	while (clock_now_ns() < end_ns) {
+		sched_pass(&s, 1);
+		settle(1);
+	}
+}
+
+/* Else it would stay for as long as the site is blocked, which may be days. */
+static void what_the_journal_is_kept_for_waits_on_disk_while_its_site_is_blocked(void **state)
+{
+	(void)state;
+	minute_ms = 40;
+	begin((const char *const[]){ "--retry-first=1h", NULL });
+	minute_ms = 0;
+	sched_mail(&s, &(struct test_mail){ .rcpts = "0@a.example" });
+	sched_settle(&s);
+	sched_answer_heard(
+		&s, sched_leased(&s, "a.example"), ATTEMPT_DEFERRED, (struct heard){ .suspend = true });
+	const int64_t birth_ns = clock_wall_us() * 1000;
+	struct fake_file *half =
+		sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example 1@b.example", .birth_ns = birth_ns });
+	struct fake_file *untried =
+		sched_mail(&s, &(struct test_mail){ .rcpts = "2@a.example", .birth_ns = birth_ns });
+	sched_settle(&s);
+	sched_answer(&s, sched_leased(&s, "b.example"), ATTEMPT_DELIVERED);
+	sched_settle(&s);
+	assert_null(sched_leased(&s, NULL));
+	atomic_store(&s.base.hub.counters.segments, 3);
+	pass_with_the_keeper(400);
+	assert_int_equal(half->evicted, 0); /* a few segments are no matter */
+	atomic_store(&s.base.hub.counters.segments, 4);
+	for (int waited = 0; half->evicted == 0 && waited < SCHED_WAIT_MS; waited++)
+		pass_with_the_keeper(1);
+	assert_int_equal(half->evicted, 1);
+	assert_int_equal(untried->evicted, 0); /* the journal has nothing of it */
+	/* It comes back, and is sent when the site opens; until then nothing of the journal is for it. */
+	struct revival *revival = revive(half, 1, 0, "1@a.example");
+	pass_on(half, revival);
+	settle(0);
+	pass_with_the_keeper(400);
+	assert_int_equal(half->evicted, 1);
+	hub_post(s.base.hub.scheduler, POST_DRAIN, NULL, 0, 0);
+	settle(1);
 	end();
 }
 
@@ -458,6 +509,7 @@ int main(void)
 		cmocka_unit_test(what_missed_its_end_and_cannot_be_read_has_a_while_for_that),
 		cmocka_unit_test(what_missed_its_end_and_is_not_readable_in_time_expires),
 		cmocka_unit_test(what_is_given_back_is_acknowledged_once_and_once_waits_for_it),
+		cmocka_unit_test(what_the_journal_is_kept_for_waits_on_disk_while_its_site_is_blocked),
 		cmocka_unit_test(what_is_deferred_last_is_parked_as_well_at_the_end),
 		cmocka_unit_test(
 			records_of_an_earlier_run_are_counted_out_once_however_often_it_is_parked),
