@@ -13,6 +13,13 @@ static void fill(const char *rcpts, int count)
 	sched_settle(&s);
 }
 
+/* And on a machine that has no time for its thread the scheduler has leased what it can by then. */
+static void pass(uint32_t ms)
+{
+	sched_pass(&s, ms);
+	sched_settle(&s);
+}
+
 static void a_busy_site_gives_way_to_a_hungry_one_after_a_while(void **state)
 {
 	(void)state;
@@ -22,9 +29,9 @@ static void a_busy_site_gives_way_to_a_hungry_one_after_a_while(void **state)
 	fill("1@b.example", 1);
 	uint64_t start_ns = clock_now_ns();
 	while (sched_leased(&s, "b.example") == NULL) {
-		assert_true(clock_now_ns() - start_ns < 8000 * TEST_MS_NS);
+		assert_true(clock_now_ns() - start_ns < SCHED_WAIT_MS * TEST_MS_NS);
 		sched_answer(&s, sched_leased(&s, "a.example"), ATTEMPT_DELIVERED);
-		sched_pass(&s, 10);
+		pass(10);
 	}
 	/* Not at once: a session for one message costs more than it gives. */
 	assert_true(clock_now_ns() - start_ns >= 1500 * TEST_MS_NS);
@@ -44,7 +51,7 @@ static void a_site_that_is_alone_keeps_its_sessions(void **state)
 	while (clock_now_ns() < end_ns) {
 		SCHED_WAIT(&s, sched_leased(&s, NULL) != NULL);
 		sched_answer(&s, sched_leased(&s, NULL), ATTEMPT_DELIVERED);
-		sched_pass(&s, 10);
+		pass(10);
 	}
 	assert_int_equal(s.call_backs, 0);
 	sched_answer_all(&s, ATTEMPT_DELIVERED);
@@ -69,7 +76,7 @@ static void every_one_of_many_sites_has_its_turn(void **state)
 		count += !seen[site];
 		seen[site] = true;
 		sched_answer(&s, attempt, ATTEMPT_DELIVERED);
-		sched_pass(&s, 5);
+		pass(5);
 	}
 	for (int i = 0; i < 8; i++)
 		assert_true(seen[i]);
@@ -125,7 +132,7 @@ static void sessions_that_work_stay_where_all_have_some(void **state)
 	while (clock_now_ns() < end_ns) {
 		sched_answer(&s, sched_leased(&s, "a.example"), ATTEMPT_DELIVERED);
 		sched_answer(&s, sched_leased(&s, "b.example"), ATTEMPT_DELIVERED);
-		sched_pass(&s, 10);
+		pass(10);
 	}
 	assert_int_equal(s.call_backs, 0);
 	assert_int_equal(sched_slots_of(&s, "mx:mx.a.example"), slots);
