@@ -16,63 +16,6 @@
  * the manifest is compared with what was there; then the index gets its name, and the job is ours. What an
  * earlier run has accepted goes on with the index of that one. */
 
-static const char *const names[] = { "recipients.jsonl", "template.eml", "manifest.json" };
-static const char *const own_names[] = { "index", "index.tmp", "done", JOB_DROPS_NAME,
-	JOB_DROPS_NEW_NAME };
-
-/* ---- the state of one job ---- */
-
-static void remove_state(struct jobs *j, const char *name)
-{
-	int fd;
-	struct fail fail = { 0 };
-	if (file_open_directory(j->jobs_fd, name, &fd, &fail) != RESULT_OK)
-		return;
-	enum result r = RESULT_OK;
-	/* The index first: without it there is no job. */
-	for (size_t i = 0; i < COUNT_OF(own_names) && (r == RESULT_OK || r == RESULT_NOT_FOUND);
-		i++)
-		r = file_unlink(fd, own_names[i], &fail);
-	for (size_t i = 0; i < COUNT_OF(names) && (r == RESULT_OK || r == RESULT_NOT_FOUND); i++)
-		r = file_unlink(fd, names[i], &fail);
-	file_close(fd);
-	if (r == RESULT_OK || r == RESULT_NOT_FOUND)
-		r = file_remove_directory(j->jobs_fd, name, &fail);
-	if (r == RESULT_OK)
-		r = file_sync(j->jobs_fd, false, &fail);
-	if (r != RESULT_OK)
-		log_write(&j->log, LOG_FAILED,
-			LOG_FIELDS(log_cstr("what", "removing the state of a job"),
-				log_cstr("file", name), log_fail("why", &fail)));
-}
-
-static enum result open_state(struct jobs *j, struct job_run *job, struct fail *fail)
-{
-	enum result r = file_open_directory(j->jobs_fd, job->name, &job->state_fd, fail);
-	if (r != RESULT_NOT_FOUND)
-		return r;
-	char path[4096];
-	snprintf(path, sizeof path, "%s/state/jobs/%s", j->hub->config->options->spool, job->name);
-	r = file_make_directories(path, 0700, fail);
-	if (r == RESULT_OK)
-		r = file_sync(j->jobs_fd, false, fail);
-	return r == RESULT_OK ? file_open_directory(j->jobs_fd, job->name, &job->state_fd, fail)
-			      : r;
-}
-
-/* Second names, so that the files outlive the directory. Not everywhere can they be had. */
-static void keep_files(struct job_run *job)
-{
-	struct fail fail;
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		enum result r = file_unlink(job->state_fd, names[i], &fail);
-		if (r == RESULT_OK || r == RESULT_NOT_FOUND)
-			r = file_link(job->dir_fd, names[i], job->state_fd, names[i], &fail);
-		if (r != RESULT_OK)
-			return;
-	}
-}
-
 /* ---- life ---- */
 
 static struct job_run *create(struct jobs *j, const char *name)
@@ -121,7 +64,7 @@ void jobs_close(struct jobs *j, struct job_run *job, bool keeps_state)
 	snprintf(name, sizeof name, "%s", job->name);
 	jobs_free(j, job);
 	if (!keeps_state)
-		remove_state(j, name);
+		jobs_folder_remove(j, name);
 }
 
 /* ---- it is opened, or not ---- */
@@ -142,7 +85,7 @@ static void refuse(struct jobs *j, struct job_run *job, enum result r, const str
 	snprintf(name, sizeof name, "%s", job->name);
 	jobs_free(j, job);
 	if (r == RESULT_INVALID)
-		remove_state(j, name);
+		jobs_folder_remove(j, name);
 	answer(j, message, r, fail);
 }
 
@@ -301,7 +244,7 @@ static enum result finish_index(struct job_run *job, struct fail *fail)
 	enum result r = job_manifest_check(&job->content->manifest, job->content->template_bytes,
 		job_indexing_bytes(job->indexing), job_indexing_rcpts(job->indexing), fail);
 	if (r == RESULT_OK) {
-		keep_files(job);
+		jobs_folder_keep_files(job);
 		r = job_indexing_finish(job->indexing, fail);
 	}
 	job_indexing_end(&job->indexing);
@@ -410,7 +353,7 @@ static enum result prepare(struct jobs *j, struct job_run *job, struct fail *fai
 		return r;
 	job->identity = job_identity(job->content->manifest.id);
 	const uint64_t identity[2] = { job->identity.inode, (uint64_t)job->identity.birth_ns };
-	r = open_state(j, job, fail);
+	r = jobs_folder_open(j, job, fail);
 	if (r == RESULT_OK)
 		r = job_drops_read(job->state_fd, identity, &job->drops, fail);
 	return r == RESULT_OK ? begin(j, job, fail) : r;
@@ -479,7 +422,7 @@ static void open_orphan(struct jobs *j, const char *name)
 	jobs_free(j, job);
 	message_destroy(message);
 	if (r == RESULT_NOT_FOUND || r == RESULT_INVALID)
-		remove_state(j, name);
+		jobs_folder_remove(j, name);
 }
 
 void jobs_open_orphans(struct jobs *j)

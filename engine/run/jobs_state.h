@@ -1,5 +1,5 @@
 /* The state of the jobs thread, shared by its files: jobs.c runs, jobs_open.c accepts jobs and ends
- * them, jobs_control.c answers tools. */
+ * them, jobs_folder.c has their folders, jobs_control.c answers tools. */
 #ifndef ENGINE_RUN_JOBS_STATE_H
 #define ENGINE_RUN_JOBS_STATE_H
 
@@ -54,6 +54,14 @@ void jobs_open_orphans(struct jobs *j);
 /* JOB_CLOSE: its state goes. */
 void jobs_close(struct jobs *j, struct job_run *job, bool keeps_state);
 void jobs_free(struct jobs *j, struct job_run *job);
+
+/* ---- jobs_folder.c ---- */
+/* Makes it if it is not there, into job->state_fd. What opening and making it can say. */
+MUST_USE enum result jobs_folder_open(struct jobs *j, struct job_run *job, struct fail *fail);
+/* Second names, so that the files outlive the directory. Not everywhere can they be had. */
+void jobs_folder_keep_files(struct job_run *job);
+/* What it cannot remove is logged. */
+void jobs_folder_remove(struct jobs *j, const char *name);
 
 /* ---- jobs_control.c ---- */
 /* POST_CONTROL */
