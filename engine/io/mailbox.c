@@ -1,8 +1,10 @@
 /* A bounded queue in which every cell carries a turn number (the idea of Dmitry Vyukov's bounded
- * queue): a cell whose turn equals the position is free for the sender that claims the position;
- * one higher, it holds a message for the receiver at that position; the receiver hands it on to the
- * next lap. Senders contend on `tail` only; each cell has a cache line of its own, so two senders
- * that write neighbours do not disturb each other.
+ * queue): a cell whose turn equals the lap of a position is free for the sender that claims the
+ * position; one higher, it holds a message for the receiver at that position; the receiver hands it
+ * on to the next lap. The lap is the position without its place among the cells, so that a cell of
+ * zeros is free for the first lap: the kernel gives such, each page when it is first used. Senders
+ * contend on `tail` only; each cell has a cache line of its own, so two senders that write neighbours
+ * do not disturb each other.
  *
  * Waking. The receiver sets `asleep` and then looks at the queue once more; a sender publishes
  * and then clears `asleep`. Both do it by an atomic exchange of the same variable, so one comes
@@ -14,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include "engine/io/clock.h"
 
@@ -43,6 +46,13 @@ struct mailbox {
 	atomic_uint_least32_t pongs;
 };
 
+static size_t cells_bytes(const struct mailbox *mailbox)
+{
+	return (mailbox->mask + 1) * sizeof *mailbox->cells;
+}
+
+static uint64_t lap(const struct mailbox *mailbox, uint64_t at) { return at & ~mailbox->mask; }
+
 enum result mailbox_create(uint32_t messages, struct mailbox **out_mailbox, struct fail *fail)
 {
 	CHECK(messages > 0 && messages <= MAILBOX_MESSAGES_MAX);
@@ -54,20 +64,20 @@ enum result mailbox_create(uint32_t messages, struct mailbox **out_mailbox, stru
 	if (mailbox == NULL)
 		return fail_set(fail, RESULT_MEMORY, "no memory for a mailbox");
 	*mailbox = (struct mailbox){ .magic = MAILBOX_MAGIC, .mask = capacity - 1 };
-	mailbox->cells = aligned_alloc(CACHE_LINE, capacity * sizeof *mailbox->cells);
-	if (mailbox->cells == NULL) {
+	void *cells = mmap(NULL, cells_bytes(mailbox), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (cells == MAP_FAILED) {
 		free(mailbox);
 		return fail_set(fail, RESULT_MEMORY, "no memory for a mailbox of %llu messages",
 			(unsigned long long)capacity);
 	}
-	for (uint64_t i = 0; i < capacity; i++)
-		atomic_init(&mailbox->cells[i].turn, i);
+	mailbox->cells = cells;
 	/* Blocking: a read through the ring waits, which one of a non-blocking eventfd would
 	 * not. */
 	mailbox->fd = eventfd(0, EFD_CLOEXEC);
 	if (mailbox->fd < 0) {
 		int error = errno;
-		free(mailbox->cells);
+		CHECK(munmap(cells, cells_bytes(mailbox)) == 0);
 		free(mailbox);
 		return fail_set_errno(fail, error, "no eventfd for a mailbox");
 	}
@@ -82,7 +92,7 @@ void mailbox_destroy(struct mailbox *mailbox)
 	CHECK_OBJ(mailbox, MAILBOX_MAGIC);
 	mailbox->magic = 0;
 	close(mailbox->fd);
-	free(mailbox->cells);
+	CHECK(munmap(mailbox->cells, cells_bytes(mailbox)) == 0);
 	free(mailbox);
 }
 
@@ -100,7 +110,7 @@ static void put(struct mailbox *mailbox, const struct mailbox_message *message)
 	for (;;) {
 		cell = &mailbox->cells[at & mailbox->mask];
 		uint64_t turn = atomic_load_explicit(&cell->turn, memory_order_acquire);
-		if (turn == at) {
+		if (turn == lap(mailbox, at)) {
 			if (atomic_compare_exchange_weak_explicit(&mailbox->tail, &at, at + 1,
 				    memory_order_relaxed, memory_order_relaxed))
 				break;
@@ -113,7 +123,7 @@ static void put(struct mailbox *mailbox, const struct mailbox_message *message)
 		at = now;
 	}
 	cell->message = *message;
-	atomic_store_explicit(&cell->turn, at + 1, memory_order_release);
+	atomic_store_explicit(&cell->turn, lap(mailbox, at) + 1, memory_order_release);
 	if (atomic_exchange_explicit(&mailbox->asleep, false, memory_order_acq_rel))
 		mailbox_wake(mailbox);
 }
@@ -131,7 +141,8 @@ static struct mailbox_cell *first(struct mailbox *mailbox, uint64_t *out_head)
 	uint64_t head = atomic_load_explicit(&mailbox->head, memory_order_relaxed);
 	struct mailbox_cell *cell = &mailbox->cells[head & mailbox->mask];
 	*out_head = head;
-	return atomic_load_explicit(&cell->turn, memory_order_acquire) == head + 1 ? cell : NULL;
+	uint64_t turn = atomic_load_explicit(&cell->turn, memory_order_acquire);
+	return turn == lap(mailbox, head) + 1 ? cell : NULL;
 }
 
 bool mailbox_take(struct mailbox *mailbox, struct mailbox_message *out_message)
@@ -144,7 +155,8 @@ bool mailbox_take(struct mailbox *mailbox, struct mailbox_message *out_message)
 			return false;
 		*out_message = cell->message;
 		atomic_store_explicit(&mailbox->head, head + 1, memory_order_relaxed);
-		atomic_store_explicit(&cell->turn, head + mailbox->mask + 1, memory_order_release);
+		atomic_store_explicit(&cell->turn, lap(mailbox, head) + mailbox->mask + 1,
+			memory_order_release);
 		if (out_message->kind != MAILBOX_KIND_PING)
 			return true;
 		atomic_fetch_add_explicit(&mailbox->pongs, 1, memory_order_release);
