@@ -13,7 +13,11 @@
  *   for the body of an attempt   waits in the budget's queue: ROOM comes when it is its turn
  *   the first reading            does without the body if there is no room for both: the envelope is what
  *                                the scheduler needs. Without room for the file it goes beyond the
- *                                budget, one at a time, so that new mail is seen in any case */
+ *                                budget, one at a time, so that new mail is seen in any case
+ *
+ * A file's memory is needed from its read to its parse, so the one that was given back last serves the next
+ * file: it is warm. From malloc it would be fresh pages, since the body made meanwhile takes the place of
+ * the file before it: faults, and a copy into cold memory. */
 
 enum {
 	SCRATCH_CHUNK_BYTES = 64 * 1024,
@@ -21,6 +25,8 @@ enum {
 	 * of very short lines takes more; then it is asked for when it is known. */
 	GROWTH_PART = 8,
 	GROWTH_BYTES = 1024,
+	/* Most files fit. */
+	WARM_BYTES = 32 * 1024,
 };
 
 /* One file being read: for its first reading, or for the body that an attempt needs. */
@@ -35,6 +41,7 @@ struct reading {
 	size_t file_room;        /* and for the file */
 	bool wants_body;
 	bool is_beyond;          /* the one first reading that may go without room */
+	bool is_warm;            /* `memory`: of w->read_memory, else of malloc */
 	uint8_t *memory;
 };
 
@@ -48,7 +55,8 @@ enum result reads_init(struct worker *w, struct fail *fail)
 	w->hash_key = random_siphash_key();
 	/* First readings have their credits; each session may need a body. */
 	size_t count = HUB_READS_MAX + LEASE_AHEAD_URGENT * (size_t)w->config->options->sessions;
-	if (slab_init(&w->reads, sizeof(struct reading), count) != RESULT_OK)
+	if (slab_init(&w->reads, sizeof(struct reading), count) != RESULT_OK ||
+		slab_init(&w->read_memory, WARM_BYTES, HUB_READS_MAX) != RESULT_OK)
 		return fail_set(fail, RESULT_MEMORY, "out of memory for a worker");
 	return RESULT_OK;
 }
@@ -58,12 +66,14 @@ void reads_deinit(struct worker *w)
 	job_merger_end(&w->merger);
 	arena_deinit(&w->scratch);
 	arena_deinit(&w->batch);
+	slab_deinit(&w->read_memory);
 	slab_deinit(&w->reads);
 }
 
 static uint8_t *buffer(struct file_read *read, size_t bytes)
 {
 	struct reading *reading = CONTAINER_OF(read, struct reading, read);
+	struct worker *w = reading->worker;
 	size_t more = bytes > reading->file_room ? bytes - reading->file_room : 0;
 	/* It grew since it was found. */
 	if (more > 0 && !reading->is_beyond) {
@@ -71,8 +81,19 @@ static uint8_t *buffer(struct file_read *read, size_t bytes)
 			return NULL;
 		reading->file_room += more;
 	}
-	reading->memory = malloc(bytes > 0 ? bytes : 1);
+	reading->memory = bytes <= WARM_BYTES ? slab_acquire(&w->read_memory) : NULL;
+	reading->is_warm = reading->memory != NULL;
+	if (!reading->is_warm)
+		reading->memory = malloc(bytes > 0 ? bytes : 1);
 	return reading->memory;
+}
+
+static void free_memory(struct worker *w, struct reading *reading)
+{
+	if (reading->is_warm)
+		slab_release(&w->read_memory, reading->memory);
+	else
+		free(reading->memory);
 }
 
 /* ---- parse ---- */
@@ -199,7 +220,7 @@ static struct reading *new_reading(struct worker *w, struct message *message, st
 
 static void end_reading(struct worker *w, struct reading *reading)
 {
-	free(reading->memory);
+	free_memory(w, reading);
 	body_budget_give_back(&w->hub->bodies, reading->file_room + reading->room.bytes);
 	w->reads_beyond -= reading->is_beyond;
 	slab_release(&w->reads, reading);

@@ -68,6 +68,7 @@ struct worker {
 	/* reading */
 	int new_fd;
 	struct slab reads;
+	struct slab read_memory;         /* for files of the usual size, see worker_read.c */
 	uint32_t body_reads;             /* of them, bodies of attempts */
 	struct arena scratch, batch;     /* of the parsers */
 	struct siphash_key hash_key;
