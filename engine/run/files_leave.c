@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include "engine/base/nanoseconds.h"
 #include "engine/run/files_jobs.h"
 #include "engine/run/files_leave.h"
 #include "engine/run/files_state.h"
@@ -10,6 +11,15 @@
 /* The file of the message goes: unlinked, or moved to bad/, or, when it went away by itself, only
  * forgotten. The recorder hears of it once it is durable; until then its records are tombstones, so a
  * file which power loss brings back is not sent again (DESIGN 2). */
+
+enum {
+	/* One fsync of the directory for so many that left, or for those of this time: each writes all blocks
+	 * of the directory that were touched, and among many files the same ones are touched again. */
+	SYNC_COUNT = 1024,
+	SYNC_MS = 100,
+	/* When somebody waits for it, or no other file is there that could leave as well. */
+	SYNC_SOON_MS = 20,
+};
 
 static void sync_now(struct files *f)
 {
@@ -41,8 +51,22 @@ static void sync_due(struct timer *timer)
 
 void files_sync_soon(struct files *f)
 {
-	if (!timer_is_running(&f->sync_timer))
-		loop_timer_start(&f->loop, &f->sync_timer, FILES_SYNC_NS, sync_due);
+	if (timer_is_running(&f->sync_timer) && f->sync_is_near)
+		return;
+	loop_timer_stop(&f->loop, &f->sync_timer);
+	loop_timer_start(&f->loop, &f->sync_timer, SYNC_SOON_MS * MS_NS, sync_due);
+	f->sync_is_near = true;
+}
+
+/* Files that have left hold up nobody, but for the end of the run: the others may come along. */
+static void sync_after_leaving(struct files *f)
+{
+	if (hash_map_count(&f->known) == 0) {
+		files_sync_soon(f);
+	} else if (!timer_is_running(&f->sync_timer)) {
+		loop_timer_start(&f->loop, &f->sync_timer, SYNC_MS * MS_NS, sync_due);
+		f->sync_is_near = false;
+	}
 }
 
 void files_leave(struct files *f, struct message *message, bool to_bad)
@@ -206,7 +230,7 @@ static void leave_one(struct files *f, struct message *message)
 	}
 	list_push_back(&f->unsynced, &message->leave_node);
 	f->unsynced_count++;
-	files_sync_soon(f);
+	sync_after_leaving(f);
 	if (r == RESULT_NOT_FOUND || message->withdrawn)
 		files_consider(f, message->name, false);
 }
@@ -217,7 +241,7 @@ void files_leave_turn(struct files *f)
 		struct list_node *node = list_pop_front(&f->leaving);
 		leave_one(f, CONTAINER_OF(node, struct message, leave_node));
 	}
-	if (f->unsynced_count >= FILES_SYNC_COUNT)
+	if (f->unsynced_count >= SYNC_COUNT)
 		sync_now(f);
 }
 

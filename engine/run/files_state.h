@@ -21,9 +21,6 @@
 enum {
 	/* Unlinks of one turn: under a millisecond, so that new mail is seen meanwhile. */
 	FILES_LEAVE_TURN_MAX = 32,
-	/* One fsync of the directory for so many, or for what came in this time. */
-	FILES_SYNC_COUNT = 512,
-	FILES_SYNC_NS = 20 * 1000 * 1000,
 	/* Removals by hand that the scheduler has not acknowledged. */
 	FILES_GONE_MAX = 1024,
 };
@@ -80,6 +77,7 @@ struct files {
 	bool bad_touched;            /* bad/ needs its fsync as well */
 	bool aside_touched;          /* and state/leaving/ */
 	struct timer sync_timer;
+	bool sync_is_near;           /* `sync_timer` runs for the shorter time */
 	struct list stuck, stuck_gone; /* copies of messages (files_stuck.h); not yet durable */
 	uint32_t stuck_count;          /* of both */
 	struct timer stuck_timer;
