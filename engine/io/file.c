@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -184,18 +183,16 @@ enum result file_look(int dir_fd, const char *name, enum file_type *out_type,
 
 /* ---- is somebody still writing? ---- */
 
-/* The kernel grants a read lease only on a file that nobody has open for writing. It is given
- * back at once; who opens the file for writing in between waits those microseconds, and the
- * kernel sends us a signal, which must not be the default one (SIGIO kills): SIGURG is ignored
- * by default. */
-enum file_writers file_writers(int fd)
+/* The kernel grants a read lease only on a file that nobody has open for writing. It goes with the
+ * descriptor, at once; who opens the file for writing in between waits those microseconds, and the
+ * kernel sends us SIGIO, which signals_block() has made harmless. */
+enum file_writers file_close_asking_writers(int fd)
 {
-	if (fcntl(fd, F_SETSIG, SIGURG) != 0)
-		return FILE_WRITERS_UNKNOWN;
+	enum file_writers writers = FILE_WRITERS_NONE;
 	if (fcntl(fd, F_SETLEASE, F_RDLCK) != 0)
-		return errno == EAGAIN ? FILE_WRITERS_SOME : FILE_WRITERS_UNKNOWN;
-	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
-	return FILE_WRITERS_NONE;
+		writers = errno == EAGAIN ? FILE_WRITERS_SOME : FILE_WRITERS_UNKNOWN;
+	file_close(fd);
+	return writers;
 }
 
 /* ---- writing and names ---- */

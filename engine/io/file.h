@@ -41,13 +41,14 @@ MUST_USE enum result file_describe(int fd, enum file_type *out_type,
 MUST_USE enum result file_look(int dir_fd, const char *name, enum file_type *out_type,
 	struct file_identity *out_identity, struct fail *fail);
 
-/* Does some process hold the (regular) file open for writing? */
+/* Does some process hold the (regular) file open for writing? Asks and closes our descriptor, which is open
+ * for reading. Where signals_block() was not called, a writer that comes at this instant ends the process. */
 enum file_writers {
 	FILE_WRITERS_NONE,
 	FILE_WRITERS_SOME,
 	FILE_WRITERS_UNKNOWN, /* cannot be asked: not our file, a file system without leases */
 };
-enum file_writers file_writers(int fd);
+enum file_writers file_close_asking_writers(int fd);
 /* With FILE_WRITERS_UNKNOWN a file counts as complete when it has not changed for this long: longer
  * than any writer pauses between two writes of one mail. */
 #define FILE_QUIET_NS 10000000000

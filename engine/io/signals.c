@@ -21,12 +21,14 @@ void signals_block(void)
 	sigset_t set = ours();
 	CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
 	CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+	CHECK(signal(SIGIO, SIG_IGN) != SIG_ERR); /* of a lease: file_close_asking_writers() */
 }
 
 void signals_unblock(void)
 {
 	sigset_t set = ours();
 	CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+	CHECK(signal(SIGIO, SIG_DFL) != SIG_ERR);
 	CHECK(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0);
 }
 

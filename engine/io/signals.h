@@ -8,7 +8,8 @@
 #include "engine/io/ring.h"
 
 /* First thing in main(), before any thread: blocks the three, so that only signals_open() gets them
- * and no thread is interrupted; ignores SIGPIPE (a pipe that breaks is an error of the write). */
+ * and no thread is interrupted; ignores SIGPIPE (a pipe that breaks is an error of the write) and SIGIO
+ * (somebody opens a file whose writers are being asked for, file.h). */
 void signals_block(void);
 /* For children that run another program: as if signals_block() had not been called. */
 void signals_unblock(void);

@@ -9,7 +9,7 @@
 #include "engine/run/files_state.h"
 #include "engine/run/files_stuck.h"
 
-/* How often names are looked at whose completeness inotify does not tell (file_writers() unknown). */
+/* How often names are looked at whose completeness inotify does not tell (FILE_WRITERS_UNKNOWN). */
 #define LOOK_AGAIN_NS 1000000000ull
 
 /* ---- names ---- */
@@ -79,7 +79,7 @@ static void consider_other(struct files *f, const char *name)
 bool files_is_complete(struct files *f, int fd, const char *name, const struct file_identity *identity,
 	bool told)
 {
-	switch (file_writers(fd)) {
+	switch (file_close_asking_writers(fd)) {
 	case FILE_WRITERS_NONE:
 		return true;
 	case FILE_WRITERS_SOME:
@@ -118,10 +118,9 @@ static void consider_new(struct files *f, const char *name, bool told)
 			take(f, name, &identity, NULL);
 		return;
 	}
-	bool complete = !files_is_stuck(f, name, &identity) &&
-		files_is_complete(f, fd, name, &identity, told);
-	file_close(fd);
-	if (complete)
+	if (files_is_stuck(f, name, &identity))
+		file_close(fd);
+	else if (files_is_complete(f, fd, name, &identity, told))
 		take(f, name, &identity, NULL);
 }
 

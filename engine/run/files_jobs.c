@@ -26,7 +26,6 @@ void files_consider_job(struct files *f, const char *name, const struct file_ide
 	}
 	/* What cannot be opened for another reason is told by who opens it to read it. */
 	bool is_complete = r != RESULT_OK || files_is_complete(f, fd, name, &manifest, true);
-	file_close(fd);
 	struct message *message = is_complete ? files_take(f, name, identity) : NULL;
 	if (message == NULL)
 		return;

@@ -9,7 +9,7 @@ struct files;
 struct message;
 
 /* ---- files.c ---- */
-/* `told`: as for files_consider(). False: it was put down as being written. */
+/* Closes `fd`. `told`: as for files_consider(). False: it was put down as being written. */
 bool files_is_complete(struct files *f, int fd, const char *name, const struct file_identity *identity,
 	bool told);
 /* A message for what stands there; the caller tells the scheduler. NULL: no memory now. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "engine/io/clock.h"
 #include "engine/io/file.h"
+#include "engine/io/signals.h"
 #include "engine/run/files.h"
 #include "engine/run/forgotten.h"
 #include "tests/unit/engine/run/run_test.h"
@@ -741,6 +742,7 @@ static void what_took_the_name_of_one_that_could_not_be_removed_stays(void **sta
 
 int main(void)
 {
+	signals_block(); /* as in the program: of files that are opened while the thread asks who writes them */
 	const struct CMUnitTest tests[] = {
 		TEST(the_folders_of_a_spool_are_made),
 		TEST(files_that_are_there_already_are_found_once),
