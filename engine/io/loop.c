@@ -85,9 +85,10 @@ void loop_run_once(struct loop *loop, uint64_t deadline_ns)
 	int messages = loop->mailbox != NULL ? read_mail(loop) : 0;
 	loop->now_ns = clock_now_ns();
 	(void)timer_wheel_advance(&loop->timers, loop->now_ns);
+	loop->again = false;
 	if (loop->handlers->turn_end != NULL)
 		loop->handlers->turn_end(loop);
-	if (loop->stopping || messages == LOOP_TURN_MESSAGES_MAX)
+	if (loop->stopping || loop->again || messages == LOOP_TURN_MESSAGES_MAX)
 		deadline_ns = RING_NO_WAIT;
 	deadline_ns = earlier(deadline_ns, timer_wheel_next_ns(&loop->timers));
 	bool waits = deadline_ns != RING_NO_WAIT && !ring_has_work(loop->ring);

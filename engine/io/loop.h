@@ -50,6 +50,7 @@ struct loop {
 	 * thread some microseconds each, more than most messages cost themselves. Completions and timers
 	 * are not kept waiting. */
 	uint64_t nap_ns;
+	bool again;                        /* loop_turn_again() since turn_end began */
 	bool stopping;
 	bool slept;                        /* before this turn: what it brings has not waited for us */
 };
@@ -68,6 +69,10 @@ void loop_run_once(struct loop *loop, uint64_t deadline_ns);
 void loop_run(struct loop *loop);
 /* From one of its handlers: loop_run() returns after this turn. */
 void loop_stop(struct loop *loop);
+
+/* From turn_end: there is more to do, another turn follows without a sleep. From the other handlers of a
+ * turn, which turn_end follows in any case: nothing. */
+static inline void loop_turn_again(struct loop *loop) { loop->again = true; }
 
 /* loop->now_ns: fresh enough for timers (a turn lasts some milliseconds at most). */
 static inline uint64_t loop_now_ns(const struct loop *loop) { return loop->now_ns; }

@@ -289,7 +289,7 @@ static void turn_end(struct loop *loop)
 	/* There is more to do: come round again after a look at the mailbox. */
 	if ((f->scanning && f->credits > 0) || !list_is_empty(&f->leaving) ||
 		files_prepared_is_ready(f))
-		mailbox_wake(f->hub->files);
+		loop_turn_again(&f->loop);
 }
 
 static void hear(struct loop *loop, const struct mailbox_message *message)

@@ -328,7 +328,7 @@ static void turn_end(struct loop *loop)
 	struct jobs *j = loop->owner;
 	jobs_accept_step(j);
 	if (!list_is_empty(&j->accepting))
-		mailbox_wake(j->hub->jobs);
+		loop_turn_again(&j->loop);
 }
 
 void *jobs_run(void *jobs)

@@ -220,7 +220,7 @@ static void pump(struct scheduler *s)
 		}
 	}
 	if (is_more)
-		mailbox_wake(s->hub->scheduler);
+		loop_turn_again(&s->loop);
 	struct list_node *first = list_pop_front(&s->job_runs);
 	if (first != NULL)
 		list_push_back(&s->job_runs, first); /* the next turn begins with another */

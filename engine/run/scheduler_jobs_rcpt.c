@@ -201,7 +201,7 @@ static void is_ahead_no_more(struct scheduler *s, struct job_rcpt *rcpt)
 	bool was_full = s->job_ahead[rcpt->ahead]-- == s->job_ahead_max;
 	rcpt->ahead = JOB_AHEAD_NOT;
 	if (was_full)
-		mailbox_wake(s->hub->scheduler); /* others may wait to go ahead */
+		loop_turn_again(&s->loop); /* others may wait to go ahead */
 }
 
 bool jobs_waits_ahead(struct scheduler *s, struct job_rcpt *rcpt)
@@ -264,7 +264,7 @@ void jobs_rcpt_over(struct scheduler *s, struct message *message)
 	control_message_leaves(s, message);
 	list_remove(&message->node);
 	message_destroy(message);
-	mailbox_wake(s->hub->scheduler); /* there may be room for another, or the job be over */
+	loop_turn_again(&s->loop); /* there may be room for another, or the job be over */
 }
 
 /* ---- from the queue ---- */

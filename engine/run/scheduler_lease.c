@@ -298,7 +298,7 @@ void leases_turn_end(struct scheduler *s)
 	hungry_turn_ends(s);
 	/* A site that became dirty while others were pumped has its turn at once. */
 	if (!list_is_empty(&s->dirty_sites) && mailbox_credits_left(&s->unrecorded) > 0)
-		mailbox_wake(s->hub->scheduler);
+		loop_turn_again(&s->loop);
 }
 
 static void look_for_work(struct hash_node *node, void *context)

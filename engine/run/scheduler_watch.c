@@ -241,7 +241,7 @@ void watch_turn_end(struct scheduler *s)
 	}
 	w->is_walking = w->next != NULL && w->left > 0;
 	if (w->is_walking)
-		mailbox_wake(s->hub->scheduler);
+		loop_turn_again(&s->loop);
 	else
 		tell(s);
 }

@@ -23,6 +23,7 @@ struct solo {
 	struct loop loop;
 	struct timer timer;
 	unsigned messages, timers, turn_ends, posted;
+	unsigned turns_wanted; /* turn_end asks for so many more */
 	struct io_op op;
 	uint64_t fired_ns;
 };
@@ -39,6 +40,10 @@ static void solo_turn_end(struct loop *loop)
 {
 	struct solo *solo = loop->owner;
 	solo->turn_ends++;
+	if (solo->turns_wanted > 0) {
+		solo->turns_wanted--;
+		loop_turn_again(loop);
+	}
 }
 
 static const struct loop_handlers solo_handlers = { solo_message, solo_turn_end };
@@ -103,6 +108,42 @@ static void messages_that_are_there_are_read_before_it_sleeps(void **state)
 	assert_int_equal(solo.messages, 1001);
 	loop_deinit(&solo.loop);
 	mailbox_destroy(mailbox);
+}
+
+static void a_turn_that_is_asked_for_comes_without_a_sleep(void **state)
+{
+	(void)state;
+	struct solo solo;
+	struct mailbox *mailbox = mailbox_for_test(1024);
+	init_solo(&solo, mailbox);
+	solo.loop.nap_ns = 60 * SECOND_NS;
+	solo.turns_wanted = 3;
+	for (int i = 0; i < LOOP_NAP_MESSAGES_MIN; i++)
+		mailbox_post(mailbox, &(struct mailbox_message){ .kind = KIND_PING });
+	for (unsigned i = 1; i <= 3; i++) { /* the first instead of a nap, the others instead of a sleep */
+		loop_run_once(&solo.loop, RING_FOREVER);
+		assert_int_equal(solo.turn_ends, i);
+	}
+	loop_timer_start(&solo.loop, &solo.timer, 50000000, solo_timer);
+	uint64_t start_ns = clock_now_ns();
+	loop_run(&solo.loop);
+	assert_in_range(solo.fired_ns - start_ns, 40000000, 5000000000);
+	assert_in_range(solo.turn_ends, 4, 10); /* it sleeps again */
+	loop_deinit(&solo.loop);
+	mailbox_destroy(mailbox);
+}
+
+/* What is asked for before turn_end is there when that looks. */
+static void asking_before_the_end_of_a_turn_brings_no_other(void **state)
+{
+	(void)state;
+	struct solo solo;
+	init_solo(&solo, NULL);
+	loop_turn_again(&solo.loop);
+	loop_timer_start(&solo.loop, &solo.timer, 20000000, solo_timer);
+	loop_run(&solo.loop);
+	assert_in_range(solo.turn_ends, 1, 4);
+	loop_deinit(&solo.loop);
 }
 
 /* Who posts beside a thread that naps does not wake it, and is heard when the nap is over. */
@@ -281,6 +322,8 @@ int main(void)
 		cmocka_unit_test(a_timer_fires_in_time_and_the_loop_sleeps_until_then),
 		cmocka_unit_test(a_loop_that_was_stopped_runs_again),
 		cmocka_unit_test(messages_that_are_there_are_read_before_it_sleeps),
+		cmocka_unit_test(a_turn_that_is_asked_for_comes_without_a_sleep),
+		cmocka_unit_test(asking_before_the_end_of_a_turn_brings_no_other),
 		cmocka_unit_test(a_loop_with_much_mail_naps_and_looks_again),
 		cmocka_unit_test(a_loop_with_little_mail_is_woken_by_the_next),
 		cmocka_unit_test(completions_have_their_go_beside_a_full_mailbox),
