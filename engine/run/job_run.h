@@ -86,6 +86,7 @@ struct job_run {
 	struct list_node node; /* of all */
 	int dir_fd, state_fd;
 	struct job_source source;
+	uint64_t source_seen_ns; /* the turn of the jobs thread that last found it so */
 	struct job_indexing *indexing; /* while it is being accepted */
 	struct job_index index;
 	struct job_progress progress;

@@ -1,7 +1,7 @@
 /* recipients.jsonl of a job in work. Its lines are read one by one for as long as the job lasts, so it has to
  * be what it was when the job was accepted: its length and its checksum then stand in the index. It is looked
- * at before each line, and read again whole only when it was written to. What was added behind its end is not
- * sent, and costs nobody else his mail. Blocks. */
+ * at in each turn that reads lines, and read again whole only when it was written to. What was added behind
+ * its end is not sent, and costs nobody else his mail. Blocks. */
 #ifndef ENGINE_RUN_JOB_SOURCE_H
 #define ENGINE_RUN_JOB_SOURCE_H
 

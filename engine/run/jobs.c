@@ -34,11 +34,15 @@ enum {
 
 /* ---- lines ---- */
 
+/* Once a turn: times of files are no finer than that. */
 static enum result check_source(struct jobs *j, struct job_run *job, struct fail *fail)
 {
 	struct job_source *source = &job->source;
+	if (job->source_seen_ns == loop_now_ns(&j->loop) && !source->is_changed)
+		return RESULT_OK;
 	struct file_identity seen = source->seen;
 	enum result r = job_source_check(source, fail);
+	job->source_seen_ns = r == RESULT_OK ? loop_now_ns(&j->loop) : 0;
 	/* What was read while it was written to may be what stood there in between. */
 	if (source->seen.modified_ns != seen.modified_ns || source->seen.bytes != seen.bytes)
 		file_cache_forget(&j->cache, source->fd);
