@@ -227,15 +227,28 @@ void conn_connect(struct conn *conn, struct conn_pool *pool, const struct conn_h
 	ring_connect(pool->ring, &conn->send_op, conn->fd, &conn->peer, len, connect_done);
 }
 
-void conn_adopt(struct conn *conn, struct conn_pool *pool, const struct conn_handlers *handlers,
-	void *owner, int fd)
+static void take(struct conn *conn, struct conn_pool *pool, const struct conn_handlers *handlers, void *owner,
+	int fd)
 {
 	init(conn, pool, handlers, owner);
 	conn->state = CONN_OPEN;
 	conn->fd = fd;
+	conn_arrange_receive(conn);
+}
+
+void conn_take(struct conn *conn, struct conn_pool *pool, const struct conn_handlers *handlers, void *owner,
+	int fd)
+{
+	pool->counters.opened++;
+	take(conn, pool, handlers, owner, fd);
+}
+
+void conn_adopt(struct conn *conn, struct conn_pool *pool, const struct conn_handlers *handlers,
+	void *owner, int fd)
+{
 	pool->counters.accepted++;
 	socket_prepare_accepted(fd);
-	conn_arrange_receive(conn);
+	take(conn, pool, handlers, owner, fd);
 }
 
 /* ---- closing ---- */

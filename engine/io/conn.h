@@ -39,7 +39,7 @@ enum conn_end {
 };
 
 struct conn_handlers {
-	void (*opened)(struct conn *conn); /* connected; never after conn_adopt() */
+	void (*opened)(struct conn *conn); /* connected; never after conn_adopt() and conn_take() */
 	/* The peer is gone or cannot be trusted: conn->end, conn->fail say why. At most once. */
 	void (*failed)(struct conn *conn);
 	/* Plaintext, in pieces as they come; borrowed until the handler returns; len > 0. */
@@ -85,6 +85,9 @@ void conn_connect(struct conn *conn, struct conn_pool *pool, const struct conn_h
 /* Takes an accepted (or other connected stream) socket over and starts to receive. */
 void conn_adopt(struct conn *conn, struct conn_pool *pool, const struct conn_handlers *handlers,
 	void *owner, int fd);
+/* The same for a socket that was connected by us (dial.h), and counted as such. */
+void conn_take(struct conn *conn, struct conn_pool *pool, const struct conn_handlers *handlers, void *owner,
+	int fd);
 
 /* How many bytes conn_write() takes at least; 0 while nothing may be written (`sent` will tell):
  * not connected, in a handshake, failed, or no flight to be had. */
