@@ -80,7 +80,7 @@ struct attempt_work {
 	uint8_t facts_count;                /* at least 1 */
 	uint8_t order[ROUTE_HOSTS_MAX];     /* the hosts of this pass */
 	uint8_t host_rank;                  /* which of `order` is at work */
-	uint8_t address_at;                 /* which of its addresses */
+	uint8_t address_at; bool keeps_address; uint16_t addresses_tried; /* see walk.h; tried: as bits */
 	bool eightbit_as_is;                /* second pass for want of 8BITMIME */
 	uint8_t fresh_tries;                /* sessions that came to nothing before its turn */
 	bool ticket_failed;                 /* a session could not be resumed here: once more in full */

@@ -4,6 +4,7 @@
 #include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
 #include "engine/io/limits_process.h"
+#include "engine/run/source_family.h"
 #include "tls/tls_roots.h"
 
 static int64_t wall_clock(void *context)
@@ -95,6 +96,7 @@ static enum result parse_sources(struct run_config *config, struct arena *arena,
 		if (r != RESULT_OK)
 			return r;
 	}
+	config->sources_count = sources_pair(config->sources, config->sources_count);
 	for (uint32_t i = 0; i < config->sources_count; i++) {
 		config->sources[i].index = i;
 		init_smtp(&config->sources[i].smtp, options, config->sources[i].helo);

@@ -3,6 +3,7 @@
 #include "engine/base/check.h"
 #include "engine/base/nanoseconds.h"
 #include "engine/run/smtp_wire.h"
+#include "engine/run/source_family.h"
 #include "tls/tls_conn.h"
 
 static void step(struct delivery *d);
@@ -48,6 +49,8 @@ static void timer_due(struct timer *timer)
 		delivery_quit(d); /* idle for long enough */
 		return;
 	}
+	if (d->race != NULL)
+		delivery_race_timed_out(d);
 	smtp_wire_timed_out(&d->smtp, &d->conn);
 	step(d);
 }
@@ -107,38 +110,6 @@ static bool begin_next(struct delivery *d)
 	return true;
 }
 
-/* since_ns: when the last reply came or the last octets went, whatever was later. A late reply that may have
- * lain here while this thread was busy makes the transaction say nothing: it may be our doing. */
-static void note_reply(struct delivery *d)
-{
-	uint64_t waited_ns = worker_now(d->worker) - d->since_ns;
-	if (d->begun_count == 0)
-		return;
-	if (waited_ns > DELIVERY_OUR_LAG_MS * MS_NS && !d->worker->loop.slept)
-		d->slowest_ns = DELIVERY_UNKNOWN_NS;
-	else if (waited_ns > d->slowest_ns)
-		d->slowest_ns = waited_ns;
-}
-
-/* A large message takes long to go out, whoever receives it: that says nothing. */
-static bool is_small(const struct attempt *attempt)
-{
-	return attempt->message->envelope->message_bytes <= DELIVERY_LATENCY_BYTES_MAX;
-}
-
-/* What the throttle learns of how fast the host answers: the slowest reply of the transaction. */
-static void note_latency(struct delivery *d, struct attempt *attempt)
-{
-	uint64_t slowest_ns = d->slowest_ns, latency_ms = (slowest_ns + MS_NS - 1) / MS_NS;
-	d->slowest_ns = 0;
-	if (slowest_ns == DELIVERY_UNKNOWN_NS || !is_small(attempt))
-		return;
-	if (latency_ms > HEARD_LATENCY_MS_MAX)
-		latency_ms = HEARD_LATENCY_MS_MAX;
-	if (latency_ms > attempt->work->heard.latency_ms)
-		attempt->work->heard.latency_ms = (uint32_t)latency_ms;
-}
-
 static bool take_done(struct delivery *d)
 {
 	bool any = false;
@@ -147,7 +118,7 @@ static bool take_done(struct delivery *d)
 		CHECK(d->begun_count > 0);
 		d->begun_count--;
 		any = true;
-		note_latency(d, transaction->owner);
+		delivery_note_latency(d, transaction->owner);
 		outcome_of_transaction(d, transaction->owner);
 	}
 	return any;
@@ -184,6 +155,10 @@ static void close_connection(struct delivery *d)
 	loop_timer_stop(&d->worker->loop, &d->timer);
 	lease_session_busy(d->worker, d);
 	enum smtp_end why = d->smtp.end;
+	if (d->race != NULL)
+		delivery_race_stop(d);
+	if (!d->has_conn)
+		return; /* all that there is is the race */
 	if (why == SMTP_END_TIMEOUT || why == SMTP_END_INJECTION || why == SMTP_END_TOO_LONG ||
 		why == SMTP_END_STOPPED)
 		conn_abort(&d->conn);
@@ -281,11 +256,8 @@ static struct delivery *of(struct conn *conn)
 	return d;
 }
 
-static void opened(struct conn *conn)
+static void is_open(struct delivery *d)
 {
-	struct delivery *d = of(conn);
-	if (d->state != DELIVERY_CONNECTING)
-		return;
 	d->state = DELIVERY_TALKING;
 	d->was_open = true;
 	uint16_t port;
@@ -296,6 +268,13 @@ static void opened(struct conn *conn)
 	d->since_ns = worker_now(d->worker);
 	loop_timer_stop(&d->worker->loop, &d->timer);
 	step(d);
+}
+
+static void opened(struct conn *conn)
+{
+	struct delivery *d = of(conn);
+	if (d->state == DELIVERY_CONNECTING)
+		is_open(d);
 }
 
 static void failed(struct conn *conn)
@@ -314,7 +293,7 @@ static void received(struct conn *conn, const uint8_t *data, size_t len)
 	/* An error ends the session, and smtp->end says how. */
 	(void)!smtp_session_input(&d->smtp, data, len, &d->fail);
 	if (d->smtp.progress != progress)
-		note_reply(d);
+		delivery_note_reply(d);
 	step(d);
 }
 
@@ -337,11 +316,13 @@ static void tls_done(struct conn *conn)
 	step(d);
 }
 
-static void closed(struct conn *conn)
+/* When neither connection nor race is left. */
+static void release(struct delivery *d)
 {
-	struct delivery *d = of(conn);
 	struct worker *w = d->worker;
 	struct lease *lease = d->lease;
+	if (d->has_conn || d->race != NULL)
+		return;
 	CHECK(d->state == DELIVERY_CLOSING && !d->is_idle && d->waiting == NULL);
 	lease->fallback_sessions -= d->is_fallback;
 	lease->quitting_sessions -= d->is_quitting;
@@ -354,6 +335,13 @@ static void closed(struct conn *conn)
 	lease_session_over(w, lease);
 }
 
+static void closed(struct conn *conn)
+{
+	struct delivery *d = of(conn);
+	d->has_conn = false;
+	release(d);
+}
+
 static const struct conn_handlers handlers = {
 	.opened = opened,
 	.failed = failed,
@@ -362,6 +350,31 @@ static const struct conn_handlers handlers = {
 	.tls_done = tls_done,
 	.closed = closed,
 };
+
+/* ---- a race ---- */
+
+void delivery_connected(struct delivery *d, int fd)
+{
+	CHECK(d->state == DELIVERY_CONNECTING && !d->has_conn);
+	d->has_conn = true;
+	conn_take(&d->conn, &d->worker->conns, &handlers, d, fd);
+	is_open(d);
+}
+
+void delivery_unreachable(struct delivery *d, const struct fail *fail)
+{
+	d->conn.end = CONN_END_CONNECT;
+	d->conn.fail = *fail;
+	smtp_wire_failed(&d->smtp, &d->conn);
+	step(d);
+}
+
+void delivery_race_over(struct delivery *d)
+{
+	d->race = NULL;
+	if (d->state == DELIVERY_CLOSING)
+		release(d);
+}
 
 /* ---- opening ---- */
 
@@ -381,28 +394,36 @@ enum smtp_starttls delivery_starttls(const struct security_demand *demand, enum 
 	return SMTP_STARTTLS_IF_OFFERED;
 }
 
+void delivery_go_to(struct delivery *d, const struct route_address *address)
+{
+	const struct route_host *host = d->host;
+	struct host_facts facts = host_memory_get(
+		&d->worker->hosts, host->name, &address->ip, host->port, worker_now(d->worker));
+	d->rung = (uint8_t)rung_of(&host->demand, facts.rung);
+	d->ip = address->ip;
+	d->local = source_address(d->source, address->ip.family);
+	d->smtp_config = d->source->smtp;
+	d->smtp_config.starttls = delivery_starttls(&host->demand, d->rung);
+	d->smtp_config.avoid |= facts.avoid;
+	if (per_session(d->lease) != 0)
+		d->smtp_config.mails_max = per_session(d->lease);
+	smtp_session_init(&d->smtp, &d->smtp_config);
+}
+
 bool delivery_open(struct worker *w, struct lease *lease, struct attempt *attempt,
 	const struct walk_target *target)
 {
 	struct delivery *d = slab_acquire(&w->deliveries);
 	if (d == NULL)
 		return false;
-	const struct route_host *host = target->host;
-	struct host_facts facts =
-		host_memory_get(&w->hosts, host->name, &target->address->ip, host->port, worker_now(w));
-	enum tls_rung rung = rung_of(&host->demand, facts.rung);
 	*d = (struct delivery){
 		.magic = DELIVERY_MAGIC,
 		.state = DELIVERY_CONNECTING,
-		.rung = (uint8_t)rung,
 		.is_fallback = target->is_fallback,
 		.worker = w,
 		.lease = lease,
-		.smtp_config = attempt->source->smtp,
 		.route = route_ref(attempt->route),
-		.host = host,
-		.ip = target->address->ip,
-		.local = attempt->source->address,
+		.host = target->host,
 		.source = attempt->source,
 		.waiting = attempt,
 		.opened_ns = worker_now(w),
@@ -412,19 +433,18 @@ bool delivery_open(struct worker *w, struct lease *lease, struct attempt *attemp
 		.security = SECURITY_CLEARTEXT,
 	};
 	w->next_session += w->hub->workers_count;
-	d->smtp_config.starttls = delivery_starttls(&host->demand, rung);
-	d->smtp_config.avoid |= facts.avoid;
-	if (per_session(lease) != 0)
-		d->smtp_config.mails_max = per_session(lease);
-	smtp_session_init(&d->smtp, &d->smtp_config);
+	delivery_go_to(d, target->address);
 	list_push_back(&lease->sessions, &d->node);
 	lease->sessions_count++;
 	lease->fallback_sessions += d->is_fallback;
 	hub_count(&w->hub->counters.sessions_open, 1);
 	hub_count(&w->hub->counters.sessions_total, 1);
-	const struct ip_address *from =
-		d->source->address.family != IP_FAMILY_NONE ? &d->source->address : NULL;
-	conn_connect(&d->conn, &w->conns, &handlers, d, &d->ip, host->port, from);
+	if (target->other == NULL || !delivery_race_start(d, target)) {
+		const struct ip_address from = d->local;
+		d->has_conn = true;
+		conn_connect(&d->conn, &w->conns, &handlers, d, &d->ip, d->host->port,
+			from.family != IP_FAMILY_NONE ? &from : NULL);
+	}
 	watch_time(d);
 	return true;
 }

@@ -32,6 +32,8 @@ enum delivery_state {
 	DELIVERY_CLOSING,   /* nothing is said any more, the connection is being closed */
 };
 
+struct race;
+
 struct delivery {
 	uint32_t magic;
 	uint8_t state;                 /* enum delivery_state */
@@ -43,11 +45,13 @@ struct delivery {
 	bool is_up;                    /* it was ready for mail once, and the scheduler knows */
 	bool is_ended;                 /* delivery_ended() was called */
 	bool is_audited;               /* delivery_audit() had its say */
+	bool has_conn;                 /* `conn` is not idle */
 	struct worker *worker;
 	struct lease *lease;
 	struct list_node node;         /* lease->sessions */
 	struct list_node idle_node;    /* lease->idle */
-	struct conn conn;
+	struct conn conn;              /* idle until a race is won */
+	struct race *race;             /* NULL: none, or it is over */
 	struct smtp_session smtp;
 	struct smtp_session_config smtp_config;
 	struct route *route;           /* our reference: the host lives in it */
@@ -86,6 +90,28 @@ bool delivery_serves(const struct delivery *d, struct attempt *attempt);
 enum smtp_starttls delivery_starttls(const struct security_demand *demand, enum tls_rung rung);
 /* For crash reports: one line. */
 void delivery_report(const struct delivery *d);
+/* To which address it goes; before anything was said there. */
+void delivery_go_to(struct delivery *d, const struct route_address *address);
+/* What delivery_race.c hears of its sockets. */
+void delivery_connected(struct delivery *d, int fd);
+void delivery_unreachable(struct delivery *d, const struct fail *fail);
+void delivery_race_over(struct delivery *d);
+
+/* ---- delivery_latency.c ---- */
+/* A reply came. since_ns: when the one before came or the last octets went, whatever was later. One that is
+ * late and may have lain here while this thread was busy makes the transaction say nothing. */
+void delivery_note_reply(struct delivery *d);
+/* What the throttle learns of how fast the host answers: the slowest reply of the transaction. */
+void delivery_note_latency(struct delivery *d, struct attempt *attempt);
+
+/* ---- delivery_race.c ---- */
+size_t delivery_race_bytes(void); /* of one */
+/* The target has addresses of both families, and the source too. False: no memory for a race now. */
+MUST_USE bool delivery_race_start(struct delivery *d, const struct walk_target *target);
+/* Its time is up: neither address answered. */
+void delivery_race_timed_out(struct delivery *d);
+/* delivery_race_over() follows in a later turn, unless it is over. */
+void delivery_race_stop(struct delivery *d);
 
 /* ---- delivery_end.c ---- */
 /* The session is over before, between or in transactions: settles what waits in it, tells the throttle,
@@ -96,6 +122,11 @@ uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt);
 struct smtp_channel delivery_channel(const struct delivery *d);
 /* Which security the connection has to that host, for the event and for those who ask. */
 enum security_level delivery_security_of(const struct conn *conn, const struct route_host *host);
+/* An address of a race came to nothing while the other goes on: told like a session of its own. */
+void delivery_lost_address(struct delivery *d, const struct ip_address *ip,
+	const struct ip_address *from, const struct fail *fail);
+/* Trouble of ours (no descriptor, no such source), which says nothing about the host. */
+bool delivery_trouble_is_ours(const struct fail *fail);
 /* Why a session ended, for people; `fail` is that of the protocol. */
 void delivery_describe_end(const struct smtp_session *smtp, const struct conn *conn,
 	const struct fail *fail, bool was_open, char out[static DELIVERY_WHY_MAX]);

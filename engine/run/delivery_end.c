@@ -163,13 +163,12 @@ static void send_report(struct worker *w, struct session_report *report)
 		list_push_back(&w->unsent_reports, &report->node);
 }
 
-static void report_session(struct delivery *d, const char *reason)
+/* NULL: no memory; its mail has its own events. */
+static struct session_report *report_of(const struct delivery *d, const char *reason)
 {
-	struct worker *w = d->worker;
 	struct session_report *report = calloc(1, sizeof *report);
 	if (report == NULL)
-		return; /* no memory: its mail has its own events */
-	struct smtp_reply reply = smtp_session_end_reply(&d->smtp);
+		return NULL;
 	*report = (struct session_report){
 		.route = route_ref(d->route),
 		.host = d->host,
@@ -181,24 +180,55 @@ static void report_session(struct delivery *d, const char *reason)
 		.wall_us = clock_wall_us(),
 		.security = d->security,
 		.need = d->host->demand.need,
-		.result = tls_result_of(d),
-		.code = reply.code,
-		.worker = w->index,
-		.delivered_count = d->delivered_count,
+		.worker = d->worker->index,
 	};
-	snprintf(report->reply, sizeof report->reply, "%.*s", TEXT_ARG(reply.text));
 	snprintf(report->reason, sizeof report->reason, "%.*s", (int)sizeof report->reason - 1, reason);
+	return report;
+}
+
+static void report_session(struct delivery *d, const char *reason)
+{
+	struct session_report *report = report_of(d, reason);
+	if (report == NULL)
+		return;
+	struct smtp_reply reply = smtp_session_end_reply(&d->smtp);
+	report->result = tls_result_of(d);
+	report->code = reply.code;
+	report->delivered_count = d->delivered_count;
+	snprintf(report->reply, sizeof report->reply, "%.*s", TEXT_ARG(reply.text));
+	send_report(d->worker, report);
+}
+
+void delivery_lost_address(struct delivery *d, const struct ip_address *ip,
+	const struct ip_address *from, const struct fail *fail)
+{
+	struct worker *w = d->worker;
+	struct session_report *report = report_of(d, fail->text);
+	if (!delivery_trouble_is_ours(fail))
+		host_memory_down(&w->hosts, ip, d->host->port, worker_now(w));
+	attempt_add_reason(d->waiting, d->host->name, ip, fail->text);
+	uint64_t id = w->next_session;
+	w->next_session += w->hub->workers_count;
+	log_write(&w->log, LOG_SESSION_FAILED,
+		LOG_FIELDS(log_number("session", id), log_cstr("host", d->host->name),
+			log_cstr("why", fail->text)));
+	if (report == NULL)
+		return;
+	report->ip = *ip;
+	report->source = *from;
+	report->session = id;
 	send_report(w, report);
 }
 
 /* ---- the attempt that waited in it ---- */
 
-/* Trouble of ours (no descriptor, no such source) says nothing about the host. */
-static bool is_ours(const struct delivery *d)
+bool delivery_trouble_is_ours(const struct fail *fail)
 {
-	enum result result = d->conn.fail.result;
-	return result == RESULT_LIMIT || result == RESULT_UNAVAILABLE || result == RESULT_MEMORY;
+	return fail->result == RESULT_LIMIT || fail->result == RESULT_UNAVAILABLE ||
+		fail->result == RESULT_MEMORY;
 }
+
+static bool is_ours(const struct delivery *d) { return delivery_trouble_is_ours(&d->conn.fail); }
 
 /* DSN-12: what we say where the host said nothing that counts. */
 static const char *our_status(const struct delivery *d)

@@ -3,6 +3,7 @@
 #include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
 #include "engine/run/smtp_wire.h"
+#include "engine/run/source_family.h"
 #include "tls/dane_verify.h"
 
 enum {
@@ -222,11 +223,9 @@ static const struct conn_handlers handlers = {
 /* MX-17: a source of one family connects to addresses of that family only. */
 static const struct source *source_for(const struct run_config *config, const struct ip_address *ip)
 {
-	for (uint32_t i = 0; i < config->sources_count; i++) {
-		uint8_t family = config->sources[i].address.family;
-		if (family == IP_FAMILY_NONE || family == ip->family)
+	for (uint32_t i = 0; i < config->sources_count; i++)
+		if (source_reaches(&config->sources[i], ip->family))
 			return &config->sources[i];
-	}
 	return NULL;
 }
 
@@ -257,8 +256,9 @@ bool probe_start(struct probe *probe, const struct probe_env *env, const struct 
 	probe->smtp_config = source->smtp;
 	probe->smtp_config.starttls = delivery_starttls(&host->demand, rung);
 	smtp_session_init(&probe->smtp, &probe->smtp_config);
-	const struct ip_address *from = source->address.family != IP_FAMILY_NONE ? &source->address : NULL;
-	conn_connect(&probe->conn, env->pool, &handlers, probe, &probe->result.ip, host->port, from);
+	struct ip_address from = source_address(source, probe->result.ip.family);
+	conn_connect(&probe->conn, env->pool, &handlers, probe, &probe->result.ip, host->port,
+		from.family != IP_FAMILY_NONE ? &from : NULL);
 	timer_start(&env->loop->timers, &probe->timer, deadline_ns(probe), timer_due);
 	return true;
 }

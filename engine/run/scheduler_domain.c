@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "engine/run/scheduler_parts.h"
+#include "engine/run/source_family.h"
 
 static struct text domain_key(const struct hash_node *node)
 {
@@ -237,12 +238,12 @@ void domains_deinit(struct scheduler *s)
 
 bool domain_source_fits(const struct route *route, const struct source *source)
 {
-	if (source->address.family != IP_FAMILY_4 && source->address.family != IP_FAMILY_6)
-		return true;
+	if (source->address.family == IP_FAMILY_NONE)
+		return true; /* the system chooses, and nothing is asked of the hosts */
 	for (size_t i = 0; i < route->hosts_count; i++) {
 		const struct route_host *host = &route->hosts[i];
 		for (size_t j = 0; host->state == ROUTE_HOST_READY && j < host->addresses_count; j++)
-			if (host->addresses[j].ip.family == source->address.family)
+			if (source_reaches(source, host->addresses[j].ip.family))
 				return true;
 	}
 	return false;

@@ -19,9 +19,11 @@ enum {
 	SOURCE_POOLS_MAX = 16,
 };
 
-/* A local address that mail leaves from, or the one "any" when none was given. */
+/* A local address that mail leaves from, or the one "any" when none was given; or one of each family with the
+ * same settings (source_family.h). */
 struct source {
 	struct ip_address address;     /* family NONE: the system chooses */
+	struct ip_address second;      /* of the other family; family NONE: it has none */
 	const char *text;              /* for events: the address; "" for any */
 	const char *helo;              /* the name given in EHLO from here */
 	struct smtp_session_config smtp; /* a session copies it and adds what its host demands */

@@ -2,7 +2,8 @@
  *
  * POL-17, MX-08: no host is skipped for its security, a failing one counts as unreachable at its place in
  * the order. Addresses that are known to be down are passed over (MX-18), and every trouble is written
- * into the attempt's reason. */
+ * into the attempt's reason. Both families of a host are one (MX-17): with addresses of ours in both they are
+ * raced, the one first that family_memory.h says; where the system chooses ours, IPv4 comes first. */
 #ifndef ENGINE_RUN_WALK_H
 #define ENGINE_RUN_WALK_H
 
@@ -14,6 +15,8 @@ struct worker;
 struct walk_target {
 	const struct route_host *host;
 	const struct route_address *address;
+	const struct route_address *other; /* of the other family, to be raced with it; NULL: none */
+	uint64_t head_start_ns;            /* of `address` before `other` */
 	bool is_fallback; /* of a worse preference than the best host of the route */
 };
 
@@ -25,6 +28,10 @@ bool walk_target(struct worker *w, struct attempt *attempt, struct walk_target *
 const struct route_host *walk_host(const struct attempt *attempt);
 /* That address came to nothing: the next one of the host, then the next host. */
 void walk_next_address(struct attempt *attempt);
+/* Of the host whose turn it is: a session is there, and the next one of this pass goes there too, unless it
+ * has had its turn; that one has had its turn. */
+void walk_took(struct attempt *attempt, const struct route_address *address);
+void walk_tried(struct attempt *attempt, const struct route_address *address);
 /* That host will not do: the next one. */
 void walk_next_host(struct attempt *attempt);
 /* True if a session to `host` at `ip` may serve the attempt now: a host of the same preference as the one

@@ -245,6 +245,10 @@ enum result worker_create(struct hub *hub, uint32_t index, int new_fd,
 	size_t sessions = (size_t)w->config->options->sessions;
 	enum result r = slab_init(&w->deliveries, sizeof(struct delivery), sessions);
 	if (r == RESULT_OK)
+		r = slab_init(&w->races, delivery_race_bytes(), sessions);
+	if (r == RESULT_OK)
+		r = family_memory_init(&w->families);
+	if (r == RESULT_OK)
 		r = host_memory_init(&w->hosts, run_config_first_wait_ns(w->config));
 	if (r != RESULT_OK)
 		fail_set(fail, r, "out of memory for a worker");
@@ -268,6 +272,8 @@ void worker_destroy(struct worker *w)
 	reads_deinit(w);
 	tls_verifier_destroy(w->verifier);
 	host_memory_deinit(&w->hosts);
+	family_memory_deinit(&w->families);
+	slab_deinit(&w->races);
 	slab_deinit(&w->deliveries);
 	w->magic = 0;
 	free(w);

@@ -5,6 +5,8 @@
  *   worker_lease.c   which attempt goes to which session, and when a session is opened
  *   walk.c           the way of an attempt over hosts and addresses
  *   delivery.c       one session: connect, TLS, SMTP
+ *   delivery_latency.c  how fast its host answers
+ *   delivery_race.c  its connect, where both sides have both families
  *   delivery_end.c   how a session ended: for the attempt, the throttle, the event
  *   outcome.c        what a finished transaction means for each recipient */
 #ifndef ENGINE_RUN_WORKER_STATE_H
@@ -18,6 +20,7 @@
 #include "engine/io/random.h"
 #include "engine/run/attempt.h"
 #include "engine/run/config.h"
+#include "engine/run/family_memory.h"
 #include "engine/run/host_memory.h"
 #include "engine/run/hub.h"
 #include "engine/run/job_merge.h"
@@ -57,6 +60,8 @@ struct worker {
 	struct tls_verifier *verifier;
 	struct slab deliveries;
 	struct host_memory hosts;
+	struct family_memory families;
+	struct slab races;               /* of deliveries that connect to a host in both families */
 	uint64_t next_session;           /* ids, unique in this run */
 	struct list dirty_leases;        /* to be pumped at the end of this turn */
 	uint32_t attempts_count;         /* here, in whatever place */

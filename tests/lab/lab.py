@@ -154,7 +154,7 @@ class Lab:
         self.knot.until(_answers(zones.KNOT_ADDRESS, "lab."), "answers for lab.")
         self.names = Names(self.background)
         self.names.start()
-        self._black_holes = []
+        self._black_holes = {}
         self._policy_host = None
         self._policy_host_lock = threading.Lock()
 
@@ -244,21 +244,29 @@ class Lab:
         """An address where nobody listens: the kernel refuses at once."""
         return self.address()
 
-    def black_hole(self):
+    def black_hole(self, address=None):
         """An address whose SYNs are never answered: a listener whose backlog is full."""
-        address = self.address()
-        listener = socket.socket()
+        address = address or self.address()
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = socket.socket(family)
         listener.bind((address, 25))
         listener.listen(0)
         fillers = []
         while len(fillers) < 8:
-            sock = socket.socket()
+            sock = socket.socket(family)
             sock.setblocking(False)
             sock.connect_ex((address, 25))
             fillers.append(sock)
         with self._lock:
-            self._black_holes += [listener] + fillers
+            self._black_holes[address] = [listener] + fillers
         return address
+
+    def fill_hole(self, address):
+        """Nobody listens at that black hole any more: something else can."""
+        with self._lock:
+            sockets = self._black_holes.pop(address)
+        for sock in sockets:
+            sock.close()
 
     # The end.
 

@@ -1,6 +1,7 @@
 """Where mail goes: MX hosts in their order, their addresses, literals and routes."""
 
 import collections
+import signal
 
 from case import case
 from sender import DONE, IMPATIENT, MAIL_WAITS, check, delivered_to, equal, message
@@ -82,6 +83,80 @@ def when_ipv6_refuses_ipv4_is_tried_in_the_same_attempt(t):
     sender.put(f"you@{domain}")
     sender.run()
     equal(delivered_to(sender, f"you@{domain}", receiver)["attempt"], "1")
+
+
+@case("MX-17")
+def without_a_source_of_ours_ipv4_comes_before_ipv6(t):
+    four, six = t.receiver(), t.receiver(t.lab.address6())
+    domain = t.domain(t.lab.host(six.addresses[0], four.addresses[0]))
+    sender = t.sender()
+    sender.put(f"you@{domain}")
+    sender.run()
+    delivered_to(sender, f"you@{domain}", four)
+    equal(len(six.connections), 0)
+
+
+def both_families(t):
+    """The flags for a source with an address of each."""
+    return "--source", t.lab.address(), "--source", t.lab.address6()
+
+
+@case("MX-17 MX-18")
+def where_ipv6_is_dead_ipv4_carries_the_mail_and_the_next_session_goes_there_first(t):
+    four, hole = t.receiver(), t.lab.black_hole(t.lab.address6())
+    domain = t.domain(t.lab.host(hole, four.addresses[0]))
+    sender = t.sender(*both_families(t), "--connect-timeout=60s", "--workers=1", "--messages-per-session=1")
+    process = sender.start()
+    sender.put(f"one@{domain}")
+    sender.wait_event(process, event="delivered", rcpt=f"one@{domain}", timeout=30)
+    # Were IPv6 tried first again, it would answer now.
+    t.lab.fill_hole(hole)
+    six = t.receiver(hole)
+    sender.put(f"two@{domain}")
+    sender.wait_event(process, event="delivered", rcpt=f"two@{domain}", timeout=30)
+    process.signal(signal.SIGTERM)
+    sender.finish(process)
+    for rcpt in "one", "two":
+        delivered_to(sender, f"{rcpt}@{domain}", four)
+    equal(len(six.connections), 0)
+    equal({event["ip"] for event in sender.sessions()}, {four.addresses[0]})
+
+
+@case("MX-17")
+def where_ipv4_is_dead_ipv6_carries_the_mail(t):
+    six, hole = t.receiver(t.lab.address6()), t.lab.black_hole()
+    domain = t.domain(t.lab.host(six.addresses[0], hole))
+    sender = t.sender(*both_families(t))
+    sender.put(f"you@{domain}")
+    sender.run()
+    source = delivered_to(sender, f"you@{domain}", six)["source"]
+    check(":" in source, source)
+    equal(len(sender.sessions()), 1)
+
+
+@case("MX-08 MX-17 SMTP-02")
+def where_both_families_of_the_best_host_are_dead_the_next_host_has_the_mail(t):
+    second = t.receiver()
+    best = t.lab.host(t.lab.black_hole(t.lab.address6()), t.lab.black_hole())
+    domain = t.domain((10, best), (20, second))
+    sender = t.sender(*both_families(t), "--connect-timeout=1s")
+    sender.put(f"you@{domain}")
+    sender.run()
+    event = delivered_to(sender, f"you@{domain}", second)
+    equal(event["reason"].count("no connection within the time limit"), 2, event["reason"])
+
+
+@case("MX-17 DANE-48")
+def what_a_host_must_prove_is_the_same_over_both_families(t):
+    """IPv6 is dead, IPv4 offers no TLS: nothing leaves."""
+    four = t.receiver(certificate=None)
+    domain = t.domain(t.lab.host(t.lab.black_hole(t.lab.address6()), four.addresses[0]))
+    sender = t.sender(*both_families(t), "--tls", f"{domain}=secure")
+    sender.put(f"you@{domain}")
+    sender.run(expect=MAIL_WAITS)
+    equal(sender.outcome(f"you@{domain}")["event"], "deferred")
+    equal(len(four.connections), 1)
+    equal(four.accepted(), [])
 
 
 @case("MX-04")

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "engine/base/check.h"
+#include "engine/base/ip_address.h"
 #include "engine/base/result.h"
 #include "engine/io/clock.h"
 #include "tests/unit/tls/tls_test_certs.h"
@@ -330,17 +331,20 @@ static void *talk_run(void *argument)
 
 /* ---- listening ---- */
 
-static int listen_at(const char *address, uint16_t *out_port)
+/* *port 0: one is chosen. */
+static int listen_at(const char *address, uint16_t *port)
 {
-	struct sockaddr_in name = { .sin_family = AF_INET };
-	socklen_t len = sizeof name;
-	CHECK(inet_pton(AF_INET, address, &name.sin_addr) == 1);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct ip_address ip;
+	CHECK(ip_address_parse(text_of(address), &ip) == RESULT_OK);
+	struct sockaddr_storage name;
+	socklen_t len = ip_address_to_sockaddr(&ip, *port, &name);
+	int yes = 1, fd = socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	CHECK(fd >= 0);
-	CHECK(bind(fd, (struct sockaddr *)&name, sizeof name) == 0);
+	CHECK(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0);
+	CHECK(bind(fd, (struct sockaddr *)&name, len) == 0);
 	CHECK(listen(fd, 16) == 0);
 	CHECK(getsockname(fd, (struct sockaddr *)&name, &len) == 0);
-	*out_port = ntohs(name.sin_port);
+	CHECK(ip_address_of_sockaddr(&name, &ip, port) == RESULT_OK);
 	return fd;
 }
 
@@ -366,14 +370,17 @@ static void *peer_run(void *argument)
 	return NULL;
 }
 
-void peer_init(struct peer *peer, const char *address)
+void peer_init_at(struct peer *peer, const char *address, uint16_t port)
 {
 	memset(peer, 0, sizeof *peer);
 	peer->address = address;
+	peer->port = port;
 	CHECK(pthread_mutex_init(&peer->lock, NULL) == 0);
 	peer->listener = listen_at(address, &peer->port);
 	CHECK(pthread_create(&peer->thread, NULL, peer_run, peer) == 0);
 }
+
+void peer_init(struct peer *peer, const char *address) { peer_init_at(peer, address, 0); }
 
 void peer_deinit(struct peer *peer)
 {
@@ -396,9 +403,24 @@ bool peer_said(struct peer *peer, size_t number, const char *words)
 	return found;
 }
 
+int peer_silent(const char *address, uint16_t port, int fillers[static PEER_FILLERS])
+{
+	int fd = listen_at(address, &port);
+	struct sockaddr_storage name;
+	socklen_t len = sizeof name;
+	CHECK(getsockname(fd, (struct sockaddr *)&name, &len) == 0);
+	CHECK(listen(fd, 0) == 0);
+	for (int i = 0; i < PEER_FILLERS; i++) {
+		fillers[i] = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		CHECK(fillers[i] >= 0);
+		(void)connect(fillers[i], (struct sockaddr *)&name, len);
+	}
+	return fd;
+}
+
 uint16_t peer_refusing_port(const char *address)
 {
-	uint16_t port;
+	uint16_t port = 0;
 	(void)close(listen_at(address, &port));
 	return port;
 }

@@ -20,6 +20,7 @@ enum {
 	PEER_RULES_MAX = 8,
 	PEER_CONNS_MAX = 64,
 	PEER_LOG_BYTES = 8192,
+	PEER_FILLERS = 8,
 };
 
 enum peer_stage {
@@ -81,11 +82,14 @@ struct peer {
 };
 
 void peer_init(struct peer *peer, const char *address);
+void peer_init_at(struct peer *peer, const char *address, uint16_t port);
 void peer_deinit(struct peer *peer);
 /* True if that connection heard these words. */
 bool peer_said(struct peer *peer, size_t number, const char *words);
 /* SHA-256 of the key of the certificate that every peer shows: a self-signed one, of P-256. */
 const uint8_t *peer_key_digest(void);
+/* A listener whose backlog is full, so that no SYN is answered; it and the fillers are the caller's to close. */
+int peer_silent(const char *address, uint16_t port, int fillers[static PEER_FILLERS]);
 /* An address where nobody listens: the port of a listener that was closed. */
 uint16_t peer_refusing_port(const char *address);
 

@@ -125,6 +125,23 @@ static void a_name_in_other_letters_is_given_in_a_labels(void **state) /* RFC 65
 	assert_string_equal(p.config.sources[0].helo, "mail.xn--bcher-kva.example");
 }
 
+static void sources_of_both_families_under_one_name_are_one(void **state)
+{
+	(void)state;
+	static struct parsed p;
+	parse(&p, FLAGS(GOOD, "--source=192.0.2.1,helo=a.sender.example", "--source=192.0.2.2",
+			  "--source=2001:db8::2", "--source=2001:db8::3,helo=b.sender.example"));
+	assert_int_equal(p.result, RESULT_OK);
+	assert_int_equal(p.config.sources_count, 3);
+	assert_int_equal(p.config.sources[0].second.family, IP_FAMILY_NONE);
+	assert_string_equal(p.config.sources[1].text, "192.0.2.2");
+	assert_int_equal(p.config.sources[1].second.family, IP_FAMILY_6);
+	assert_string_equal(p.config.sources[2].text, "2001:db8::3");
+	assert_int_equal(p.config.sources[2].second.family, IP_FAMILY_NONE);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(p.config.sources[i].index, i);
+}
+
 static void too_many_sources_are_refused(void **state)
 {
 	(void)state;
@@ -367,6 +384,7 @@ int main(void)
 		cmocka_unit_test(without_a_source_the_system_chooses_one),
 		cmocka_unit_test(each_source_has_its_address_and_name),
 		cmocka_unit_test(a_name_in_other_letters_is_given_in_a_labels),
+		cmocka_unit_test(sources_of_both_families_under_one_name_are_one),
 		cmocka_unit_test(too_many_sources_are_refused),
 		cmocka_unit_test(time_limits_go_to_the_steps_they_are_meant_for),
 		cmocka_unit_test(the_defaults_are_those_of_the_standard),

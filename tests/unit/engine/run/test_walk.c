@@ -18,6 +18,7 @@ static void walking_init(struct walking *w, const struct test_host *hosts)
 	w->worker.loop.now_ns = 1000 * SECOND_NS;
 	random_init_seed(&w->worker.random, 1);
 	assert_int_equal(host_memory_init(&w->worker.hosts, 4 * SECOND_NS), RESULT_OK);
+	assert_int_equal(family_memory_init(&w->worker.families), RESULT_OK);
 	w->message = test_message(&(struct test_mail){ 0 });
 	w->attempt = attempt_create(w->message, 1);
 	assert_non_null(w->attempt);
@@ -31,6 +32,7 @@ static void walking_deinit(struct walking *w)
 {
 	attempt_destroy(w->attempt);
 	message_destroy(w->message);
+	family_memory_deinit(&w->worker.families);
 	host_memory_deinit(&w->worker.hosts);
 }
 
@@ -215,6 +217,118 @@ static void a_source_of_one_family_uses_only_addresses_of_it(void **state) /* MX
 	walking_deinit(&w);
 }
 
+static const struct test_host both_families[] = {
+	{ "mx1.example", 10, 0, "2001:db8::1 192.0.2.1 2001:db8::2 192.0.2.2", 0, NULL, 0 },
+	{ "mx2.example", 20, 0, "2001:db8::3", 0, NULL, 0 },
+	{ NULL, 0, 0, NULL, 0, NULL, 0 },
+};
+
+static void without_a_source_ipv4_is_tried_before_ipv6(void **state) /* MX-17 */
+{
+	(void)state;
+	static const char *const order[] = { "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2" };
+	static struct walking w;
+	struct walk_target target;
+	walking_init(&w, both_families);
+	for (size_t i = 0; i < COUNT_OF(order); i++) {
+		assert_target(&w, "mx1.example", order[i]);
+		assert_true(walk_target(&w.worker, w.attempt, &target));
+		assert_null(target.other);
+		walk_next_address(w.attempt);
+	}
+	assert_target(&w, "mx2.example", "2001:db8::3");
+	assert_string_equal(reason(&w), "");
+	walking_deinit(&w);
+}
+
+static void assert_race(struct walking *w, const char *first, const char *other)
+{
+	struct walk_target target;
+	assert_target(w, "mx1.example", first);
+	assert_true(walk_target(&w->worker, w->attempt, &target));
+	assert_int_equal(target.other != NULL, other != NULL);
+	if (other == NULL)
+		return;
+	struct ip_address ip = test_ip(other);
+	assert_true(ip_address_equal(&target.other->ip, &ip));
+	assert_true(target.head_start_ns >= FAMILY_HEAD_START_MIN_NS);
+}
+
+static void a_source_of_both_families_races_the_first_addresses_of_each(void **state) /* MX-10, MX-17 */
+{
+	(void)state;
+	static struct walking w;
+	walking_init(&w, both_families);
+	w.source.address = test_ip("198.51.100.1");
+	w.source.second = test_ip("2001:db8::99");
+	assert_race(&w, "2001:db8::1", "192.0.2.1");
+	/* One fails while the other goes on, then the other too: those behind them are next. */
+	walk_tried(w.attempt, &w.attempt->route->hosts[0].addresses[0]);
+	assert_race(&w, "2001:db8::2", "192.0.2.1");
+	walk_took(w.attempt, &w.attempt->route->hosts[0].addresses[1]);
+	walk_next_address(w.attempt);
+	assert_race(&w, "2001:db8::2", "192.0.2.2");
+	walk_next_address(w.attempt);
+	assert_race(&w, "192.0.2.2", NULL);
+	walk_next_address(w.attempt);
+	assert_target(&w, "mx2.example", "2001:db8::3");
+	walking_deinit(&w);
+}
+
+static void the_family_that_worked_goes_first(void **state)
+{
+	(void)state;
+	const struct family_host host = { .name = "mx1.example", .port = 25 };
+	static struct walking w;
+	walking_init(&w, both_families);
+	w.source.address = test_ip("198.51.100.1");
+	w.source.second = test_ip("2001:db8::99");
+	family_memory_won(&w.worker.families, &host, IP_FAMILY_4, 1, w.worker.loop.now_ns);
+	assert_race(&w, "192.0.2.1", "2001:db8::1");
+	w.source.index = 1; /* another source, another network */
+	assert_race(&w, "2001:db8::1", "192.0.2.1");
+	walking_deinit(&w);
+}
+
+static void an_address_that_is_down_is_not_raced_and_not_told_while_the_other_is_up(void **state) /* MX-18 */
+{
+	(void)state;
+	static struct walking w;
+	walking_init(&w, both_families);
+	w.source.address = test_ip("198.51.100.1");
+	w.source.second = test_ip("2001:db8::99");
+	static const char *const down[] = { "192.0.2.1", "192.0.2.2" };
+	for (size_t i = 0; i < COUNT_OF(down); i++) {
+		struct ip_address ip = test_ip(down[i]);
+		host_memory_down(&w.worker.hosts, &ip, 25, w.worker.loop.now_ns);
+	}
+	assert_race(&w, "2001:db8::1", NULL);
+	assert_string_equal(reason(&w), "");
+	walk_next_address(w.attempt);
+	walk_next_address(w.attempt);
+	assert_target(&w, "mx1.example", "2001:db8::2");
+	walk_next_address(w.attempt);
+	assert_target(&w, "mx2.example", "2001:db8::3");
+	assert_non_null(strstr(reason(&w), "mx1.example [192.0.2.1]: not reached before"));
+	assert_non_null(strstr(reason(&w), "mx1.example [192.0.2.2]: not reached before"));
+	walking_deinit(&w);
+}
+
+static void another_session_of_the_pass_goes_where_the_first_one_was(void **state) /* TLS-27 */
+{
+	(void)state;
+	static struct walking w;
+	walking_init(&w, both_families);
+	w.source.address = test_ip("198.51.100.1");
+	w.source.second = test_ip("2001:db8::99");
+	assert_race(&w, "2001:db8::1", "192.0.2.1");
+	walk_took(w.attempt, &w.attempt->route->hosts[0].addresses[3]);
+	assert_race(&w, "192.0.2.2", "2001:db8::1");
+	walk_next_address(w.attempt);
+	assert_race(&w, "2001:db8::1", "192.0.2.1");
+	walking_deinit(&w);
+}
+
 /* ---- sessions that may serve ---- */
 
 static bool accepts(struct walking *w, size_t host, const char *address)
@@ -380,6 +494,11 @@ int main(void)
 		cmocka_unit_test(addresses_that_are_down_are_passed_over_and_told),
 		cmocka_unit_test(a_host_whose_addresses_are_all_down_gives_way_to_the_next),
 		cmocka_unit_test(a_source_of_one_family_uses_only_addresses_of_it),
+		cmocka_unit_test(without_a_source_ipv4_is_tried_before_ipv6),
+		cmocka_unit_test(a_source_of_both_families_races_the_first_addresses_of_each),
+		cmocka_unit_test(the_family_that_worked_goes_first),
+		cmocka_unit_test(an_address_that_is_down_is_not_raced_and_not_told_while_the_other_is_up),
+		cmocka_unit_test(another_session_of_the_pass_goes_where_the_first_one_was),
 		cmocka_unit_test(a_session_serves_at_any_address_of_the_host_whose_turn_it_is),
 		cmocka_unit_test(an_address_that_failed_in_this_pass_serves_no_more),
 		cmocka_unit_test(a_host_of_the_same_preference_serves_and_changes_places),
