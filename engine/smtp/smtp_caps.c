@@ -21,6 +21,7 @@ static const struct {
 	{ SMTP_CAP_ENHANCEDSTATUSCODES, TEXT_INIT("ENHANCEDSTATUSCODES") },
 	{ SMTP_CAP_REQUIRETLS, TEXT_INIT("REQUIRETLS") },
 	{ SMTP_CAP_LIMITS, TEXT_INIT("LIMITS") },
+	{ SMTP_CAP_SINGLE_FLIGHT, TEXT_INIT("single flight") }, /* ours: a keyword has no space */
 };
 
 void smtp_caps_reset(struct smtp_caps *caps) { *caps = (struct smtp_caps){ 0 }; }

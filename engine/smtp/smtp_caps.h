@@ -23,6 +23,9 @@ enum smtp_cap {
 	SMTP_CAP_ENHANCEDSTATUSCODES = 1u << 8, /* RFC 2034 */
 	SMTP_CAP_REQUIRETLS = 1u << 9,          /* RFC 8689 */
 	SMTP_CAP_LIMITS = 1u << 10,             /* RFC 9422 */
+	/* No host offers it by name: to take MAIL, RCPT, BDAT and the octets of the message in one flight. It
+	 * goes with PIPELINING and CHUNKING until it turns out not to work. */
+	SMTP_CAP_SINGLE_FLIGHT = 1u << 11,
 };
 
 struct smtp_caps {

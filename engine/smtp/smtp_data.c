@@ -162,6 +162,8 @@ enum result smtp_data_on_bdat(
 		smtp_session_stop(s, SMTP_END_BDAT_REFUSED, SMTP_STEP_BDAT, true);
 		return RESULT_OK;
 	}
+	if (smtp_flight_on_bdat(s, reply))
+		return RESULT_OK;
 	if (transaction->body_sent) {
 		decide_message(s, SMTP_STEP_BDAT, reply);
 		/* RFC 3030 2: after a refused chunk RSET comes first (EXT-CHUNK-02). A transaction

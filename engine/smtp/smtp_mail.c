@@ -75,6 +75,7 @@ enum result smtp_mail_on_mail(
 		smtp_transaction_decide(transaction, smtp_reply_verdict(reply), SMTP_CAUSE_REPLY,
 			SMTP_STEP_MAIL, reply);
 	}
+	smtp_flight_on_refusal(s, SMTP_STEP_MAIL);
 	return RESULT_OK;
 }
 
@@ -156,7 +157,9 @@ enum result smtp_mail_on_rcpt(
 	bool all_sent = transaction->rcpts_sent == transaction->rcpts_count;
 	bool all_answered =
 		s->awaited_count == 0 || s->awaited[s->awaited_first].step != SMTP_STEP_RCPT;
-	if (all_sent && all_answered && transaction->rcpts_accepted == 0)
+	if (all_sent && all_answered && transaction->rcpts_accepted == 0) {
 		transaction->failed = true;
+		smtp_flight_on_refusal(s, SMTP_STEP_RCPT);
+	}
 	return RESULT_OK;
 }

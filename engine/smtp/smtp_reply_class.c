@@ -290,6 +290,7 @@ struct smtp_action smtp_reply_class_end(enum smtp_end end, enum smtp_step step,
 	case SMTP_END_QUIT:
 	case SMTP_END_EARLY_REPLY:
 	case SMTP_END_BDAT_REFUSED:
+	case SMTP_END_FLIGHT_REFUSED:
 	case SMTP_END_RSET_REFUSED:
 	case SMTP_END_NO_SENDER:
 	case SMTP_END_STOPPED: return at_once();

@@ -242,7 +242,8 @@ static bool may_send(const struct smtp_session *s)
 	unsigned last = (s->awaited_first + s->awaited_count - 1u) % SMTP_AWAITED_MAX;
 	enum smtp_group before = smtp_step_group((enum smtp_step)s->awaited[last].step);
 	return smtp_session_can_use(s, SMTP_CAP_PIPELINING) &&
-	       (group == SMTP_GROUP_ANYWHERE || group == SMTP_GROUP_LAST) &&
+	       (group == SMTP_GROUP_ANYWHERE || group == SMTP_GROUP_LAST ||
+		       smtp_flight_may_send_bdat(transaction, step)) &&
 	       (before == SMTP_GROUP_ANYWHERE || before == SMTP_GROUP_FIRST);
 }
 

@@ -86,6 +86,7 @@ struct smtp_session {
 	uint32_t learned_rcpts_max; /* 0: none; set by a 452 after some were accepted */
 	uint32_t mails_count;       /* MAIL commands sent */
 	uint32_t delivered_count;   /* messages taken */
+	uint32_t flights_count;     /* messages that went out in one flight */
 	uint64_t progress;
 	uint8_t rcpt_domains_count;
 	uint64_t rcpt_domains[SMTP_RCPT_DOMAINS_MAX]; /* hashes, while RCPTDOMAINMAX is set */

@@ -11,7 +11,7 @@ bool smtp_session_can_begin(const struct smtp_session *s)
 	if (s->sending == NULL)
 		return s->step == SMTP_STEP_IDLE;
 	/* One ahead, once it is sure that the body before it goes out. */
-	if (s->sending != s->answered || s->answered->failed || !s->config->ahead ||
+	if (s->sending != s->answered || s->answered->failed || s->answered->flies || !s->config->ahead ||
 		!smtp_session_can_use(s, SMTP_CAP_PIPELINING))
 		return false;
 	return s->step == SMTP_STEP_BODY || s->step == SMTP_STEP_IDLE ||
@@ -96,7 +96,8 @@ static void choose_params(const struct smtp_session *s, struct smtp_transaction 
 			     s->tls_active && smtp_session_can_use(s, SMTP_CAP_REQUIRETLS);
 	transaction->use_bdat =
 		smtp_session_can_use(s, SMTP_CAP_CHUNKING) &&
-		(s->config->prefer_bdat || params->body_type == SMTP_BODY_BINARYMIME);
+		(s->config->prefer_bdat || transaction->wants_bdat ||
+			params->body_type == SMTP_BODY_BINARYMIME);
 }
 
 /* ---- which recipients may be named ---- */
@@ -232,6 +233,8 @@ static void clear_results(struct smtp_transaction *transaction)
 		.texts_size = transaction->texts_size,
 		.eightbit_as_is = transaction->eightbit_as_is,
 		.requiretls_proven = transaction->requiretls_proven,
+		.wants_bdat = transaction->wants_bdat,
+		.may_fly = transaction->may_fly,
 		.owner = transaction->owner,
 	};
 	for (uint32_t i = 0; i < transaction->rcpts_count; i++)
@@ -250,6 +253,8 @@ void smtp_session_begin(struct smtp_session *s, struct smtp_transaction *transac
 	if (transaction->rcpts_sent == transaction->rcpts_count) {
 		smtp_session_push_done(s, transaction);
 	} else {
+		transaction->flies = smtp_flight_may_begin(s, transaction);
+		s->flights_count += transaction->flies;
 		s->sending = transaction;
 		if (s->answered == NULL)
 			s->answered = transaction;

@@ -43,6 +43,7 @@ static enum smtp_cause cause_of(enum smtp_end end)
 	case SMTP_END_CLOSING:
 	case SMTP_END_EARLY_REPLY:
 	case SMTP_END_BDAT_REFUSED:
+	case SMTP_END_FLIGHT_REFUSED:
 	case SMTP_END_RSET_REFUSED:
 	case SMTP_END_NO_SENDER:
 	case SMTP_END_STOPPED: return SMTP_CAUSE_SESSION_OVER;
@@ -64,7 +65,8 @@ static void abandon(struct smtp_session *s, struct smtp_transaction *transaction
 	bool tired =
 		end == SMTP_END_LOST || end == SMTP_END_CLOSING || end == SMTP_END_RSET_REFUSED;
 	bool untouched = transaction != s->answered || !transaction->mail_sent ||
-			 (!transaction->mail_answered && s->mails_count > 1 && tired);
+			 (!transaction->mail_answered && s->mails_count > 1 && tired &&
+				 !transaction->body_sent);
 	/* We broke it off ourselves: no attempt, unless the host may have taken it. */
 	if (end == SMTP_END_STOPPED && !transaction->body_sent)
 		untouched = true;
@@ -89,6 +91,7 @@ void smtp_session_stop(
 		if (by_reply)
 			smtp_reply_freeze(&s->parser);
 	}
+	smtp_flight_on_end(s, end, by_reply);
 	if (s->answered != NULL)
 		abandon(s, s->answered, end, step);
 	if (s->sending != NULL && s->sending != s->answered)

@@ -108,6 +108,28 @@ void smtp_mail_sent_rcpt(struct smtp_session *s);
 enum result smtp_mail_on_rcpt(
 	struct smtp_session *s, const struct smtp_reply *reply, struct fail *fail);
 
+/* ---- smtp_flight.c ---- */
+
+enum {
+	/* CONFORMANCE 0.4, EXT-CHUNK-05: what goes out for nobody when the recipient is refused. */
+	SMTP_FLIGHT_BYTES_MAX = 64 * 1024,
+};
+
+/* The prepared transaction may go out in one flight. */
+bool smtp_flight_may_begin(const struct smtp_session *s, const struct smtp_transaction *transaction);
+/* BDAT may follow the RCPT that is not answered yet. */
+static inline bool smtp_flight_may_send_bdat(const struct smtp_transaction *transaction, enum smtp_step step)
+{
+	return transaction != NULL && transaction->flies && step == SMTP_STEP_BDAT;
+}
+/* MAIL or RCPT of the oldest transaction was refused, so that it has failed. Ends the session if octets of
+ * its message are on their way and not all of them. */
+void smtp_flight_on_refusal(struct smtp_session *s, enum smtp_step step);
+/* The reply to the BDAT of a flight: true if the session is over with it. */
+bool smtp_flight_on_bdat(struct smtp_session *s, const struct smtp_reply *reply);
+/* The session ends so: what that says of a host that was sent flights is learned. */
+void smtp_flight_on_end(struct smtp_session *s, enum smtp_end end, bool by_reply);
+
 /* ---- smtp_data.c ---- */
 
 enum result smtp_data_write_data(const struct smtp_session *s, struct buf *buf);

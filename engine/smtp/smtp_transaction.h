@@ -60,6 +60,8 @@ struct smtp_transaction {
 	uint32_t texts_size;
 	bool eightbit_as_is;    /* no host offers 8BITMIME, SMTPUTF8: send as it is (0.4) */
 	bool requiretls_proven; /* this host and channel have what RTLS-01 asks of them */
+	bool wants_bdat;        /* BDAT where CHUNKING is offered */
+	bool may_fly;           /* MAIL, RCPT and BDAT with the message in one flight (smtp_flight.c) */
 	void *owner;            /* the session never looks at it */
 
 	/* out */
@@ -72,6 +74,7 @@ struct smtp_transaction {
 	struct smtp_mail_params mail_params;
 	bool rcpt_dsn; /* NOTIFY and ORCPT are given */
 	bool use_bdat;
+	bool flies;       /* in one flight */
 	bool chunk_taken; /* a BDAT chunk before the last was answered 2yz */
 	bool mail_sent, mail_answered, mail_refused;
 	bool failed;             /* no data may go: MAIL, all RCPT or DATA were refused */

@@ -106,10 +106,8 @@ static void on_mail(struct smtp_peer *peer, const char *line)
 	CHECK(sscanf(line, "MAIL FROM:<s%u@", &message) == 1 && message < PEER_MESSAGES_MAX);
 	CHECK((peer->caps & SMTP_CAP_SIZE) != 0 || strstr(line, "SIZE=") == NULL);
 	reset(peer);
-	if (answer(peer, 250) / 100 == 2) {
-		peer->in_mail = true;
-		peer->message = message;
-	}
+	peer->message = message;
+	peer->in_mail = answer(peer, 250) / 100 == 2;
 }
 
 /* "RCPT TO:<r3.1@x>": of message 3 the recipient 1 */
@@ -164,8 +162,9 @@ static void on_message(struct smtp_peer *peer)
 static void on_bdat(struct smtp_peer *peer, const char *line)
 {
 	CHECK((peer->caps & SMTP_CAP_CHUNKING) != 0);
-	/* RFC 3030 2: not before the replies to RCPT were read, and not for nobody. */
-	CHECK(peer->out_len == 0 && peer->in_mail && peer->rcpts_count > 0);
+	/* RFC 3030 2: not before the replies to RCPT were read, and not for nobody; but for what may fly. */
+	peer->flies = peer->out_len > 0 || !peer->in_mail || peer->rcpts_count == 0;
+	CHECK(!peer->flies || peer->may_fly[peer->message]);
 	unsigned long size = 0;
 	CHECK(sscanf(line, "BDAT %lu", &size) == 1);
 	peer->chunk_is_last = strstr(line, " LAST") != NULL;
@@ -177,6 +176,13 @@ static void end_chunk(struct smtp_peer *peer)
 {
 	peer->mode = PEER_COMMAND;
 	CHECK(peer->chunk_is_last); /* bodies here are smaller than a chunk */
+	if (peer->flies && (!peer->in_mail || peer->rcpts_count == 0)) {
+		/* RFC 3030 2: the octets are read, and there is nobody to take them. */
+		say_code(peer, smtp_peer_random(peer, 8) == 0 ? 250 : 503);
+		reset(peer);
+		peer->chunk_failed = true;
+		return;
+	}
 	bool was_real = peer->in_mail;
 	size_t before = peer->out_len;
 	on_message(peer);
@@ -263,7 +269,7 @@ static void take_data(struct smtp_peer *peer, uint8_t c)
 
 void smtp_peer_take(struct smtp_peer *peer, const uint8_t *data, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = 0; i < len && !peer->is_closed; i++) {
 		switch (peer->mode) {
 		case PEER_COMMAND: take_command(peer, data[i]); break;
 		case PEER_DATA:

@@ -29,6 +29,7 @@ struct smtp_peer {
 	unsigned trouble;                      /* of 256 answers, how many are not the nice one */
 	unsigned caps;                         /* set of enum smtp_cap */
 	struct text bodies[PEER_MESSAGES_MAX]; /* of the message whose sender is sN@... */
+	bool may_fly[PEER_MESSAGES_MAX];       /* its octets may come before its RCPT is answered */
 
 	enum peer_mode mode;
 	bool is_busy;      /* a command that must be the last of its group has no reply yet */
@@ -36,6 +37,7 @@ struct smtp_peer {
 	bool in_mail;      /* a transaction is open */
 	bool chunk_failed; /* RFC 3030: until RSET */
 	bool chunk_is_last;
+	bool flies;        /* this chunk came so */
 	unsigned message;     /* of the open transaction */
 	unsigned rcpts_count; /* accepted in it */
 	unsigned rcpts[PEER_RCPTS_MAX];

@@ -149,6 +149,10 @@ static void make_world(struct world *w, uint64_t seed)
 		size_t content_len = make_content(peer, content);
 		fixture_mail_init(&w->mails[i], sender, rcpts, content, content_len);
 		peer->bodies[i] = text_of_bytes(w->mails[i].body.data, w->mails[i].body.data_bytes);
+		struct smtp_transaction *transaction = &w->mails[i].transaction;
+		transaction->wants_bdat = smtp_peer_random(peer, 2) == 0;
+		transaction->may_fly = smtp_peer_random(peer, 2) == 0;
+		peer->may_fly[i] = transaction->may_fly && count == 1;
 		fixture_add(&w->f, &w->mails[i]);
 	}
 	w->is_lost = false;
@@ -254,7 +258,8 @@ static void whatever_a_server_answers_no_verdict_is_wrong(void **state)
 	assert_true(verdicts[SMTP_VERDICT_AGAIN] > 100);
 	assert_true(verdicts[SMTP_VERDICT_NOT_TRIED] > 100);
 	static const enum smtp_end seen[] = { SMTP_END_QUIT, SMTP_END_CLOSING, SMTP_END_PROTOCOL,
-		SMTP_END_LOST, SMTP_END_TIMEOUT, SMTP_END_BDAT_REFUSED, SMTP_END_RSET_REFUSED };
+		SMTP_END_LOST, SMTP_END_TIMEOUT, SMTP_END_BDAT_REFUSED, SMTP_END_RSET_REFUSED,
+		SMTP_END_FLIGHT_REFUSED };
 	for (size_t i = 0; i < sizeof seen / sizeof *seen; i++)
 		assert_true(ended[seen[i]] > 0);
 }
