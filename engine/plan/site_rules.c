@@ -77,6 +77,15 @@ static bool set_rate(struct text value, struct rate *out_rate)
 	return false;
 }
 
+static bool set_flight(struct text value, uint8_t *out_flight)
+{
+	bool on = text_equal(value, TEXT("on"));
+	if (*out_flight != SITE_FLIGHT_NOT_SAID || (!on && !text_equal(value, TEXT("off"))))
+		return false;
+	*out_flight = on ? SITE_FLIGHT_ON : SITE_FLIGHT_OFF;
+	return true;
+}
+
 static enum result set_limit(struct site_rule *rule, const char *word, struct fail *out_fail)
 {
 	struct text value = text_of(word), name;
@@ -97,12 +106,17 @@ static enum result set_limit(struct site_rule *rule, const char *word, struct fa
 			       : invalid(rule, out_fail, word,
 					 "is no rate such as 100/s, 20/min, 500/h or 5000/d (at "
 					 "most 1000000/s), given once");
+	if (text_equal(name, TEXT("single-flight")) && value.data != NULL)
+		return set_flight(value, &rule->single_flight)
+			       ? RESULT_OK
+			       : invalid(rule, out_fail, word, "is neither on nor off, given once");
 	if (text_equal(text_of(word), TEXT("per-source"))) {
 		rule->per_source = true;
 		return RESULT_OK;
 	}
 	return invalid(
-		rule, out_fail, word, "is none of sessions=N, rate=N/s, per-session=N, per-source");
+		rule, out_fail, word,
+		"is none of sessions=N, rate=N/s, per-session=N, single-flight=on, per-source");
 }
 
 /* The words of one line. */
@@ -115,9 +129,10 @@ static enum result parse_rule(const struct option_word *words, size_t count, boo
 		r = set_limit(out_rule, words[i].text, out_fail);
 	if (r != RESULT_OK)
 		return r;
-	if (out_rule->sessions == 0 && out_rule->per_session == 0 && out_rule->rate.count == 0)
+	if (out_rule->sessions == 0 && out_rule->per_session == 0 && out_rule->rate.count == 0 &&
+		out_rule->single_flight == SITE_FLIGHT_NOT_SAID)
 		return invalid(out_rule, out_fail, words[0].text,
-			"has no limit: sessions=N, rate=N/s or per-session=N");
+			"has no limit: sessions=N, rate=N/s, per-session=N or single-flight=on");
 	return RESULT_OK;
 }
 

@@ -3,6 +3,7 @@
  *   google        sessions=20 rate=100/s per-session=50
  *   mx.example    sessions=5 rate=2000/h            every MX host below mx.example, and itself
  *   shop.example  rate=10/s                         the domain
+ *   partner.example single-flight=on                MAIL, RCPT and the message at once, see --site
  *   *             sessions=400 rate=500/s           all mail
  *
  * One rule a line, words as in any @FILE. A rule holds for whatever has its name: a provider (as the
@@ -27,6 +28,9 @@ enum {
 	SITE_PER_SESSION_MAX = 1000000,
 };
 
+/* Whole messages in one flight (CONFORMANCE 0.4, EXT-CHUNK-05); off where no rule says anything. */
+enum site_flight { SITE_FLIGHT_NOT_SAID, SITE_FLIGHT_ON, SITE_FLIGHT_OFF };
+
 struct site_rule {
 	struct text name;
 	const char *key;      /* the name, terminated */
@@ -34,6 +38,7 @@ struct site_rule {
 	uint32_t sessions;    /* at once; 0: not said */
 	uint32_t per_session; /* messages before a session is closed; 0: not said */
 	struct rate rate;     /* of messages handed out; count 0: not said */
+	uint8_t single_flight; /* enum site_flight */
 	bool per_source;      /* counted apart for each of our addresses */
 };
 

@@ -64,6 +64,7 @@ static void begin(struct delivery *d, struct attempt *attempt)
 		hub_post(d->worker->hub->scheduler, POST_SESSION_UP, d->lease, 0, 0);
 	d->is_up = true;
 	outcome_prepare(attempt);
+	delivery_let_fly(d, &attempt->work->transaction);
 	d->begun_count++;
 	smtp_session_begin(&d->smtp, &attempt->work->transaction);
 }
@@ -119,6 +120,7 @@ static bool take_done(struct delivery *d)
 		d->begun_count--;
 		any = true;
 		delivery_note_latency(d, transaction->owner);
+		delivery_note_answers(d, transaction);
 		outcome_of_transaction(d, transaction->owner);
 	}
 	return any;

@@ -104,6 +104,12 @@ void delivery_note_reply(struct delivery *d);
 /* What the throttle learns of how fast the host answers: the slowest reply of the transaction. */
 void delivery_note_latency(struct delivery *d, struct attempt *attempt);
 
+/* ---- delivery_flight.c ---- */
+/* Before it is begun: may it go in one flight? */
+void delivery_let_fly(struct delivery *d, struct smtp_transaction *transaction);
+/* It is done: what the host thought of its recipients. */
+void delivery_note_answers(struct delivery *d, const struct smtp_transaction *transaction);
+
 /* ---- delivery_race.c ---- */
 size_t delivery_race_bytes(void); /* of one */
 /* The target has addresses of both families, and the source too. False: no memory for a race now. */

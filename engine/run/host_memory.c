@@ -5,6 +5,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/nanoseconds.h"
 #include "engine/io/random.h"
+#include "engine/plan/refusal_rate.h"
 
 #define DOWN_MAX_NS (600 * SECOND_NS)
 #define RUNG_NS (3600 * SECOND_NS)
@@ -30,6 +31,7 @@ struct host {
 	uint64_t rung_until_ns, avoid_until_ns; /* of the host */
 	enum tls_rung rung;
 	unsigned avoid;
+	struct refusal_rate refusals; /* of the host */
 	size_t key_len;
 	char key[];
 };
@@ -154,6 +156,7 @@ struct host_facts host_memory_get(struct host_memory *memory, const char *name,
 		facts.rung = host->rung;
 	if (now_ns < host->avoid_until_ns)
 		facts.avoid = host->avoid;
+	facts.seldom_refuses = refusal_rate_is_low(&host->refusals);
 	return facts;
 }
 
@@ -188,4 +191,12 @@ void host_memory_avoid(struct host_memory *memory, const char *name, const struc
 		host->avoid = 0;
 	host->avoid |= learned;
 	host->avoid_until_ns = now_ns + AVOID_NS;
+}
+
+void host_memory_answered(struct host_memory *memory, const char *name, const struct ip_address *ip,
+	uint16_t port, uint32_t answers, uint32_t refusals)
+{
+	struct host *host = find_or_add(memory, name, ip, port);
+	if (host != NULL)
+		refusal_rate_add(&host->refusals, answers, refusals);
 }

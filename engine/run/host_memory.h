@@ -1,5 +1,6 @@
 /* What a worker remembers of those that it talked to: of an address that it was down; of a host name at an
- * address which TLS it can do there and which extensions turned out not to work (MX-18, TLS-03, EXT-CHUNK).
+ * address which TLS it can do there, which extensions turned out not to work (MX-18, TLS-03, EXT-CHUNK), and,
+ * where that is of use, how often it refuses recipients.
  * Behind one address each name may lead to another server, chosen by SNI: what failed for one says nothing
  * of the others (MX-23). Forgotten by time and by number, so that a host which was mended is used as it is
  * now. One thread. */
@@ -29,6 +30,7 @@ struct host_memory {
 struct host_facts {
 	enum tls_rung rung;      /* where to begin */
 	unsigned avoid;          /* set of enum smtp_cap */
+	bool seldom_refuses;     /* recipients: refusal_rate.h */
 };
 
 /* `down_first_ns`: see retry times; no host stays down longer than ten minutes. RESULT_MEMORY. */
@@ -58,5 +60,9 @@ void host_memory_tls_works(struct host_memory *memory, const char *name, const s
 /* `learned`: set of enum smtp_cap that failed there; remembered for a day. */
 void host_memory_avoid(struct host_memory *memory, const char *name, const struct ip_address *ip,
 	uint16_t port, unsigned learned, uint64_t now_ns);
+
+/* So many recipients had an answer there, and so many of them were refused. */
+void host_memory_answered(struct host_memory *memory, const char *name, const struct ip_address *ip,
+	uint16_t port, uint32_t answers, uint32_t refusals);
 
 #endif

@@ -105,6 +105,14 @@ static uint32_t per_session_of(const struct scheduler *s, const struct provider 
 	return known < (uint32_t)s->config->options->session_messages ? known : 0;
 }
 
+static bool single_flight_of(const struct provider *provider)
+{
+	for (size_t i = 0; i < provider->match.count; i++)
+		if (provider->match.rules[i]->single_flight != SITE_FLIGHT_NOT_SAID)
+			return provider->match.rules[i]->single_flight == SITE_FLIGHT_ON;
+	return false;
+}
+
 void rules_bind(struct scheduler *s, struct site *site)
 {
 	const struct provider *provider = site->provider;
@@ -116,6 +124,8 @@ void rules_bind(struct scheduler *s, struct site *site)
 	}
 	atomic_store_explicit(
 		&site->per_session, per_session_of(s, provider), memory_order_relaxed);
+	atomic_store_explicit(
+		&site->single_flight, single_flight_of(provider), memory_order_relaxed);
 }
 
 void rules_unbind(struct site *site)

@@ -106,6 +106,7 @@ struct site {
 	struct list_node paced_node;   /* waits for a token of a share */
 	bool is_next;                  /* it has waited: the next token is for it */
 	_Atomic uint32_t per_session;  /* messages in a session, 0: what the flag says; workers read it */
+	_Atomic bool single_flight;    /* a rule says so; workers read it (delivery_flight.c) */
 	struct timer wake;             /* the end of a block */
 	bool was_blocked;              /* at the last look */
 	uint32_t round;                /* of looks whether what waits goes from elsewhere; 0: none */

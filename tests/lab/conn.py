@@ -46,6 +46,10 @@ class Conn:
     def buffered(self):
         return len(self._pending)
 
+    def begins_with(self, octets):
+        """What is there already and was not taken."""
+        return bytes(self._pending[:len(octets)]) == octets
+
     async def more(self):
         """Waits for more bytes. Hangup at the end of the stream."""
         while True:

@@ -73,6 +73,15 @@ static void a_rule_has_a_name_and_limits(void **state)
 	assert_int_equal(rule("[192.0.2.1]")->rate.period_ns, 86400 * SECOND_NS);
 }
 
+static void a_rule_may_choose_single_flight_or_forbid_it(void **state) /* EXT-CHUNK-05 */
+{
+	(void)state;
+	ok("* single-flight=on\na.example single-flight=off\nb.example sessions=3\n");
+	assert_int_equal(rule("*")->single_flight, SITE_FLIGHT_ON);
+	assert_int_equal(rule("a.example")->single_flight, SITE_FLIGHT_OFF);
+	assert_int_equal(rule("b.example")->single_flight, SITE_FLIGHT_NOT_SAID);
+}
+
 static void a_line_that_is_no_rule_is_told_with_its_number(void **state)
 {
 	(void)state;
@@ -100,7 +109,10 @@ static void a_line_that_is_no_rule_is_told_with_its_number(void **state)
 		{ "a rate=5/s rate=6/s", "'rate=6/s' is no rate" },
 		{ "a rate=18446744073709551616/s", "is no rate" },
 		{ "a speed=5",
-			"'speed=5' is none of sessions=N, rate=N/s, per-session=N, per-source" },
+			"'speed=5' is none of sessions=N, rate=N/s, per-session=N, single-flight=on, per-source" },
+		{ "a single-flight", "'single-flight' is none of" },
+		{ "a single-flight=yes", "'single-flight=yes' is neither on nor off" },
+		{ "a single-flight=on single-flight=off", "'single-flight=off' is neither on nor off, given once" },
 		{ "a sessions=1\nb sessions=2\nA. sessions=3",
 			"line 3: 'a' has a rule already, in line 1" },
 	};
@@ -215,6 +227,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_rule_has_a_name_and_limits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_rule_may_choose_single_flight_or_forbid_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_line_that_is_no_rule_is_told_with_its_number, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

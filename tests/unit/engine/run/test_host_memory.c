@@ -200,6 +200,20 @@ static void when_memory_is_full_the_one_not_used_longest_is_forgotten(void **sta
 	assert_true(host_memory_is_down(&memory, &ip, 25, NOW_NS, NULL));
 }
 
+static void a_host_seldom_refuses_when_it_took_enough(void **state) /* EXT-CHUNK-05 */
+{
+	(void)state;
+	assert_false(facts_at(NOW_NS).seldom_refuses);
+	host_memory_answered(&memory, "mx.a.example", &ip, 25, 199, 0);
+	assert_false(facts_at(NOW_NS).seldom_refuses);
+	host_memory_answered(&memory, "mx.a.example", &ip, 25, 1, 0);
+	assert_true(facts_at(NOW_NS).seldom_refuses);
+	host_memory_answered(&memory, "mx.a.example", &ip, 25, 2, 2);
+	assert_false(facts_at(NOW_NS).seldom_refuses);
+	assert_int_equal(facts_at(NOW_NS).rung, TLS_RUNG_FULL);
+	assert_int_equal(facts_at(NOW_NS).avoid, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -216,6 +230,7 @@ int main(void)
 		TEST(extensions_that_failed_are_avoided_for_a_day),
 		TEST(a_host_that_is_up_again_keeps_what_was_learned_of_it),
 		TEST(names_at_one_address_have_memories_of_their_own),
+		TEST(a_host_seldom_refuses_when_it_took_enough),
 		TEST(when_memory_is_full_the_one_not_used_longest_is_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,27 @@ static void what_is_known_of_a_large_provider_holds_without_a_rule(void **state)
 	sched_end(&s);
 }
 
+static void the_most_specific_rule_that_says_so_chooses_single_flight(void **state) /* EXT-CHUNK-05 */
+{
+	(void)state;
+	static const struct {
+		const char *flags[3];
+		bool flies;
+	} table[] = {
+		{ { "--site=* sessions=8", NULL }, false },
+		{ { "--site=* single-flight=on", "--site=google sessions=8", NULL }, true },
+		{ { "--site=* single-flight=on", "--site=google single-flight=off", NULL }, false },
+	};
+	for (size_t i = 0; i < COUNT_OF(table); i++) {
+		sched_init(&s, table[i].flags);
+		s.route_for = at_google;
+		fill("1@a.example", 60);
+		assert_int_equal(s.leases[0].lease->site->single_flight, table[i].flies);
+		sched_answer_all(&s, ATTEMPT_DELIVERED);
+		sched_end(&s);
+	}
+}
+
 static void with_per_source_each_address_has_the_limit_for_itself(void **state)
 {
 	(void)state;
@@ -409,6 +430,7 @@ int main(void)
 		cmocka_unit_test(
 			a_domain_with_a_rule_is_a_site_apart_under_the_limits_of_its_provider),
 		cmocka_unit_test(what_is_known_of_a_large_provider_holds_without_a_rule),
+		cmocka_unit_test(the_most_specific_rule_that_says_so_chooses_single_flight),
 		cmocka_unit_test(with_per_source_each_address_has_the_limit_for_itself),
 		cmocka_unit_test(no_more_is_handed_out_than_the_rate_and_all_sites_get_some),
 		cmocka_unit_test(a_message_that_comes_back_untried_has_its_token_back),
