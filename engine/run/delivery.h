@@ -15,6 +15,7 @@
 #include "engine/smtp/smtp_session.h"
 
 #define DELIVERY_MAGIC 0xde11e401u
+struct race;
 
 /* The end of a session in words: those of a struct fail, with a few of ours before them. */
 enum { DELIVERY_WHY_MAX = 320 };
@@ -31,8 +32,6 @@ enum delivery_state {
 	DELIVERY_TALKING,   /* SMTP; the handshake of STARTTLS included */
 	DELIVERY_CLOSING,   /* nothing is said any more, the connection is being closed */
 };
-
-struct race;
 
 struct delivery {
 	uint32_t magic;
@@ -73,6 +72,7 @@ struct delivery {
 	enum security_level security;
 	enum tls_result tls_result;    /* RFC 8460, for the session event */
 	uint32_t delivered_count;
+	unsigned remembered;           /* of what the session learned: the host's memory has it */
 };
 
 /* Opens a session to the target for the attempt, which waits in it. False: no memory for one now. */
@@ -114,15 +114,15 @@ void delivery_note_answers(struct delivery *d, const struct smtp_transaction *tr
 size_t delivery_race_bytes(void); /* of one */
 /* The target has addresses of both families, and the source too. False: no memory for a race now. */
 MUST_USE bool delivery_race_start(struct delivery *d, const struct walk_target *target);
-/* Its time is up: neither address answered. */
-void delivery_race_timed_out(struct delivery *d);
-/* delivery_race_over() follows in a later turn, unless it is over. */
-void delivery_race_stop(struct delivery *d);
+void delivery_race_timed_out(struct delivery *d); /* neither address answered */
+void delivery_race_stop(struct delivery *d);      /* delivery_race_over() follows, unless it is over */
 
 /* ---- delivery_end.c ---- */
 /* The session is over before, between or in transactions: settles what waits in it, tells the throttle,
  * makes the session event. Called once, with smtp->end set. */
 void delivery_ended(struct delivery *d);
+/* What does not work at this host, as soon as it is known: the next session needs it. */
+void delivery_remember(struct delivery *d);
 /* The facts of this session for the events of an attempt: an index for attempt_rcpt.facts. */
 uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt);
 struct smtp_channel delivery_channel(const struct delivery *d);

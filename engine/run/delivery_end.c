@@ -337,6 +337,17 @@ static void settle_waiting(struct delivery *d, const char *why)
 	lease_add_first(w, attempt);
 }
 
+/* Once of each session: what is avoided from the second time on has to fail in two of them. */
+void delivery_remember(struct delivery *d)
+{
+	unsigned news = smtp_session_learned(&d->smtp) & ~d->remembered;
+	if (news == 0)
+		return;
+	d->remembered |= news;
+	host_memory_avoid(
+		&d->worker->hosts, d->host->name, &d->ip, d->host->port, news, worker_now(d->worker));
+}
+
 void delivery_ended(struct delivery *d)
 {
 	struct worker *w = d->worker;
@@ -345,9 +356,7 @@ void delivery_ended(struct delivery *d)
 	uint64_t now_ns = worker_now(w);
 	if (!d->was_open && !is_ours(d) && d->smtp.end != SMTP_END_STOPPED)
 		host_memory_down(&w->hosts, &d->ip, d->host->port, now_ns);
-	unsigned learned = smtp_session_learned(&d->smtp);
-	if (learned != 0)
-		host_memory_avoid(&w->hosts, d->host->name, &d->ip, d->host->port, learned, now_ns);
+	delivery_remember(d);
 	if (d->was_open)
 		delivery_audit(d);
 	report_session(d, d->smtp.end == SMTP_END_QUIT ? "" : why);

@@ -6,10 +6,15 @@
 #include "engine/base/nanoseconds.h"
 #include "engine/io/random.h"
 #include "engine/plan/refusal_rate.h"
+#include "engine/smtp/smtp_caps.h"
 
 #define DOWN_MAX_NS (600 * SECOND_NS)
 #define RUNG_NS (3600 * SECOND_NS)
 #define AVOID_NS (24 * 3600 * SECOND_NS)
+
+/* What fails once may be the fault of the network, and to do without it costs each message round trips:
+ * avoided when it fails again within the time. */
+#define SUSPECTED_FIRST ((unsigned)SMTP_CAP_PIPELINING)
 
 enum {
 	/* Addresses, and hosts, with something to remember. Most have nothing, so this is a lot. */
@@ -30,7 +35,7 @@ struct host {
 	uint64_t down_until_ns;
 	uint64_t rung_until_ns, avoid_until_ns; /* of the host */
 	enum tls_rung rung;
-	unsigned avoid;
+	unsigned avoid, suspected;
 	struct refusal_rate refusals; /* of the host */
 	size_t key_len;
 	char key[];
@@ -188,8 +193,9 @@ void host_memory_avoid(struct host_memory *memory, const char *name, const struc
 	if (host == NULL)
 		return;
 	if (now_ns >= host->avoid_until_ns)
-		host->avoid = 0;
-	host->avoid |= learned;
+		host->avoid = host->suspected = 0;
+	host->avoid |= learned & (~SUSPECTED_FIRST | host->suspected);
+	host->suspected |= learned & SUSPECTED_FIRST;
 	host->avoid_until_ns = now_ns + AVOID_NS;
 }
 

@@ -57,7 +57,8 @@ void host_memory_tls_failed(struct host_memory *memory, const char *name, const 
 /* It must be tried in full again. */
 void host_memory_tls_works(struct host_memory *memory, const char *name, const struct ip_address *ip,
 	uint16_t port);
-/* `learned`: set of enum smtp_cap that failed there; remembered for a day. */
+/* `learned`: set of enum smtp_cap that failed there; remembered for a day. PIPELINING is avoided from the
+ * second time on. */
 void host_memory_avoid(struct host_memory *memory, const char *name, const struct ip_address *ip,
 	uint16_t port, unsigned learned, uint64_t now_ns);
 

@@ -187,9 +187,7 @@ void outcome_of_transaction(struct delivery *d, struct attempt *attempt)
 	struct worker *w = d->worker;
 	struct attempt_work *work = attempt->work;
 	struct verdicts verdicts = { 0 };
-	unsigned learned = smtp_session_learned(&d->smtp);
-	if (learned != 0)
-		host_memory_avoid(&w->hosts, d->host->name, &d->ip, d->host->port, learned, worker_now(w));
+	delivery_remember(d);
 	count_message(d, attempt);
 	judge_all(d, attempt, &verdicts);
 	if (!verdicts.again && !verdicts.next_host) {

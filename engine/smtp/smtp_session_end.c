@@ -81,6 +81,19 @@ static void abandon(struct smtp_session *s, struct smtp_transaction *transaction
 	}
 }
 
+/* It answered the beginning of a group and nothing behind it: it may throw away what came along (an old
+ * firewall in front of it does). Or it just broke down: who remembers it waits for a second time. */
+static bool is_group_cut(const struct smtp_session *s, enum smtp_end end)
+{
+	const struct smtp_transaction *transaction = s->answered;
+	if (transaction == NULL || !transaction->mail_answered || transaction->flies || s->awaited_count == 0)
+		return false;
+	enum smtp_step step = smtp_session_here(s);
+	return (end == SMTP_END_LOST || end == SMTP_END_TIMEOUT) &&
+		(step == SMTP_STEP_RCPT || step == SMTP_STEP_DATA) &&
+		smtp_session_can_use(s, SMTP_CAP_PIPELINING);
+}
+
 void smtp_session_stop(
 	struct smtp_session *s, enum smtp_end end, enum smtp_step step, bool by_reply)
 {
@@ -92,6 +105,8 @@ void smtp_session_stop(
 			smtp_reply_freeze(&s->parser);
 	}
 	smtp_flight_on_end(s, end, by_reply);
+	if (is_group_cut(s, end))
+		s->learned |= SMTP_CAP_PIPELINING;
 	if (s->answered != NULL)
 		abandon(s, s->answered, end, step);
 	if (s->sending != NULL && s->sending != s->answered)

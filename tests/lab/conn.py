@@ -50,6 +50,10 @@ class Conn:
         """What is there already and was not taken."""
         return bytes(self._pending[:len(octets)]) == octets
 
+    def forget(self):
+        """Throws away what is there and was not taken."""
+        self._pending = b""
+
     async def more(self):
         """Waits for more bytes. Hangup at the end of the stream."""
         while True:

@@ -1,5 +1,7 @@
 """What becomes of a recipient, by what the receiver says (the table of CONFORMANCE 0.4)."""
 
+import signal
+
 from case import case
 from peer import Dialogue
 from sender import DONE, MAIL_WAITS, check, equal, message
@@ -197,6 +199,32 @@ def the_body_parameter_follows_the_content(t):
     check("BODY=8BITMIME" in parameters["eight"], f"{parameters}")
     check("BODY=8BITMIME" not in parameters["seven"], f"{parameters}")
     check(all("SMTPUTF8" not in some for some in parameters.values()), f"{parameters}")
+
+
+@case("EXT-PIPE-01 SMTP-02")
+def a_host_that_throws_groups_away_gets_its_commands_one_at_a_time(t):
+    class Forgetful(Dialogue):
+        """Offers PIPELINING and reads nothing but the first command of a group."""
+
+        async def do_mail(self, line):
+            await super().do_mail(line)
+            self.conn.forget()
+
+    domain, receiver = t.domain_with_receiver(dialogue=Forgetful)
+    sender = t.sender("--workers=1", "--retry-first=1s", "--command-timeout=2s")
+    process = sender.start()
+    sender.put(f"you@{domain}")
+    sender.wait_event(process, event="delivered", rcpt=f"you@{domain}", timeout=60)
+    # Once may be the network; from the second time on it is remembered.
+    equal([event["event"] for event in sender.outcomes(rcpt=f"you@{domain}")],
+          ["deferred", "deferred", "delivered"])
+    before = len(receiver.connections)
+    sender.put(f"next@{domain}")
+    (event,) = sender.wait_event(process, event="delivered", rcpt=f"next@{domain}", timeout=60)
+    equal(event["attempt"], "1")
+    check(len(receiver.connections) <= before + 1, "at once")
+    process.signal(signal.SIGTERM)
+    sender.finish(process)
 
 
 @case("EXT-8B-01")

@@ -134,14 +134,30 @@ static void extensions_that_failed_are_avoided_for_a_day(void **state)
 {
 	(void)state;
 	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_CHUNKING, NOW_NS);
-	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_PIPELINING, NOW_NS + 1);
-	assert_int_equal(facts_at(NOW_NS + 2).avoid,
-		(unsigned)SMTP_CAP_CHUNKING | (unsigned)SMTP_CAP_PIPELINING);
+	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_SIZE, NOW_NS + 1);
+	assert_int_equal(
+		facts_at(NOW_NS + 2).avoid, (unsigned)SMTP_CAP_CHUNKING | (unsigned)SMTP_CAP_SIZE);
 	uint64_t day_ns = 24 * 3600 * SECOND_NS;
 	assert_int_equal(facts_at(NOW_NS + 1 + day_ns).avoid, 0);
 	/* What is learned after that day does not bring the old back. */
 	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_DSN, NOW_NS + 2 + day_ns);
 	assert_int_equal(facts_at(NOW_NS + 3 + day_ns).avoid, (unsigned)SMTP_CAP_DSN);
+}
+
+static void pipelining_is_avoided_when_it_failed_twice_within_a_day(void **state)
+{
+	(void)state;
+	uint64_t day_ns = 24 * 3600 * SECOND_NS;
+	unsigned both = (unsigned)SMTP_CAP_PIPELINING | (unsigned)SMTP_CAP_DSN;
+	host_memory_avoid(&memory, "mx.a.example", &ip, 25, both, NOW_NS);
+	assert_int_equal(facts_at(NOW_NS).avoid, (unsigned)SMTP_CAP_DSN);
+	/* A day later the first time is forgotten. */
+	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_PIPELINING, NOW_NS + day_ns);
+	assert_int_equal(facts_at(NOW_NS + day_ns).avoid, 0);
+	host_memory_avoid(
+		&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_PIPELINING, NOW_NS + day_ns + 1);
+	assert_int_equal(facts_at(NOW_NS + day_ns + 1).avoid, (unsigned)SMTP_CAP_PIPELINING);
+	assert_int_equal(facts_at(NOW_NS + 2 * day_ns + 1).avoid, 0);
 }
 
 static void a_host_that_is_up_again_keeps_what_was_learned_of_it(void **state)
@@ -228,6 +244,7 @@ int main(void)
 		TEST(tls_goes_down_one_rung_at_a_time_and_up_after_an_hour),
 		TEST(a_late_failure_on_a_higher_rung_does_not_lift_the_rung),
 		TEST(extensions_that_failed_are_avoided_for_a_day),
+		TEST(pipelining_is_avoided_when_it_failed_twice_within_a_day),
 		TEST(a_host_that_is_up_again_keeps_what_was_learned_of_it),
 		TEST(names_at_one_address_have_memories_of_their_own),
 		TEST(a_host_seldom_refuses_when_it_took_enough),

@@ -291,6 +291,41 @@ static void unexpected_replies_while_idle(void **state)
 	}
 }
 
+/* The beginning of a group is answered and the rest is not: it may throw away what came along. */
+static void a_group_that_is_answered_in_part_says_that_pipelining_may_not_work(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *keywords, *says;
+		enum smtp_end end;
+		bool learned;
+	} rows[] = {
+		{ "PIPELINING", OK, SMTP_END_TIMEOUT, true },
+		{ "PIPELINING", OK OK, SMTP_END_LOST, true },
+		{ "PIPELINING", "", SMTP_END_TIMEOUT, false }, /* it is just not there */
+		{ "PIPELINING", OK OK "354 go\r\n", SMTP_END_TIMEOUT, false },
+		{ "PIPELINING", OK, SMTP_END_STOPPED, false },
+		{ "PIPELINING", OK "421 no\r\n", SMTP_END_NONE, false },
+		{ "SIZE", OK, SMTP_END_TIMEOUT, false }, /* alone */
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		fixture_mail_simple(&a);
+		start();
+		fixture_greet(&f, rows[i].keywords);
+		fixture_add(&f, &a);
+		fixture_work(&f);
+		fixture_say(&f, rows[i].says, strlen(rows[i].says));
+		fixture_work(&f);
+		if (rows[i].end != SMTP_END_NONE)
+			smtp_session_lost(&f.session, rows[i].end);
+		bool learned = (smtp_session_learned(&f.session) & SMTP_CAP_PIPELINING) != 0;
+		if (learned != rows[i].learned)
+			fail_msg("row %zu", i);
+		fixture_work(&f);
+		end_a();
+	}
+}
+
 /* One message has gone through, the second is in the group. */
 static void start_second(void)
 {
@@ -533,6 +568,7 @@ int main(void)
 		cmocka_unit_test(premature_replies_are_protocol_errors),
 		cmocka_unit_test(early_data_replies_end_the_session_and_count),
 		cmocka_unit_test(unexpected_replies_while_idle),
+		cmocka_unit_test(a_group_that_is_answered_in_part_says_that_pipelining_may_not_work),
 		cmocka_unit_test(a_used_session_that_dies_before_mail_was_answered_blames_nobody),
 		cmocka_unit_test(a_loss_with_one_ahead_puts_only_the_first_in_doubt),
 		cmocka_unit_test(a_loss_leaves_decided_recipients_alone),
