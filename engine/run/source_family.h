@@ -1,8 +1,8 @@
-/* The families of our own addresses. An IPv4 and an IPv6 --source with the same settings, the EHLO name among
- * them, are one source with two addresses: one name in forward and reverse DNS, one throttle at each provider,
- * so that a session counts once whichever family it takes, and one warm-up. Without --source the system
- * chooses; IPv4 is tried first then, since nobody has said that IPv6 mail from here has a name, which many
- * receivers insist on. */
+/* The families of our own addresses. An IPv4 and an IPv6 --source with the same settings, the EHLO name
+ * among them, are one source with two addresses: one name in forward and reverse DNS, one throttle at each
+ * provider, so that a session counts once whichever family it takes, and one warm-up. Without --source the
+ * system chooses; IPv4 is tried first then, since nobody has said that IPv6 mail from here has a name, which
+ * many receivers insist on. */
 #ifndef ENGINE_RUN_SOURCE_FAMILY_H
 #define ENGINE_RUN_SOURCE_FAMILY_H
 
