@@ -6,14 +6,19 @@
 #include "engine/io/conn_internal.h"
 
 /* One set of keys for the whole run: RSA keys take time to make. */
+static struct test_certs made_certs;
+
+static void remove_certs(void) { test_certs_deinit(&made_certs); }
+
 static struct test_certs *certs(void)
 {
-	static struct test_certs made;
 	static bool is_made;
-	if (!is_made)
-		test_certs_init(&made);
+	if (!is_made) {
+		test_certs_init(&made_certs);
+		(void)atexit(remove_certs);
+	}
 	is_made = true;
-	return &made;
+	return &made_certs;
 }
 
 static struct tls_verdict verify(void *arg, struct tls_conn *conn, const struct tls_chain *chain,

@@ -29,17 +29,22 @@ struct talk {
 };
 
 /* One set of keys for the whole run: they take time to make. */
+static struct test_certs made_certs;
+
+static void remove_certs(void) { test_certs_deinit(&made_certs); }
+
 static struct test_certs *certs(void)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	static struct test_certs made;
 	static bool is_made;
 	pthread_mutex_lock(&lock);
-	if (!is_made)
-		test_certs_init(&made);
+	if (!is_made) {
+		test_certs_init(&made_certs);
+		(void)atexit(remove_certs);
+	}
 	is_made = true;
 	pthread_mutex_unlock(&lock);
-	return &made;
+	return &made_certs;
 }
 
 const uint8_t *peer_key_digest(void) { return certs()->certs[TEST_KEY_P256].key_digest; }
