@@ -311,7 +311,10 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 {
 	struct jobs *j = loop->owner;
 	switch (message->kind) {
-	case POST_BEGIN: jobs_open_orphans(j); break;
+	case POST_BEGIN:
+		jobs_open_orphans(j);
+		hub_post(j->hub->scheduler, POST_JOBS_BEGUN, NULL, 0, 0);
+		break;
 	case POST_JOB_OPEN: jobs_open(j, message->object); break;
 	case POST_JOB_MORE: more(j, message->object, message->number); break;
 	case POST_JOB_BACK: take_back(message->object, message->number); break;

@@ -86,7 +86,7 @@ static bool self_test_is_awaited(const struct scheduler *s) { return s->was_aske
 
 static bool nothing_to_do_now(struct scheduler *s)
 {
-	if (!s->files_idle || !park_is_idle(s) || self_test_is_awaited(s) || !list_is_empty(&s->to_read) ||
+	if (!s->files_idle || !s->jobs_begun || !park_is_idle(s) || self_test_is_awaited(s) || !list_is_empty(&s->to_read) ||
 		!list_is_empty(&s->to_split) || s->routing_count > 0 || !all_recorded(s) || warn_is_near(s))
 		return false;
 	for (uint32_t i = 0; i < s->hub->workers_count; i++)
@@ -245,6 +245,9 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 	case POST_FILES_IDLE:
 		s->files_idle = true;
 		s->files_open = message->number;
+		break;
+	case POST_JOBS_BEGUN:
+		s->jobs_begun = true;
 		break;
 	case POST_JOB_OPENED:
 		jobs_opened(s, message->object, message->number != 0);

@@ -79,6 +79,7 @@ struct scheduler {
 	struct mailbox_credits departures, rejections;
 	uint32_t credits_owed, gone_owed; /* to the files thread */
 	bool files_idle;                 /* the files thread has told us of everything it sees */
+	bool jobs_begun;                 /* the jobs thread of what went away before */
 	uint32_t files_open;             /* left alone since open for writing */
 	struct list bodies;              /* messages whose body we hold, oldest first */
 

@@ -348,6 +348,8 @@ void sched_start(struct sched *s)
 	struct fail fail;
 	s->running = true;
 	assert_int_equal(pthread_create(&s->thread, NULL, scheduler_run, s->scheduler), 0);
+	if (!s->hold_begin)
+		hub_post(s->base.hub.scheduler, POST_JOBS_BEGUN, NULL, 0, 0);
 	assert_int_equal(mailbox_test(s->base.hub.scheduler, SCHED_WAIT_MS, &fail), RESULT_OK);
 }
 

@@ -77,7 +77,7 @@ struct sched {
 		struct sched *s, const char *domain); /* NULL: one host, mx.DOMAIN */
 	uint64_t route_lives_ns;                      /* 0: for ever */
 	uint32_t site_sessions;                       /* 0: --site-sessions; rules may allow more */
-	bool hold_routes, hold_records, hold_reads, hold_unlinks;
+	bool hold_routes, hold_records, hold_reads, hold_unlinks, hold_begin;
 	bool without_bodies;
 	bool keep_called_back;   /* workers do not answer call-backs */
 	bool sessions_stay_down; /* no session says that it is ready for mail */

@@ -39,6 +39,21 @@ static void once_with_an_empty_spool_waits_for_the_files_and_not_for_the_resolve
 	assert_false(s.end.mail_waits);
 }
 
+/* Their state would stay for ever, were each run as short as this one. */
+static void once_waits_for_jobs_that_went_away_before_it(void **state)
+{
+	(void)state;
+	sched_prepare(&s, (const char *const[]){ "--once", NULL });
+	s.hold_begin = true;
+	sched_start(&s);
+	sched_files_idle(&s, 0);
+	sched_pass(&s, 20);
+	assert_true(s.running);
+	hub_post(s.base.hub.scheduler, POST_JOBS_BEGUN, NULL, 0, 0);
+	SCHED_WAIT(&s, !s.running);
+	sched_end(&s);
+}
+
 static void once_waits_for_the_self_test_of_a_resolver_that_was_asked(void **state) /* DNS-01 */
 {
 	(void)state;
@@ -380,6 +395,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(once_ends_when_nothing_is_left_to_try),
 		cmocka_unit_test(once_with_an_empty_spool_waits_for_the_files_and_not_for_the_resolver),
+		cmocka_unit_test(once_waits_for_jobs_that_went_away_before_it),
 		cmocka_unit_test(once_waits_for_the_self_test_of_a_resolver_that_was_asked),
 		cmocka_unit_test(a_file_found_after_the_last_look_is_sent_too),
 		cmocka_unit_test(once_does_not_wait_for_retries_but_tells_of_them),
