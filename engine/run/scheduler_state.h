@@ -78,8 +78,7 @@ struct scheduler {
 	struct list to_depart, to_reject; /* wait for a credit */
 	struct mailbox_credits departures, rejections;
 	uint32_t credits_owed, gone_owed; /* to the files thread */
-	bool files_idle;                 /* the files thread has told us of everything it sees */
-	bool jobs_begun;                 /* the jobs thread of what went away before */
+	bool files_idle, jobs_begun;     /* told of everything in the spool; of jobs that went away before */
 	uint32_t files_open;             /* left alone since open for writing */
 	struct list bodies;              /* messages whose body we hold, oldest first */
 
