@@ -49,7 +49,7 @@ static void timer_due(struct timer *timer)
 		delivery_quit(d); /* idle for long enough */
 		return;
 	}
-	if (d->race != NULL)
+	if (d->state == DELIVERY_CONNECTING && d->race != NULL)
 		delivery_race_timed_out(d);
 	smtp_wire_timed_out(&d->smtp, &d->conn);
 	step(d);

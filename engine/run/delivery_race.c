@@ -48,8 +48,12 @@ static void failed(struct dial *dial, size_t lane, const struct fail *fail, bool
 	if (says_something(fail))
 		family_memory_failed(&d->worker->families, &of, address->ip.family, worker_now(d->worker));
 	if (!last) {
+		const struct route_address *left = d->race->lanes[1 - lane];
 		walk_tried(d->waiting, address);
 		delivery_lost_address(d, &address->ip, &dial->lanes[lane].to.source, fail);
+		/* What comes now, be it nothing, comes of the other one. */
+		walk_took(d->waiting, left);
+		delivery_go_to(d, left);
 		return;
 	}
 	walk_took(d->waiting, address);

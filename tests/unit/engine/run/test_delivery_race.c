@@ -184,6 +184,30 @@ static void when_both_are_silent_the_time_limit_ends_both(void **state) /* SMTP-
 	}
 }
 
+/* What is told of the silence is told of who was silent. */
+static void when_ipv6_refuses_and_ipv4_is_silent_each_is_told_once(void **state)
+{
+	(void)state;
+	int fillers[PEER_FILLERS];
+	set_up("--connect-timeout=600ms");
+	int silent = peer_silent(FOUR, next.port, fillers);
+	struct attempt *attempt = send_one();
+	assert_sent_to(attempt, "next.test", "127.0.0.2");
+	assert_non_null(strstr(work_reason(attempt), "mx.test [::1]: cannot connect: "));
+	assert_non_null(strstr(work_reason(attempt), "mx.test [127.0.0.1]: no connection within the time limit"));
+	assert_null(strstr(work_reason(attempt), "mx.test [::1]: no connection"));
+	work_done(&w, attempt);
+	tear_down();
+	assert_int_equal(w.reports_count, 3);
+	struct ip_address six_ip = test_ip(SIX), four_ip = test_ip(FOUR);
+	assert_true(ip_address_equal(&w.reports[0].ip, &six_ip));
+	assert_true(ip_address_equal(&w.reports[1].ip, &four_ip));
+	assert_true(ip_address_equal(&w.reports[1].source, &four_ip));
+	for (int i = 0; i < PEER_FILLERS; i++)
+		close(fillers[i]);
+	close(silent);
+}
+
 static void a_host_that_greeted_with_a_refusal_is_not_asked_again_over_the_other_family(void **state)
 {
 	(void)state;
@@ -246,6 +270,7 @@ int main(void)
 		cmocka_unit_test(when_ipv4_is_down_ipv6_is_used_and_nobody_waits),
 		cmocka_unit_test(when_both_refuse_the_next_host_has_its_turn),
 		cmocka_unit_test(when_both_are_silent_the_time_limit_ends_both),
+		cmocka_unit_test(when_ipv6_refuses_and_ipv4_is_silent_each_is_told_once),
 		cmocka_unit_test(a_host_that_greeted_with_a_refusal_is_not_asked_again_over_the_other_family),
 		cmocka_unit_test(the_demand_is_the_same_over_both),
 		cmocka_unit_test(a_stop_in_the_middle_of_a_race_gives_the_message_back),
