@@ -72,7 +72,7 @@ struct delivery {
 	enum security_level security;
 	enum tls_result tls_result;    /* RFC 8460, for the session event */
 	uint32_t delivered_count;
-	unsigned remembered;           /* of what the session learned: the host's memory has it */
+	unsigned remembered;           /* enum smtp_cap: the host's memory has it from this session */
 };
 
 /* Opens a session to the target for the attempt, which waits in it. False: no memory for one now. */
@@ -121,7 +121,7 @@ void delivery_race_stop(struct delivery *d);      /* delivery_race_over() follow
 /* The session is over before, between or in transactions: settles what waits in it, tells the throttle,
  * makes the session event. Called once, with smtp->end set. */
 void delivery_ended(struct delivery *d);
-/* What does not work at this host, as soon as it is known: the next session needs it. */
+/* What works at this host and what does not, as soon as it is known: the next session needs it. */
 void delivery_remember(struct delivery *d);
 /* The facts of this session for the events of an attempt: an index for attempt_rcpt.facts. */
 uint8_t delivery_facts(const struct delivery *d, struct attempt *attempt);

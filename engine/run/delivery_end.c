@@ -337,15 +337,25 @@ static void settle_waiting(struct delivery *d, const char *why)
 	lease_add_first(w, attempt);
 }
 
+/* It has taken a message whose commands went as one group. */
+static unsigned works(const struct delivery *d)
+{
+	unsigned used = d->smtp.caps.offered & ~d->smtp_config.avoid & (unsigned)SMTP_CAP_PIPELINING;
+	return d->smtp.delivered_count > 0 ? used : 0;
+}
+
 /* Once of each session: what is avoided from the second time on has to fail in two of them. */
 void delivery_remember(struct delivery *d)
 {
-	unsigned news = smtp_session_learned(&d->smtp) & ~d->remembered;
-	if (news == 0)
-		return;
-	d->remembered |= news;
-	host_memory_avoid(
-		&d->worker->hosts, d->host->name, &d->ip, d->host->port, news, worker_now(d->worker));
+	struct host_memory *hosts = &d->worker->hosts;
+	unsigned failed = smtp_session_learned(&d->smtp) & ~d->remembered;
+	unsigned worked = works(d) & ~(d->remembered | failed);
+	d->remembered |= failed | worked;
+	if (failed != 0)
+		host_memory_avoid(hosts, d->host->name, &d->ip, d->host->port, failed, d->opened_ns,
+			worker_now(d->worker));
+	if (worked != 0)
+		host_memory_works(hosts, d->host->name, &d->ip, d->host->port, worked);
 }
 
 void delivery_ended(struct delivery *d)

@@ -13,7 +13,8 @@
 #define AVOID_NS (24 * 3600 * SECOND_NS)
 
 /* What fails once may be the fault of the network, and to do without it costs each message round trips:
- * avoided when it fails again within the time. */
+ * avoided when it fails again within the time, and did not work in between. A host that takes much mail
+ * breaks some session in a group every day. */
 #define SUSPECTED_FIRST ((unsigned)SMTP_CAP_PIPELINING)
 
 enum {
@@ -36,6 +37,7 @@ struct host {
 	uint64_t rung_until_ns, avoid_until_ns; /* of the host */
 	enum tls_rung rung;
 	unsigned avoid, suspected;
+	uint64_t suspected_ns;        /* since when */
 	struct refusal_rate refusals; /* of the host */
 	size_t key_len;
 	char key[];
@@ -187,16 +189,28 @@ void host_memory_tls_works(struct host_memory *memory, const char *name, const s
 }
 
 void host_memory_avoid(struct host_memory *memory, const char *name, const struct ip_address *ip,
-	uint16_t port, unsigned learned, uint64_t now_ns)
+	uint16_t port, unsigned learned, uint64_t opened_ns, uint64_t now_ns)
 {
 	struct host *host = find_or_add(memory, name, ip, port);
 	if (host == NULL)
 		return;
 	if (now_ns >= host->avoid_until_ns)
 		host->avoid = host->suspected = 0;
-	host->avoid |= learned & (~SUSPECTED_FIRST | host->suspected);
+	/* Sessions that fail together are one failure. */
+	unsigned again = opened_ns >= host->suspected_ns ? host->suspected : 0;
+	host->avoid |= learned & (~SUSPECTED_FIRST | again);
+	if (learned & SUSPECTED_FIRST & ~host->suspected)
+		host->suspected_ns = now_ns;
 	host->suspected |= learned & SUSPECTED_FIRST;
 	host->avoid_until_ns = now_ns + AVOID_NS;
+}
+
+void host_memory_works(struct host_memory *memory, const char *name, const struct ip_address *ip,
+	uint16_t port, unsigned worked)
+{
+	struct host *host = find(memory, name, ip, port);
+	if (host != NULL)
+		host->suspected &= ~worked;
 }
 
 void host_memory_answered(struct host_memory *memory, const char *name, const struct ip_address *ip,

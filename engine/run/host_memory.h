@@ -57,10 +57,14 @@ void host_memory_tls_failed(struct host_memory *memory, const char *name, const 
 /* It must be tried in full again. */
 void host_memory_tls_works(struct host_memory *memory, const char *name, const struct ip_address *ip,
 	uint16_t port);
-/* `learned`: set of enum smtp_cap that failed there; remembered for a day. PIPELINING is avoided from the
- * second time on. */
+/* `learned`: set of enum smtp_cap that failed there, in a session that was opened at `opened_ns`; remembered
+ * for a day. PIPELINING is avoided when it fails again, in a session that was opened after that, and has not
+ * worked meanwhile. */
 void host_memory_avoid(struct host_memory *memory, const char *name, const struct ip_address *ip,
-	uint16_t port, unsigned learned, uint64_t now_ns);
+	uint16_t port, unsigned learned, uint64_t opened_ns, uint64_t now_ns);
+/* Set of enum smtp_cap that worked there. */
+void host_memory_works(struct host_memory *memory, const char *name, const struct ip_address *ip,
+	uint16_t port, unsigned worked);
 
 /* So many recipients had an answer there, and so many of them were refused. */
 void host_memory_answered(struct host_memory *memory, const char *name, const struct ip_address *ip,

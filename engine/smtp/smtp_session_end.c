@@ -81,13 +81,15 @@ static void abandon(struct smtp_session *s, struct smtp_transaction *transaction
 	}
 }
 
-/* It answered the beginning of a group and nothing behind it: it may throw away what came along (an old
- * firewall in front of it does). Or it just broke down: who remembers it waits for a second time. */
+/* It answered the beginning of its first group and nothing behind it: it may throw away what came along (an
+ * old firewall in front of it does). Or it just broke down: who remembers it waits for a second time. */
 static bool is_group_cut(const struct smtp_session *s, enum smtp_end end)
 {
 	const struct smtp_transaction *transaction = s->answered;
 	if (transaction == NULL || !transaction->mail_answered || transaction->flies || s->awaited_count == 0)
 		return false;
+	if (s->mails_count > 1)
+		return false; /* a group was answered whole */
 	enum smtp_step step = smtp_session_here(s);
 	return (end == SMTP_END_LOST || end == SMTP_END_TIMEOUT) &&
 		(step == SMTP_STEP_RCPT || step == SMTP_STEP_DATA) &&

@@ -334,6 +334,32 @@ static void a_session_that_was_closed_while_it_idled_costs_no_attempt(void **sta
 	tear_down(1);
 }
 
+/* One message a session; whether the last of them had its commands in one group. */
+static bool last_is_pipelined(const struct peer_rules *rules, size_t count)
+{
+	set_up(1);
+	atomic_store(&w.lease->site->per_session, 1);
+	memcpy(peers[0].rules, rules, count * sizeof *rules);
+	peers[0].rules_count = count;
+	for (size_t i = 0; i < count; i++)
+		work_done(&w, send_one(1));
+	assert_int_equal(peers[0].conns_count, count);
+	bool is = peer_said(&peers[0], count - 1, "DATA");
+	tear_down(1);
+	return is;
+}
+
+static void pipelining_is_given_up_where_it_never_works_and_not_where_sessions_break(void **state) /* EXT-PIPE-01 */
+{
+	(void)state;
+	const struct peer_rules cut = { .close_at = PEER_RCPT, .pipelining = true };
+	const struct peer_rules good = { .pipelining = true };
+	const struct peer_rules none = { .rcpt = "450 4.2.0 later", .pipelining = true };
+	assert_true(last_is_pipelined((const struct peer_rules[]){ cut, none }, 2));
+	assert_false(last_is_pipelined((const struct peer_rules[]){ cut, cut, none }, 3));
+	assert_true(last_is_pipelined((const struct peer_rules[]){ cut, good, cut, none }, 4));
+}
+
 static void what_is_deferred_at_the_end_of_its_lifetime_has_expired(void **state)
 {
 	(void)state;
@@ -368,6 +394,7 @@ int main(void)
 		cmocka_unit_test(hosts_that_all_accept_no_mail_bounce_it),
 		cmocka_unit_test(a_connection_that_breaks_after_the_dot_is_deferred),
 		cmocka_unit_test(a_session_that_was_closed_while_it_idled_costs_no_attempt),
+		cmocka_unit_test(pipelining_is_given_up_where_it_never_works_and_not_where_sessions_break),
 		cmocka_unit_test(what_is_deferred_at_the_end_of_its_lifetime_has_expired),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,15 +133,22 @@ static void a_late_failure_on_a_higher_rung_does_not_lift_the_rung(void **state)
 static void extensions_that_failed_are_avoided_for_a_day(void **state)
 {
 	(void)state;
-	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_CHUNKING, NOW_NS);
-	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_SIZE, NOW_NS + 1);
+	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_CHUNKING, 0, NOW_NS);
+	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_SIZE, 0, NOW_NS + 1);
 	assert_int_equal(
 		facts_at(NOW_NS + 2).avoid, (unsigned)SMTP_CAP_CHUNKING | (unsigned)SMTP_CAP_SIZE);
 	uint64_t day_ns = 24 * 3600 * SECOND_NS;
 	assert_int_equal(facts_at(NOW_NS + 1 + day_ns).avoid, 0);
 	/* What is learned after that day does not bring the old back. */
-	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_DSN, NOW_NS + 2 + day_ns);
+	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_DSN, 0,
+		NOW_NS + 2 + day_ns);
 	assert_int_equal(facts_at(NOW_NS + 3 + day_ns).avoid, (unsigned)SMTP_CAP_DSN);
+}
+
+static void group_failed(uint64_t opened_ns, uint64_t now_ns)
+{
+	host_memory_avoid(
+		&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_PIPELINING, opened_ns, now_ns);
 }
 
 static void pipelining_is_avoided_when_it_failed_twice_within_a_day(void **state)
@@ -149,22 +156,47 @@ static void pipelining_is_avoided_when_it_failed_twice_within_a_day(void **state
 	(void)state;
 	uint64_t day_ns = 24 * 3600 * SECOND_NS;
 	unsigned both = (unsigned)SMTP_CAP_PIPELINING | (unsigned)SMTP_CAP_DSN;
-	host_memory_avoid(&memory, "mx.a.example", &ip, 25, both, NOW_NS);
+	host_memory_avoid(&memory, "mx.a.example", &ip, 25, both, 0, NOW_NS);
 	assert_int_equal(facts_at(NOW_NS).avoid, (unsigned)SMTP_CAP_DSN);
 	/* A day later the first time is forgotten. */
-	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_PIPELINING, NOW_NS + day_ns);
+	group_failed(NOW_NS, NOW_NS + day_ns);
 	assert_int_equal(facts_at(NOW_NS + day_ns).avoid, 0);
-	host_memory_avoid(
-		&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_PIPELINING, NOW_NS + day_ns + 1);
+	group_failed(NOW_NS + day_ns, NOW_NS + day_ns + 1);
 	assert_int_equal(facts_at(NOW_NS + day_ns + 1).avoid, (unsigned)SMTP_CAP_PIPELINING);
 	assert_int_equal(facts_at(NOW_NS + 2 * day_ns + 1).avoid, 0);
+}
+
+static void groups_that_break_together_are_one_failure(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < 10; i++)
+		group_failed(NOW_NS + i, NOW_NS + 10);
+	assert_int_equal(facts_at(NOW_NS + 10).avoid, 0);
+	group_failed(NOW_NS + 10, NOW_NS + 11);
+	assert_int_equal(facts_at(NOW_NS + 11).avoid, (unsigned)SMTP_CAP_PIPELINING);
+}
+
+static void pipelining_that_works_is_suspected_no_more(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < 10; i++) {
+		group_failed(NOW_NS + i, NOW_NS + i);
+		assert_int_equal(facts_at(NOW_NS + i).avoid, 0);
+		host_memory_works(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_PIPELINING);
+	}
+	group_failed(NOW_NS + 10, NOW_NS + 10);
+	group_failed(NOW_NS + 11, NOW_NS + 11);
+	assert_int_equal(facts_at(NOW_NS + 11).avoid, (unsigned)SMTP_CAP_PIPELINING);
+	/* Of one that was never heard of nothing is kept. */
+	host_memory_works(&memory, "mx.b.example", &ip, 25, (unsigned)SMTP_CAP_PIPELINING);
+	assert_int_equal(hash_map_count(&memory.hosts), 1);
 }
 
 static void a_host_that_is_up_again_keeps_what_was_learned_of_it(void **state)
 {
 	(void)state;
 	host_memory_tls_failed(&memory, "mx.a.example", &ip, 25, TLS_RUNG_FULL, NOW_NS);
-	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_CHUNKING, NOW_NS);
+	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_CHUNKING, 0, NOW_NS);
 	host_memory_down(&memory, &ip, 25, NOW_NS);
 	host_memory_up(&memory, &ip, 25);
 	assert_int_equal(facts_at(NOW_NS).rung, TLS_RUNG_1_2);
@@ -177,7 +209,7 @@ static void names_at_one_address_have_memories_of_their_own(void **state) /* MX-
 	(void)state;
 	const char *other = "mx.b.example";
 	host_memory_tls_failed(&memory, "mx.a.example", &ip, 25, TLS_RUNG_1_2, NOW_NS);
-	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_CHUNKING, NOW_NS);
+	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_CHUNKING, 0, NOW_NS);
 	assert_int_equal(facts_at(NOW_NS).rung, TLS_RUNG_CLEAR);
 	struct host_facts facts = host_memory_get(&memory, other, &ip, 25, NOW_NS);
 	assert_int_equal(facts.rung, TLS_RUNG_FULL);
@@ -245,6 +277,8 @@ int main(void)
 		TEST(a_late_failure_on_a_higher_rung_does_not_lift_the_rung),
 		TEST(extensions_that_failed_are_avoided_for_a_day),
 		TEST(pipelining_is_avoided_when_it_failed_twice_within_a_day),
+		TEST(groups_that_break_together_are_one_failure),
+		TEST(pipelining_that_works_is_suspected_no_more),
 		TEST(a_host_that_is_up_again_keeps_what_was_learned_of_it),
 		TEST(names_at_one_address_have_memories_of_their_own),
 		TEST(a_host_seldom_refuses_when_it_took_enough),

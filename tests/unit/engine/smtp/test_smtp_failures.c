@@ -366,6 +366,22 @@ static void a_used_session_that_dies_before_mail_was_answered_blames_nobody(void
 	end_a();
 }
 
+/* A group of it was answered whole: it only broke. */
+static void a_used_session_that_breaks_in_a_group_says_nothing_of_pipelining(void **state)
+{
+	(void)state;
+	static const enum smtp_end ends[] = { SMTP_END_LOST, SMTP_END_TIMEOUT };
+	for (size_t i = 0; i < 2; i++) {
+		start_second();
+		fixture_turn(&f, OK, "");
+		smtp_session_lost(&f.session, ends[i]);
+		assert_int_equal(smtp_session_learned(&f.session), 0);
+		fixture_work(&f);
+		fixture_mail_deinit(&b);
+		end_a();
+	}
+}
+
 static void a_loss_with_one_ahead_puts_only_the_first_in_doubt(void **state)
 {
 	(void)state;
@@ -570,6 +586,7 @@ int main(void)
 		cmocka_unit_test(unexpected_replies_while_idle),
 		cmocka_unit_test(a_group_that_is_answered_in_part_says_that_pipelining_may_not_work),
 		cmocka_unit_test(a_used_session_that_dies_before_mail_was_answered_blames_nobody),
+		cmocka_unit_test(a_used_session_that_breaks_in_a_group_says_nothing_of_pipelining),
 		cmocka_unit_test(a_loss_with_one_ahead_puts_only_the_first_in_doubt),
 		cmocka_unit_test(a_loss_leaves_decided_recipients_alone),
 		cmocka_unit_test(stopped_by_us_at_each_stage),
