@@ -40,8 +40,10 @@ bool smtp_flight_on_bdat(struct smtp_session *s, const struct smtp_reply *reply)
 void smtp_flight_on_end(struct smtp_session *s, enum smtp_end end, bool by_reply)
 {
 	bool in_flight = s->answered != NULL && s->answered->flies && s->answered->mail_sent;
-	/* One that had others before may just have been tired of us (SMTP-41). */
-	bool is_about_it = in_flight && (s->mails_count == 1 || s->answered->mail_answered);
+	/* One that had others before may just have been tired of us (SMTP-41); one that has answered a flight
+	 * bears them. */
+	bool is_about_it = in_flight && s->flights_count == 1 &&
+		(s->mails_count == 1 || s->answered->mail_answered);
 	bool hung_up = is_about_it && (end == SMTP_END_LOST || end == SMTP_END_TIMEOUT);
 	bool babbled = end == SMTP_END_PROTOCOL || end == SMTP_END_TOO_LONG || end == SMTP_END_EARLY_REPLY ||
 		(end == SMTP_END_CLOSING && by_reply && smtp_reply_get(&s->parser).code != 421);

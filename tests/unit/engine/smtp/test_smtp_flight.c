@@ -256,6 +256,29 @@ static void hosts_that_do_not_bear_it_are_remembered(void **state)
 	}
 }
 
+/* One was answered whole before: it bears them, and only broke. */
+static void a_used_session_that_breaks_in_a_flight_says_nothing_of_flights(void **state)
+{
+	(void)state;
+	static const enum smtp_end ends[] = { SMTP_END_LOST, SMTP_END_TIMEOUT };
+	for (size_t i = 0; i < 2; i++) {
+		let_fly(&a);
+		let_fly(&b);
+		start(CAPS);
+		fixture_add(&f, &a);
+		fixture_add(&f, &b);
+		fixture_turn(&f, "", MAIL RCPT BDAT);
+		fixture_turn(&f, OK OK OK, MAIL RCPT BDAT);
+		fixture_turn(&f, OK, "");
+		smtp_session_lost(&f.session, ends[i]);
+		assert_int_equal(smtp_session_learned(&f.session), 0);
+		fixture_work(&f);
+		assert_true(b.transaction.in_doubt);
+		fixture_mail_deinit(&b);
+		end();
+	}
+}
+
 /* SMTP-17: all of it has left, so nobody knows; in a session that has served others too. */
 static void a_loss_behind_the_last_octet_is_in_doubt(void **state)
 {
@@ -293,6 +316,7 @@ int main(void)
 		cmocka_unit_test(after_a_message_that_was_refused_rset_comes_first),
 		cmocka_unit_test(a_host_that_does_not_know_bdat_hears_no_more),
 		cmocka_unit_test(hosts_that_do_not_bear_it_are_remembered),
+		cmocka_unit_test(a_used_session_that_breaks_in_a_flight_says_nothing_of_flights),
 		cmocka_unit_test(a_loss_behind_the_last_octet_is_in_doubt),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
