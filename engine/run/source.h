@@ -24,7 +24,7 @@ enum {
 struct source {
 	struct ip_address address;     /* family NONE: the system chooses */
 	struct ip_address second;      /* of the other family; family NONE: it has none */
-	const char *text;              /* for events: the address; "" for any */
+	const char *text;              /* its name, on disk too: the (IPv4) address; "" for any */
 	const char *helo;              /* the name given in EHLO from here */
 	struct smtp_session_config smtp; /* a session copies it and adds what its host demands */
 	uint32_t index;

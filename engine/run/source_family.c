@@ -36,13 +36,25 @@ static struct source *partner_of(struct source *sources, uint32_t count, uint32_
 	return NULL;
 }
 
+/* What is kept under the name of a source (a warm-up, where a retry comes from) is found again whichever of
+ * the two was given first. */
+static void join(struct source *source, const struct source *partner)
+{
+	bool is_swapped = family_of(source) == IP_FAMILY_6;
+	source->second = is_swapped ? source->address : partner->address;
+	if (!is_swapped)
+		return;
+	source->address = partner->address;
+	source->text = partner->text;
+}
+
 uint32_t sources_pair(struct source *sources, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		struct source *partner = partner_of(sources, count, i);
 		if (partner == NULL)
 			continue;
-		sources[i].second = partner->address;
+		join(&sources[i], partner);
 		uint32_t at = (uint32_t)(partner - sources);
 		memmove(partner, partner + 1, (count - at - 1) * sizeof *partner);
 		count--;

@@ -11,7 +11,8 @@
 #include "engine/run/source.h"
 
 /* Makes one of each IPv4 and IPv6 source that belong together: the first of each family under a name, then
- * the second. They keep their order, a pair stands where the first of it stood. Returns how many are left. */
+ * the second. They keep their order, a pair stands where the first of it stood and has the name of its IPv4
+ * address. Returns how many are left. */
 uint32_t sources_pair(struct source *sources, uint32_t count);
 
 /* It can connect to addresses of that family. */
