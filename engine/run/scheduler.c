@@ -86,8 +86,10 @@ static bool self_test_is_awaited(const struct scheduler *s) { return s->was_aske
 
 static bool nothing_to_do_now(struct scheduler *s)
 {
-	if (!s->files_idle || !s->jobs_begun || !park_is_idle(s) || self_test_is_awaited(s) || !list_is_empty(&s->to_read) ||
-		!list_is_empty(&s->to_split) || s->routing_count > 0 || !all_recorded(s) || warn_is_near(s))
+	if (!s->files_idle || !s->jobs_begun || !park_is_idle(s) || self_test_is_awaited(s))
+		return false;
+	if (!list_is_empty(&s->to_read) || !list_is_empty(&s->to_split) || s->routing_count > 0 ||
+		!all_recorded(s) || warn_is_near(s))
 		return false;
 	for (uint32_t i = 0; i < s->hub->workers_count; i++)
 		if (s->reads[i] > 0)
