@@ -173,12 +173,12 @@ bool jobs_site_is_idle(const struct site *site)
 
 /* ---- recipients that wait for it ---- */
 
-/* Who was tried, or comes from the queue, has more to remember than his line. */
+/* Who was tried, or was told of as waiting, or comes from the queue, has more to remember than his line. */
 static bool may_go_back(const struct attempt *attempt)
 {
 	const struct message *message = attempt->message;
 	return message->rcpt != NULL && message->rcpt->domain != NULL && !message->in_queue &&
-	       attempt->waits == 0 && attempt->last == NULL;
+	       attempt->waits == 0 && attempt->last == NULL && !attempt->is_warned;
 }
 
 void jobs_queued(struct site *site, const struct attempt *attempt)

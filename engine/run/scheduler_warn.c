@@ -192,6 +192,8 @@ static void set_again(struct scheduler *s, struct attempt *attempt, bool is_warn
 {
 	attempt->is_warned = is_warned;
 	attempt->warn_ns = is_warned ? 0 : scheduler_now(s) + AGAIN_NS;
+	if (is_warned && attempt->state == ATTEMPT_QUEUED)
+		jobs_unqueued(attempt->site, attempt); /* he has that to remember, and is not given back */
 	outcome_clear_time(s, attempt);
 	outcome_set_time(s, attempt,
 		attempt->state == ATTEMPT_WAITING ? attempt->due_ns : attempt->expires_ns);

@@ -95,6 +95,32 @@ static void a_job_that_is_cancelled_ends_though_too_many_notifications_wait(void
 	sched_jobs_end(&s);
 }
 
+/* His sender has that word already, and the recorder has the attempt that tells of him. */
+static void who_was_told_of_as_waiting_is_not_given_back_when_his_provider_blocks_us(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--bounce=dsn", "--warn-after=400ms",
+				    "--site-sessions=1", "--retry-first=1h", NULL });
+	struct fake_job *job = put(&(struct test_job){ 0 }, "a", 100);
+	deliver(10);
+	uint32_t queued = job->tally[0].made - 10 - s.leased_count;
+	assert_true(queued > 0);
+	s.hold_records = true;
+	SCHED_WAIT(&s, s.warnings == queued);
+	sched_answer_heard(
+		&s, sched_leased(&s, NULL), ATTEMPT_DELIVERED, (struct heard){ .suspend = true });
+	sched_settle(&s);
+	assert_true(job->held >= queued);
+	s.hold_records = false;
+	sched_release(&s);
+	sched_settle(&s);
+	assert_int_equal(s.warnings, queued);
+	sched_job_gone(&s, job);
+	sched_settle(&s);
+	assert_true(of_fate(job, ATTEMPT_WITHDRAWN) >= queued);
+	sched_jobs_end(&s);
+}
+
 /* ---- the end ---- */
 
 static void a_job_goes_when_its_last_recipient_is_done(void **state)
@@ -430,6 +456,7 @@ int main(void)
 		TEST_OF(a_job_whose_failures_are_mail_waits_while_too_many_of_these_are_in_the_spool),
 		TEST_OF(a_job_that_tells_by_events_does_not_wait_for_notifications),
 		TEST_OF(a_job_that_is_cancelled_ends_though_too_many_notifications_wait),
+		TEST_OF(who_was_told_of_as_waiting_is_not_given_back_when_his_provider_blocks_us),
 		TEST_OF(a_job_goes_when_its_last_recipient_is_done),
 		TEST_OF(once_ends_when_all_are_done),
 		TEST_OF(once_waits_for_a_pause_and_not_for_a_provider_that_cannot_be_reached),
