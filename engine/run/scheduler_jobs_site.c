@@ -107,10 +107,10 @@ static uint32_t room_for(struct scheduler *s, struct site *site, const struct jo
 }
 
 /* No more than its share of the pool's mail, and what its sessions can have. */
-static uint32_t with_lead(struct scheduler *s, const struct source_pool *pool, const struct site *site,
-	uint32_t room)
+static uint32_t with_lead(struct scheduler *s, const struct source_pool *pool, const struct route *route,
+	const struct site *site, uint32_t room)
 {
-	uint32_t lead = sources_lead(s, pool, site, wants_of(s, site));
+	uint32_t lead = sources_lead(s, pool, route, site, wants_of(s, site));
 	if (pool->count > 1)
 		lead = less(lead, coming_to(site));
 	return room < lead ? room : lead;
@@ -137,7 +137,7 @@ uint32_t jobs_room_for(struct scheduler *s, struct job_domain *domain, const str
 	domain->source = &s->config->sources[candidates[chosen].index];
 	*out_site = known->provider->sites[domain->source->index];
 	uint32_t room = room_for(s, *out_site, domain->job);
-	return *out_site != NULL ? with_lead(s, pool, *out_site, room) : room;
+	return *out_site != NULL ? with_lead(s, pool, known->route, *out_site, room) : room;
 }
 
 /* ---- who is on his way to it ---- */
@@ -283,6 +283,12 @@ static uint32_t count_jobs(struct scheduler *s, struct list *line)
 	return count;
 }
 
+static const struct route *route_of(struct scheduler *s, const struct job_domain *domain)
+{
+	struct hash_node *node = hash_map_find(&s->domains, domain->name);
+	return node != NULL ? CONTAINER_OF(node, struct domain, node)->route : NULL;
+}
+
 static void feed(
 	struct scheduler *s, struct site *site, const struct site_jobs *jobs, struct list *line)
 {
@@ -296,7 +302,7 @@ static void feed(
 		if (node == NULL)
 			break;
 		struct job_domain *domain = CONTAINER_OF(node, struct job_domain, node);
-		uint32_t part = with_lead(s, sources_pool(s, domain->job->pool), site,
+		uint32_t part = with_lead(s, sources_pool(s, domain->job->pool), route_of(s, domain), site,
 			share < room ? share : room);
 		if (part == 0) { /* it goes from elsewhere, or others are to have their share first */
 			list_push_back(line, node);

@@ -173,8 +173,8 @@ void sources_put_back(struct scheduler *s, struct attempt *attempt)
 	warmups_release(attempt);
 }
 
-uint32_t sources_lead(
-	struct scheduler *s, const struct source_pool *pool, const struct site *site, uint32_t max)
+uint32_t sources_lead(struct scheduler *s, const struct source_pool *pool, const struct route *route,
+	const struct site *site, uint32_t max)
 {
 	if (!source_pool_has(pool, site->source))
 		return 0;
@@ -184,7 +184,9 @@ uint32_t sources_lead(
 	for (uint32_t i = 0; i < pool->count; i++) {
 		uint32_t index = pool->sources[i];
 		const struct site *other = site->provider->sites[index];
-		if (other == NULL)
+		bool fits = other == site || (other != NULL &&
+				(route == NULL || domain_source_fits(route, other->source)));
+		if (!fits)
 			continue;
 		if (other == site)
 			at = count;

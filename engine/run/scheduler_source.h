@@ -53,9 +53,9 @@ void sources_take(struct scheduler *s, struct attempt *attempt, struct site *sit
 /* It is QUEUED, and goes back to its job untried. */
 void sources_put_back(struct scheduler *s, struct attempt *attempt);
 /* How many messages of the pool the site may be given ahead of its share, at most `max`; 0: none, or it
- * is not of the pool. */
-uint32_t sources_lead(
-	struct scheduler *s, const struct source_pool *pool, const struct site *site, uint32_t max);
+ * is not of the pool. `route`: theirs, NULL if it is not known; who does not fit it has no share in them. */
+uint32_t sources_lead(struct scheduler *s, const struct source_pool *pool, const struct route *route,
+	const struct site *site, uint32_t max);
 /* The site is looked at, and is in that state: who is blocked is left, who is so no more is gone to. */
 void sources_note(struct scheduler *s, struct site *site, enum throttle_state state);
 /* If that is new: what waits at a blocked site and may go from elsewhere does. */

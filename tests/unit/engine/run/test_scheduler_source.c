@@ -5,6 +5,7 @@
 
 #define A "192.0.2.10"
 #define B "192.0.2.11"
+#define SIX "2001:db8::1"
 
 static struct sched s;
 
@@ -46,6 +47,17 @@ static int answer_all(const char *source, enum attempt_fate fate)
 			sched_settle(&s);
 	}
 	return count;
+}
+
+/* Some domains of a provider have hosts without IPv6. */
+static struct route *by_family(struct sched *sched, const char *domain)
+{
+	(void)sched;
+	bool has_six = domain[0] != 'a';
+	const struct test_host hosts[] = { { "smtp.google.com", 10, 0,
+						   has_six ? "192.0.2.1 2001:db8::25" : "192.0.2.1", 0, NULL, 0 },
+		{ NULL, 0, 0, NULL, 0, NULL, 0 } };
+	return test_route(domain, hosts, UINT64_MAX);
 }
 
 /* ---- shares ---- */
@@ -321,6 +333,36 @@ static void a_source_of_a_job_that_nobody_can_reach_anything_from_is_not_waited_
 	sched_jobs_end(&s);
 }
 
+/* What a source of the other family is owed of other domains is nothing that it could have of this one. */
+static void a_job_does_not_wait_for_the_share_of_a_source_that_does_not_reach_its_hosts(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--source=" A, "--source=" SIX " helo=six.sender.example",
+				    "--retry-first=1h", NULL });
+	s.route_for = by_family;
+	const struct fake_group groups[] = { { "both", 1, 1000 }, { NULL, 0, 0 } };
+	struct fake_job *both = sched_job(&s, &(struct test_job){ .groups = groups });
+	sched_settle(&s);
+	for (int i = 0; i < 4; i++) {
+		sched_answer(&s, leased_from(SIX), ATTEMPT_DELIVERED);
+		sched_settle(&s);
+	}
+	uint32_t from_a = 0;
+	for (struct attempt *attempt; (attempt = leased_from(A)) != NULL; from_a++) {
+		sched_answer(&s, attempt, ATTEMPT_DELIVERED);
+		sched_settle(&s);
+	}
+	assert_in_range(from_a, 20, 200); /* so far it may be ahead */
+	sched_job_gone(&s, both);
+	sched_settle(&s);
+	answer_all(SIX, ATTEMPT_DELIVERED);
+	sched_return_slots(&s);
+	sched_settle(&s);
+	put_job(NULL, 20);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 20);
+	sched_jobs_end(&s);
+}
+
 static void a_job_leaves_from_the_pool_that_it_names(void **state)
 {
 	(void)state;
@@ -433,6 +475,7 @@ int main(void)
 		cmocka_unit_test(a_ramp_that_is_over_is_no_limit),
 		cmocka_unit_test(a_job_is_shared_out_by_the_weights_too),
 		cmocka_unit_test(a_source_of_a_job_that_nobody_can_reach_anything_from_is_not_waited_for),
+		cmocka_unit_test(a_job_does_not_wait_for_the_share_of_a_source_that_does_not_reach_its_hosts),
 		cmocka_unit_test(a_job_leaves_from_the_pool_that_it_names),
 		cmocka_unit_test(a_job_that_names_a_pool_that_nobody_has_is_not_made_into_mail),
 		cmocka_unit_test(of_a_job_no_more_is_made_than_the_warm_up_allows),
