@@ -131,7 +131,8 @@ enum {
 	FLAG_DROPPED = 4,
 	FLAG_WARNED = 8,
 	FLAG_EARLY = 16, /* next_us stands behind the flags: it is not that of the key */
-	FLAGS = 31,
+	FLAG_AWAY = 32,
+	FLAGS = 63,
 };
 
 static uint8_t flags_of(const struct queue_attempt *attempt)
@@ -140,6 +141,7 @@ static uint8_t flags_of(const struct queue_attempt *attempt)
 			 (attempt->is_held ? FLAG_HELD : 0) |
 			 (attempt->is_dropped ? FLAG_DROPPED : 0) |
 			 (attempt->is_warned ? FLAG_WARNED : 0) |
+			 (attempt->is_away ? FLAG_AWAY : 0) |
 			 (attempt->next_us > attempt->key.due_us ? FLAG_EARLY : 0));
 }
 
@@ -203,6 +205,7 @@ bool queue_schema_get_attempt(struct text key, struct text value, struct arena *
 	out_attempt->is_held = flags & FLAG_HELD;
 	out_attempt->is_dropped = flags & FLAG_DROPPED;
 	out_attempt->is_warned = flags & FLAG_WARNED;
+	out_attempt->is_away = flags & FLAG_AWAY;
 	out_attempt->next_us = flags & FLAG_EARLY ? buf_reader_u64(&reader) : out_attempt->key.due_us;
 	out_attempt->domain = buf_reader_text16(&reader);
 	out_attempt->source = buf_reader_text16(&reader);

@@ -50,6 +50,7 @@ struct queue_attempt {
 	bool is_held;        /* by the operator: its time is the end of its lifetime */
 	bool is_dropped;     /* by the operator: its time has come, and it is not sent */
 	bool is_warned;      /* its sender was told that it still waits */
+	bool is_away;        /* its turn may have come: it is on disk to make room (--once waits for it) */
 	uint64_t next_us;    /* when it is tried next: the key may be before that, so that its sender is told.
 			      * Not before the key: when that says */
 	struct text domain;

@@ -56,6 +56,7 @@ static bool fill_attempt(struct keeper *k, const struct attempt *attempt, struct
 		.next_us = queue_clock_us(&k->hub->clock, attempt->due_ns),
 		.expires_us = queue_clock_us(&k->hub->clock, attempt->expires_ns),
 		.is_warned = attempt->is_warned,
+		.is_away = attempt->is_away,
 		.number = attempt->number,
 		.waits = attempt->waits,
 		.transactional = attempt->transactional,

@@ -290,7 +290,7 @@ static void attach(struct scheduler *s, struct message *message, struct revival 
 		return;
 	}
 	uint32_t rcpts_count = attempt->rcpts_count;
-	if (attempt->waits == 0 && s->away_count > 0 && message->envelope->not_before_unix_s == 0)
+	if (revival->attempt.is_away && s->away_count > 0) /* else it is of an earlier run */
 		s->away_count--;
 	fill_rcpts(s, attempt, revival);
 	if (message->stub_rcpts == NULL && attempt->rcpts_count > 0)

@@ -577,7 +577,7 @@ static void an_attempt_may_come_before_it_is_tried_next(void **state)
 	struct queue_file found;
 	struct queue_attempt attempts[] = { attempt_due(500, 1), attempt_due(600, 1) }, attempt;
 	attempts[0].next_us = 900;
-	attempts[1].is_warned = true;
+	attempts[1].is_warned = attempts[1].is_away = true;
 	const struct queue_key none = { 0 };
 	struct text name;
 	park(&file, NULL, 0, attempts, 2);
@@ -585,11 +585,11 @@ static void an_attempt_may_come_before_it_is_tried_next(void **state)
 	assert_string_equal(waiting(), "one@500 one@600 ");
 	assert_int_equal(queue_next(reader, &none, &arena, &name, &attempt, &why), RESULT_OK);
 	assert_int_equal(attempt.next_us, 900);
-	assert_false(attempt.is_warned);
+	assert_false(attempt.is_warned || attempt.is_away);
 	const struct queue_key first = attempt.key;
 	assert_int_equal(queue_next(reader, &first, &arena, &name, &attempt, &why), RESULT_OK);
 	assert_int_equal(attempt.next_us, 600);
-	assert_true(attempt.is_warned);
+	assert_true(attempt.is_warned && attempt.is_away);
 	assert_int_equal(find("one", &found), RESULT_OK);
 	assert_int_equal(queue_hasten(queue, &found, &none, 7, NULL, NULL, &why), RESULT_OK);
 	assert_int_equal(queue_commit(queue, &why), RESULT_OK);

@@ -167,6 +167,49 @@ static void what_the_journal_is_kept_for_waits_on_disk_while_its_site_is_blocked
 	end();
 }
 
+/* Whatever time its submitter gave: it is over. */
+static void once_waits_for_what_was_put_on_disk_untried_until_it_has_come_back(void **state)
+{
+	(void)state;
+	minute_ms = 40;
+	begin((const char *const[]){ "--once", "--retry-first=1h", "--park-after=1d", NULL });
+	minute_ms = 0;
+	sched_mail(&s, &(struct test_mail){ .rcpts = "1@c.example" }); /* a worker has it meanwhile */
+	sched_mail(&s, &(struct test_mail){ .rcpts = "0@a.example" });
+	sched_settle(&s);
+	sched_answer_heard(
+		&s, sched_leased(&s, "a.example"), ATTEMPT_DEFERRED, (struct heard){ .suspend = true });
+	struct fake_file *half = sched_mail(&s, &(struct test_mail){ .rcpts = "1@a.example 1@b.example",
+							.birth_ns = clock_wall_us() * 1000,
+							.not_before_unix_s = clock_wall_us() / 1000000 - 60 });
+	sched_settle(&s);
+	sched_answer(&s, sched_leased(&s, "b.example"), ATTEMPT_DELIVERED);
+	sched_settle(&s);
+	atomic_store(&s.base.hub.counters.segments, 4);
+	for (int waited = 0; half->evicted == 0 && waited < SCHED_WAIT_MS; waited++)
+		pass_with_the_keeper(1);
+	assert_int_equal(half->evicted, 1);
+	hub_post(s.base.hub.scheduler, POST_KEEPER_IDLE, NULL, 0, 0);
+	sched_files_idle(&s, 0);
+	sched_answer(&s, sched_leased(&s, "c.example"), ATTEMPT_DELIVERED);
+	settle(1);
+	sched_files_idle(&s, 0);
+	settle(1);
+	assert_int_equal(s.drains, 0);
+	atomic_store(&s.base.hub.counters.segments, 1);
+	struct revival *revival = revive(half, 1, 0, "1@a.example");
+	revival->attempt.waits = 0;
+	revival->attempt.is_away = true;
+	hub_post(s.base.hub.scheduler, POST_KEEPER_IDLE, NULL, 0, 1);
+	pass_on(half, revival);
+	settle(1);
+	sched_files_idle(&s, 0);
+	for (int waited = 0; s.running && waited < SCHED_WAIT_MS; waited++)
+		pass_with_the_keeper(1);
+	assert_false(s.running); /* the site is blocked: nothing is left to try now */
+	end();
+}
+
 /* It was deferred before the end and recorded behind it: its place in time is not lost. */
 static void what_is_deferred_last_is_parked_as_well_at_the_end(void **state)
 {
@@ -510,6 +553,7 @@ int main(void)
 		cmocka_unit_test(what_missed_its_end_and_is_not_readable_in_time_expires),
 		cmocka_unit_test(what_is_given_back_is_acknowledged_once_and_once_waits_for_it),
 		cmocka_unit_test(what_the_journal_is_kept_for_waits_on_disk_while_its_site_is_blocked),
+		cmocka_unit_test(once_waits_for_what_was_put_on_disk_untried_until_it_has_come_back),
 		cmocka_unit_test(what_is_deferred_last_is_parked_as_well_at_the_end),
 		cmocka_unit_test(
 			records_of_an_earlier_run_are_counted_out_once_however_often_it_is_parked),
