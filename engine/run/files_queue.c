@@ -210,6 +210,8 @@ void files_evict(struct files *f, struct message *message)
 		hash_map_remove(&f->known, &message->known);
 	if (message->gone || message->was_gone)
 		tell_keeper(f, message->name);
+	if (message->was_gone)
+		files_count_left(f, message);
 	if (message->was_gone) /* what was written over in place is mail like any other */
 		files_consider(f, message->name, false);
 	/* Who took its name in the meantime was passed over. */

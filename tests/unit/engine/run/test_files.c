@@ -14,6 +14,7 @@
 #include "engine/io/signals.h"
 #include "engine/run/files.h"
 #include "engine/run/forgotten.h"
+#include "engine/run/prepared.h"
 #include "tests/unit/engine/run/run_test.h"
 #include "tests/unit/unit.h"
 
@@ -721,6 +722,35 @@ static void one_that_is_in_the_queue_as_well_leaves_that_before_the_journal_is_t
 	stop();
 }
 
+/* Jobs wait for it to go (scheduler_jobs.c), and the operator may lose his patience with it first. */
+static void a_notification_that_is_removed_by_hand_while_it_waits_in_the_queue_is_counted_out(void **state)
+{
+	(void)state;
+	struct fail fail;
+	char name[PREPARED_NAME_SIZE];
+	const struct file_identity identity = { .inode = 1, .birth_ns = 1 };
+	create();
+	assert_int_equal(mailbox_create(64, &base.hub.keeper, &fail), RESULT_OK);
+	start();
+	prepared_name(PREPARED_NOTICE, "m1", &identity, 0, name);
+	hub_count(&base.hub.counters.notices, 2);
+	/* As often as it leaves memory while its file is there it is only parked. */
+	for (int was_gone = 0; was_gone < 2; was_gone++) {
+		struct message *message = message_create(name, &identity);
+		assert_non_null(message);
+		message->in_queue = true;
+		message->was_gone = message->withdrawn = was_gone;
+		assert_int_equal(leave(message, POST_EVICT), 0);
+		assert_int_equal(hub_read(&base.hub.counters.notices), 2 - was_gone);
+	}
+	struct mailbox_message heard;
+	while (mailbox_take(base.hub.keeper, &heard))
+		free(heard.object);
+	mailbox_destroy(base.hub.keeper);
+	base.hub.keeper = NULL;
+	stop();
+}
+
 /* Somebody has helped it on, and put new mail there. */
 static void what_took_the_name_of_one_that_could_not_be_removed_stays(void **state)
 {
@@ -766,6 +796,7 @@ int main(void)
 		TEST(a_file_that_could_not_be_removed_goes_when_it_can_and_the_journal_is_told),
 		TEST(one_that_is_in_the_queue_as_well_leaves_that_before_the_journal_is_told),
 		TEST(what_took_the_name_of_one_that_could_not_be_removed_stays),
+		TEST(a_notification_that_is_removed_by_hand_while_it_waits_in_the_queue_is_counted_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
