@@ -75,10 +75,24 @@ static void key_apart(const struct site_match *match, char key[PROVIDER_KEY_MAX]
 		snprintf(key, PROVIDER_KEY_MAX, "%.19s/%.255s", whole, match->apart->key);
 }
 
+/* Rules may be read anew, and a domain with one of its own may move. */
+static void set_whole(struct scheduler *s, struct provider *provider, const char whole[PROVIDER_KEY_MAX])
+{
+	if (strcmp(provider->whole, whole) == 0)
+		return;
+	memcpy(provider->whole, whole, PROVIDER_KEY_MAX);
+	for (uint32_t i = 0; i < s->config->sources_count; i++) {
+		if (provider->sites[i] == NULL)
+			continue;
+		warmups_unbind(provider->sites[i]);
+		warmups_bind(s, provider->sites[i]);
+	}
+}
+
 static struct provider *provider_of(
 	struct scheduler *s, const struct domain *domain, const struct route *route)
 {
-	char key[PROVIDER_KEY_MAX];
+	char key[PROVIDER_KEY_MAX], whole[PROVIDER_KEY_MAX];
 	struct site_match match;
 	/* The best host tells the provider; the others make the set of those who are not known. */
 	const char *hosts[ROUTE_HOSTS_MAX] = { route->hosts[0].name };
@@ -90,6 +104,7 @@ static struct provider *provider_of(
 		.provider = key, .hosts = hosts, .hosts_count = count, .domain = domain->name
 	};
 	place.is_known = provider_key(hosts, count, key);
+	memcpy(whole, key, sizeof whole);
 	struct provider_limits limits = provider_limits_of(key);
 	site_rules_match(s->site_rules.rules, &place, &match);
 	key_apart(&match, key);
@@ -109,6 +124,7 @@ static struct provider *provider_of(
 		jobs_provider_init(provider);
 		hash_map_insert(&s->providers, &provider->node);
 	}
+	set_whole(s, provider, whole);
 	provider->match = match;
 	provider->limits = limits;
 	return provider;
@@ -322,7 +338,7 @@ void domain_route(struct scheduler *s, struct attempt *attempt)
 	struct domain *domain = attempt->domain;
 	CHECK_OBJ(domain, DOMAIN_MAGIC);
 	if (attempt->warmup != NULL)
-		warmups_release(attempt);
+		warmups_release(s, attempt);
 	if (route_is_fresh(s, domain)) {
 		use_route(s, attempt);
 		return;

@@ -80,6 +80,7 @@ void jobs_line_push(struct scheduler *s, struct provider *provider, struct job_d
 void jobs_line_leave(struct job_domain *domain);
 /* Domains wait for its provider; nothing is on its way to it. */
 bool jobs_site_is_awaited(const struct site *site);
+bool jobs_provider_is_awaited(const struct provider *provider);
 bool jobs_site_is_idle(const struct site *site);
 /* Some of these domains can have it now, and from where their jobs send. */
 bool jobs_provider_has_work(struct scheduler *s, const struct provider *provider);

@@ -158,13 +158,15 @@ bool jobs_site_has_enough(const struct scheduler *s, struct site *site, const st
 	return jobs_of(site, job)->rcpts_count >= wants_of(s, site);
 }
 
-bool jobs_site_is_awaited(const struct site *site)
+bool jobs_provider_is_awaited(const struct provider *provider)
 {
 	bool is_awaited = false;
 	for (size_t i = 0; i < FAIR_CLASSES; i++)
-		is_awaited |= !list_is_empty(&site->provider->job_lines[i]);
+		is_awaited |= !list_is_empty(&provider->job_lines[i]);
 	return is_awaited;
 }
+
+bool jobs_site_is_awaited(const struct site *site) { return jobs_provider_is_awaited(site->provider); }
 
 bool jobs_site_is_idle(const struct site *site)
 {

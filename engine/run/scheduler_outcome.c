@@ -254,7 +254,7 @@ static uint32_t keep_deferred(struct scheduler *s, struct attempt *attempt, bool
 void outcome_wait(struct scheduler *s, struct attempt *attempt, uint64_t due_ns)
 {
 	jobs_arrived(s, attempt->message);
-	warmups_release(attempt);
+	warmups_release(s, attempt);
 	attempt->waits_for_room = false;
 	attempt_move(attempt, ATTEMPT_WAITING);
 	attempt->due_ns = due_ns;

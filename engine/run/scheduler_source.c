@@ -170,7 +170,7 @@ void sources_put_back(struct scheduler *s, struct attempt *attempt)
 	if (attempt->has_turn)
 		charge(s, attempt, attempt->site, attempt->route, -1);
 	attempt->has_turn = false;
-	warmups_release(attempt);
+	warmups_release(s, attempt);
 }
 
 uint32_t sources_lead(struct scheduler *s, const struct source_pool *pool, const struct route *route,

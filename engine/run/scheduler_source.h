@@ -29,6 +29,7 @@ struct scheduler_sources {
 
 	/* warm-up */
 	bool has_warmup;
+	bool has_left_room;            /* some was left in this turn where there was none */
 	struct warmup_counts counts;
 	uint32_t *limits;              /* of today, by source */
 	struct timer day_timer, write_timer;
@@ -74,7 +75,7 @@ void warmups_unbind(struct site *site);
 uint32_t warmups_room(struct scheduler *s, const struct provider *provider, const struct source *source);
 void warmups_reserve(struct scheduler *s, struct attempt *attempt, struct site *site);
 /* It is not queued any more, and was not sent. */
-void warmups_release(struct attempt *attempt);
+void warmups_release(struct scheduler *s, struct attempt *attempt);
 /* Its fates are durable: who was taken counts. */
 void warmups_settle(struct scheduler *s, struct attempt *attempt);
 /* Another day has begun. */

@@ -120,7 +120,7 @@ void warmups_bind(struct scheduler *s, struct site *site)
 	if (site->source->warmup.days == 0)
 		return;
 	site->warmup = warmup_counts_take(
-		&s->sources.counts, text_of(site->source->text), text_of(site->provider->key));
+		&s->sources.counts, text_of(site->source->text), text_of(site->provider->whole));
 	if (site->warmup != NULL)
 		site->warmup->users++;
 }
@@ -140,7 +140,7 @@ uint32_t warmups_room(struct scheduler *s, const struct provider *provider, cons
 	const struct site *site = provider->sites[source->index];
 	const struct warmup_count *count = site != NULL
 		? site->warmup
-		: warmup_counts_find(&s->sources.counts, text_of(source->text), text_of(provider->key));
+		: warmup_counts_find(&s->sources.counts, text_of(source->text), text_of(provider->whole));
 	if (count == NULL)
 		return site == NULL ? limit : 0;
 	uint64_t used = (uint64_t)count->sent + count->reserved;
@@ -149,20 +149,48 @@ uint32_t warmups_room(struct scheduler *s, const struct provider *provider, cons
 
 void warmups_reserve(struct scheduler *s, struct attempt *attempt, struct site *site)
 {
-	warmups_release(attempt);
+	warmups_release(s, attempt);
 	if (site->warmup == NULL || s->sources.limits[site->source->index] == WARMUP_UNLIMITED)
 		return;
 	attempt->warmup = site->warmup;
 	attempt->warmup->reserved += attempt->rcpts_count;
 }
 
-void warmups_release(struct attempt *attempt)
+void warmups_release(struct scheduler *s, struct attempt *attempt)
 {
-	if (attempt->warmup == NULL)
+	struct warmup_count *count = attempt->warmup;
+	if (count == NULL)
 		return;
-	CHECK(attempt->warmup->reserved >= attempt->rcpts_count);
-	attempt->warmup->reserved -= attempt->rcpts_count;
+	uint64_t used = (uint64_t)count->sent + count->reserved;
+	uint32_t limit = s->sources.limits[attempt->source->index];
+	CHECK(count->reserved >= attempt->rcpts_count);
+	count->reserved -= attempt->rcpts_count;
 	attempt->warmup = NULL;
+	s->sources.has_left_room |= used >= limit && used - attempt->rcpts_count < limit;
+}
+
+/* There was none before. Who waits in line may be of another part of the provider. */
+static void look_who_waits(struct hash_node *node, void *context)
+{
+	struct scheduler *s = context;
+	struct provider *provider = CONTAINER_OF(node, struct provider, node);
+	for (uint32_t i = 0; i < s->config->sources_count && jobs_provider_is_awaited(provider); i++) {
+		if (s->sources.limits[i] == WARMUP_UNLIMITED ||
+			warmups_room(s, provider, &s->config->sources[i]) == 0)
+			continue;
+		loop_turn_again(&s->loop);
+		if (provider->sites[i] != NULL)
+			lease_look_at(s, provider->sites[i]);
+		else
+			jobs_provider_ends(provider);
+	}
+}
+
+static void tell_who_waits(struct scheduler *s)
+{
+	if (s->sources.has_left_room)
+		hash_map_for_each(&s->providers, look_who_waits, s);
+	s->sources.has_left_room = false;
 }
 
 void warmups_settle(struct scheduler *s, struct attempt *attempt)
@@ -174,7 +202,7 @@ void warmups_settle(struct scheduler *s, struct attempt *attempt)
 	for (uint32_t i = 0; i < attempt->rcpts_count; i++)
 		taken += attempt->rcpts[i].fate == ATTEMPT_DELIVERED;
 	warmup_counts_add(&s->sources.counts, count, taken);
-	warmups_release(attempt);
+	warmups_release(s, attempt);
 	const struct provider *provider = attempt->domain->provider;
 	struct site *site = provider != NULL ? provider->sites[attempt->source->index] : NULL;
 	if (taken < attempt->rcpts_count && site != NULL && jobs_site_is_awaited(site))
@@ -189,7 +217,7 @@ static bool is_used_up(struct scheduler *s, const struct provider *provider, con
 	for (uint32_t i = 0; i < pool->count; i++) {
 		const struct source *source = &s->config->sources[pool->sources[i]];
 		const struct warmup_count *count = warmup_counts_find(
-			&s->sources.counts, text_of(source->text), text_of(provider->key));
+			&s->sources.counts, text_of(source->text), text_of(provider->whole));
 		if (count != NULL && count->sent < s->sources.limits[source->index])
 			return false;
 	}
@@ -219,7 +247,7 @@ void warmups_wait(struct scheduler *s, struct attempt *attempt, const struct sou
 	int64_t morning_ns = outcome_instant_of(s, warmup_day_begins_us(day + 1) / 1000000 + 1);
 	if (morning_ns > 0 && ((uint64_t)morning_ns < due_ns || is_used_up(s, provider, pool)))
 		due_ns = (uint64_t)morning_ns;
-	note(attempt, provider->key, day);
+	note(attempt, provider->whole, day);
 	struct message *message = attempt->message;
 	outcome_wait(s, attempt, due_ns < attempt->expires_ns ? due_ns : attempt->expires_ns);
 	attempt->waits_for_room = true;
@@ -262,6 +290,7 @@ static void write_due(struct timer *timer)
 
 void warmups_turn_end(struct scheduler *s)
 {
+	tell_who_waits(s);
 	if (!has_to_write(s) || s->sources.writing > 0 || timer_is_running(&s->sources.write_timer))
 		return;
 	post_text(s);

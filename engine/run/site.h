@@ -123,6 +123,7 @@ struct provider {
 	struct site_match match;       /* the rules that hold for it */
 	struct provider_limits limits; /* what is known of it */
 	char key[PROVIDER_KEY_MAX];
+	char whole[PROVIDER_KEY_MAX];  /* the key without what rules set apart: a warm-up counts by it */
 	struct list job_lines[FAIR_CLASSES]; /* domains of job directories that wait until a site of it
 	                                      * has room (scheduler_jobs_site.c) */
 	int64_t *turns;                /* by source: who is before whom (source_choice.h); behind the sites */

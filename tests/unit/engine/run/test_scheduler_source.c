@@ -49,6 +49,14 @@ static int answer_all(const char *source, enum attempt_fate fate)
 	return count;
 }
 
+static struct route *at_google(struct sched *sched, const char *domain)
+{
+	(void)sched;
+	const struct test_host hosts[] = { { "smtp.google.com", 10, 0, "192.0.2.1", 0, NULL, 0 },
+		{ NULL, 0, 0, NULL, 0, NULL, 0 } };
+	return test_route(domain, hosts, UINT64_MAX);
+}
+
 /* Some domains of a provider have hosts without IPv6. */
 static struct route *by_family(struct sched *sched, const char *domain)
 {
@@ -227,6 +235,20 @@ static void what_a_warm_up_does_not_allow_goes_from_warm_sources(void **state)
 	fill("1@a.example", 10);
 	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 0);
 	fill("1@b.example", 40); /* each provider for itself */
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 5);
+	sched_end(&s);
+}
+
+/* The provider sees one new address, whatever the operator says of some of its domains. */
+static void parts_of_a_provider_that_rules_set_apart_have_one_warm_up(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A " warmup=5", "--site=shop.example sessions=3",
+			       "--site=news.example single-flight=on", "--retry-first=1h", NULL });
+	s.route_for = at_google;
+	fill("1@shop.example", 10);
+	fill("1@other.example", 10);
+	fill("1@news.example", 10);
 	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 5);
 	sched_end(&s);
 }
@@ -455,6 +477,26 @@ static void who_of_a_job_was_not_taken_leaves_his_room_to_others(void **state)
 	sched_jobs_end(&s);
 }
 
+static void a_job_takes_the_room_that_another_part_of_its_provider_leaves(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--source=" A " warmup=5", "--site=a.example sessions=3",
+				    "--retry-first=1h", NULL });
+	s.route_for = at_google;
+	struct fake_job *first = put_job(NULL, 3);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 3);
+	assert_int_equal(first->unlinked, 1);
+	fill("1@b.example", 2);
+	struct fake_job *job = put_job(NULL, 10);
+	assert_int_equal(sched_leased_of(&s, "a.example"), 0);
+	for (int i = 0; i < 2; i++)
+		sched_answer(&s, sched_leased(&s, "b.example"), ATTEMPT_BOUNCED);
+	sched_settle(&s);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 2);
+	assert_int_equal(job->tally[0].by_fate[ATTEMPT_DELIVERED], 2);
+	sched_jobs_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +510,7 @@ int main(void)
 		cmocka_unit_test(where_all_are_blocked_mail_waits_for_them),
 		cmocka_unit_test(a_retry_comes_from_the_same_source),
 		cmocka_unit_test(what_a_warm_up_does_not_allow_goes_from_warm_sources),
+		cmocka_unit_test(parts_of_a_provider_that_rules_set_apart_have_one_warm_up),
 		cmocka_unit_test(each_recipient_counts),
 		cmocka_unit_test(without_a_warm_source_mail_waits_for_the_next_day_and_says_so),
 		cmocka_unit_test(what_was_not_taken_leaves_its_room_to_others),
@@ -483,6 +526,7 @@ int main(void)
 		cmocka_unit_test(once_ends_when_the_sources_of_a_job_are_blocked_and_others_are_not),
 		cmocka_unit_test(what_is_more_of_a_job_goes_from_warm_sources),
 		cmocka_unit_test(who_of_a_job_was_not_taken_leaves_his_room_to_others),
+		cmocka_unit_test(a_job_takes_the_room_that_another_part_of_its_provider_leaves),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
