@@ -10,6 +10,8 @@
 enum {
 	/* A site has this much more than its sessions can have bound to them: what comes in one turn. */
 	SITE_RESERVE = 16,
+	/* Domains in a line that the site can do nothing for, looked at for one that it can. */
+	OTHERS_MAX = 64,
 };
 
 static enum fair_class class_of(const struct job_run *job)
@@ -298,6 +300,7 @@ static void feed(
 	if (list_is_empty(line) || room == 0)
 		return;
 	uint32_t count = count_jobs(s, line), share = count > 0 ? (room + count - 1) / count : 0;
+	uint32_t others = OTHERS_MAX;
 	struct list_node *node;
 	for (uint32_t looks = count; room > 0 && looks > 0; looks--) {
 		node = list_pop_front(line);
@@ -306,11 +309,16 @@ static void feed(
 		struct job_domain *domain = CONTAINER_OF(node, struct job_domain, node);
 		uint32_t part = with_lead(s, sources_pool(s, domain->job->pool), route_of(s, domain), site,
 			share < room ? share : room);
+		struct job_domain *next = take_next(domain);
 		if (part == 0) { /* it goes from elsewhere, or others are to have their share first */
-			list_push_back(line, node);
+			bool is_more = next != NULL && others > 0;
+			if (next != NULL)
+				list_push_back(&next->behind, node);
+			list_push_back(line, next != NULL ? &next->node : node);
+			others -= is_more;
+			looks += is_more;
 			continue;
 		}
-		struct job_domain *next = take_next(domain);
 		if (next != NULL)
 			list_push_back(line, &next->node);
 		if (jobs_hold_domain(s, domain))
@@ -322,11 +330,13 @@ static void feed(
 	}
 }
 
-static bool can_send(struct scheduler *s, const struct provider *provider, const struct source_pool *pool)
+static bool can_send(struct scheduler *s, const struct provider *provider, const struct job_domain *domain)
 {
+	const struct source_pool *pool = sources_pool(s, domain->job->pool);
+	const struct route *route = route_of(s, domain);
 	for (uint32_t i = 0; pool != NULL && i < pool->count; i++) {
 		const struct site *site = provider->sites[pool->sources[i]];
-		if (site != NULL &&
+		if (site != NULL && sources_suits(s, pool, route, site->source) &&
 			throttle_state_at(&site->throttle, scheduler_now(s)) <= THROTTLE_PAUSED &&
 			warmups_room(s, provider, site->source) > 0)
 			return true;
@@ -338,8 +348,7 @@ bool jobs_provider_has_work(struct scheduler *s, const struct provider *provider
 {
 	for (size_t i = 0; i < FAIR_CLASSES; i++)
 		LIST_FOR_EACH (node, &provider->job_lines[i])
-			if (can_send(s, provider,
-				    sources_pool(s, CONTAINER_OF(node, struct job_domain, node)->job->pool)))
+			if (can_send(s, provider, CONTAINER_OF(node, struct job_domain, node)))
 				return true;
 	return false;
 }

@@ -173,10 +173,23 @@ void sources_put_back(struct scheduler *s, struct attempt *attempt)
 	warmups_release(s, attempt);
 }
 
+bool sources_suits(const struct scheduler *s, const struct source_pool *pool, const struct route *route,
+	const struct source *source)
+{
+	if (!source_pool_has(pool, source))
+		return false;
+	if (route == NULL || domain_source_fits(route, source))
+		return true;
+	for (uint32_t i = 0; i < pool->count; i++)
+		if (domain_source_fits(route, &s->config->sources[pool->sources[i]]))
+			return false;
+	return true;
+}
+
 uint32_t sources_lead(struct scheduler *s, const struct source_pool *pool, const struct route *route,
 	const struct site *site, uint32_t max)
 {
-	if (!source_pool_has(pool, site->source))
+	if (!sources_suits(s, pool, route, site->source))
 		return 0;
 	if (pool->count == 1)
 		return max;

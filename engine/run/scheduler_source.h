@@ -53,6 +53,10 @@ const struct source *sources_choose(struct scheduler *s, struct attempt *attempt
 void sources_take(struct scheduler *s, struct attempt *attempt, struct site *site);
 /* It is QUEUED, and goes back to its job untried. */
 void sources_put_back(struct scheduler *s, struct attempt *attempt);
+/* Mail of the pool by that route (NULL: not known) may go from there: the source reaches one of its hosts, or
+ * none of the pool does, and its outcome is to be had anywhere. */
+bool sources_suits(const struct scheduler *s, const struct source_pool *pool, const struct route *route,
+	const struct source *source);
 /* How many messages of the pool the site may be given ahead of its share, at most `max`; 0: none, or it
  * is not of the pool. `route`: theirs, NULL if it is not known; who does not fit it has no share in them. */
 uint32_t sources_lead(struct scheduler *s, const struct source_pool *pool, const struct route *route,

@@ -452,6 +452,28 @@ static void once_ends_when_the_sources_of_a_job_are_blocked_and_others_are_not(v
 	assert_true(s.end.mail_waits);
 }
 
+/* Recipients went to and fro between their job and a source that can do nothing for them. */
+static void a_job_that_is_blocked_is_not_asked_for_by_a_source_that_does_not_reach_its_hosts(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--source=" A, "--source=" SIX " helo=six.sender.example",
+				    "--once", NULL });
+	s.route_for = by_family;
+	fill("1@both.example", 2);
+	sched_answer_heard(&s, leased_from(A), ATTEMPT_DELIVERED, (struct heard){ .suspend = true });
+	const struct fake_group groups[] = { { "a", 3, 20 }, { "both", 1, 10 }, { NULL, 0, 0 } };
+	struct fake_job *job = sched_job(&s, &(struct test_job){ .groups = groups });
+	sched_pass(&s, 50);
+	assert_in_range(job->tally[0].made, 0, 6);
+	hub_post(s.base.hub.scheduler, POST_KEEPER_IDLE, NULL, 0, 0);
+	sched_files_idle(&s, 0);
+	answer_all(SIX, ATTEMPT_DELIVERED);
+	SCHED_WAIT(&s, !s.running);
+	assert_int_equal(job->tally[1].by_fate[ATTEMPT_DELIVERED], 10); /* they are behind the others */
+	sched_jobs_end(&s);
+	assert_true(s.end.mail_waits);
+}
+
 static void what_is_more_of_a_job_goes_from_warm_sources(void **state)
 {
 	(void)state;
@@ -524,6 +546,8 @@ int main(void)
 		cmocka_unit_test(of_a_job_no_more_is_made_than_the_warm_up_allows),
 		cmocka_unit_test(once_ends_when_a_job_has_had_what_the_warm_up_allows),
 		cmocka_unit_test(once_ends_when_the_sources_of_a_job_are_blocked_and_others_are_not),
+		cmocka_unit_test(
+			a_job_that_is_blocked_is_not_asked_for_by_a_source_that_does_not_reach_its_hosts),
 		cmocka_unit_test(what_is_more_of_a_job_goes_from_warm_sources),
 		cmocka_unit_test(who_of_a_job_was_not_taken_leaves_his_room_to_others),
 		cmocka_unit_test(a_job_takes_the_room_that_another_part_of_its_provider_leaves),
