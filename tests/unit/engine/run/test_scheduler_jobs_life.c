@@ -312,12 +312,12 @@ static void whoever_had_no_turn_when_the_job_expires_is_told_so(void **state)
 static void who_comes_late_in_a_long_job_has_a_whole_lifetime(void **state)
 {
 	(void)state;
-	sched_jobs_init(&s, (const char *const[]){ "--site-sessions=1", "--lifetime=2s", NULL });
+	sched_jobs_init(&s, (const char *const[]){ "--site-sessions=1", "--lifetime=4s", NULL });
 	struct fake_job *job = put(&(struct test_job){ 0 }, "a", 200);
-	uint64_t end_ns = clock_now_ns() + 5000 * TEST_MS_NS; /* of a job that takes longer than that */
+	uint64_t end_ns = clock_now_ns() + 8000 * TEST_MS_NS; /* of a job that takes longer than that */
 	while (clock_now_ns() < end_ns && of_fate(job, ATTEMPT_DELIVERED) < 100) {
 		deliver(1);
-		sched_pass(&s, 50);
+		sched_pass(&s, 80);
 	}
 	assert_true(clock_now_ns() >= end_ns - 1500 * TEST_MS_NS);
 	sched_answer_all(&s, ATTEMPT_DELIVERED);
