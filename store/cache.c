@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "store/cache_internal.h"
+#include "store/lmdb_open.h"
 
 /* ---- errors ---- */
 
@@ -41,6 +42,7 @@ static void mark_damaged(const struct cache *cache)
 
 enum result cache_fail(struct cache *cache, int error, const char *doing, struct fail *fail)
 {
+	error = lmdb_error(cache->env, error);
 	enum result result = result_of(error);
 	if (result == RESULT_DAMAGED)
 		mark_damaged(cache);

@@ -2,8 +2,14 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/statvfs.h>
 
-enum { FILE_MODE = 0600, SMALLER = 4 };
+enum {
+	FILE_MODE = 0600,
+	SMALLER = 4,
+	/* Less than a page of LMDB's with those that lead to it. */
+	FULL_BYTES = 64 * 1024,
+};
 
 static int open_once(const char *folder, uint64_t map_bytes, unsigned readers_max, unsigned flags,
 	MDB_env **out_env)
@@ -37,6 +43,15 @@ int lmdb_open(const char *folder, uint64_t *map_bytes, unsigned readers_max, uns
 		error = open_once(folder, *map_bytes, readers_max, flags, out_env);
 	}
 	return error;
+}
+
+int lmdb_error(MDB_env *env, int error)
+{
+	mdb_filehandle_t fd;
+	struct statvfs room;
+	if (error != EIO || env == NULL || mdb_env_get_fd(env, &fd) != 0 || fstatvfs(fd, &room) != 0)
+		return error;
+	return room.f_bfree * room.f_frsize < FULL_BYTES ? ENOSPC : error;
 }
 
 enum result lmdb_result(int error)

@@ -17,6 +17,10 @@
 MUST_USE int lmdb_open(const char *folder, uint64_t *map_bytes, unsigned readers_max,
 	unsigned flags, MDB_env **out_env);
 
+/* The error as people know it: of a write that found room for a part only LMDB says EIO, as of a disk that is
+ * broken; where the file system has nothing left it is ENOSPC. `env` may be NULL. */
+int lmdb_error(MDB_env *env, int error);
+
 /* What an error of LMDB or errno means for a store that must not lose anything: what LMDB itself complains of
  * is RESULT_DAMAGED. (The cache, which may be rebuilt, is told apart: cache.c.) */
 enum result lmdb_result(int error);

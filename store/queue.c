@@ -9,6 +9,7 @@
 
 enum result queue_fail(const struct queue *q, int error, const char *doing, struct fail *fail)
 {
+	error = lmdb_error(q->env, error);
 	return fail_set(fail, lmdb_result(error), "cannot %s the queue %s: %s", doing, q->folder,
 		mdb_strerror(error));
 }

@@ -15,6 +15,7 @@ static_assert((int)SUPPRESS_ADDRESS_MAX == (int)ADDRESS_BYTES_MAX, "every addres
 
 enum result suppress_fail(const struct suppress *s, int error, const char *doing, struct fail *fail)
 {
+	error = lmdb_error(s->env, error);
 	return fail_set(fail, lmdb_result(error), "cannot %s the suppression list %s: %s", doing,
 		s->folder, mdb_strerror(error));
 }
