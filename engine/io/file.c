@@ -256,6 +256,24 @@ enum result file_rename_replacing(int from_fd, const char *from, int to_fd, cons
 						       : fail_rename(fail, errno, from, to);
 }
 
+enum result file_replace(int dir_fd, const char *name, const char *new_name, const struct text *parts,
+	size_t parts_count, struct fail *fail)
+{
+	int fd;
+	(void)unlinkat(dir_fd, new_name, 0); /* of a write that was cut off */
+	enum result r = file_create(dir_fd, new_name, &fd, fail);
+	if (r != RESULT_OK)
+		return r;
+	for (size_t i = 0; i < parts_count && r == RESULT_OK; i++)
+		r = file_write_all(fd, parts[i].data, parts[i].len, fail);
+	if (r == RESULT_OK)
+		r = file_sync(fd, false, fail);
+	file_close(fd);
+	if (r == RESULT_OK)
+		r = file_rename_replacing(dir_fd, new_name, dir_fd, name, fail);
+	return r == RESULT_OK ? file_sync(dir_fd, false, fail) : r;
+}
+
 enum result file_make_directories(const char *path, uint32_t mode, struct fail *fail)
 {
 	char prefix[FILE_PATH_MAX];

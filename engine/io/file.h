@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "engine/base/result.h"
+#include "engine/base/text.h"
 
 /* Which file a name meant (DESIGN 1): a name that returns with another identity is new mail. The
  * device is no part of it, since its number may change with the next boot. */
@@ -63,6 +64,11 @@ MUST_USE enum result file_rename(int from_fd, const char *from, int to_fd, const
 	struct fail *fail);
 MUST_USE enum result file_rename_replacing(int from_fd, const char *from, int to_fd, const char *to,
 	struct fail *fail);
+/* The file has these parts, one behind the other, instead of what it had, or still has that: they are written
+ * to `new_name`, which is renamed; durable when it returns. An error may leave `new_name` behind, which the
+ * next call takes away. */
+MUST_USE enum result file_replace(int dir_fd, const char *name, const char *new_name,
+	const struct text *parts, size_t parts_count, struct fail *fail);
 /* With all that are missing on the way; one that is there is fine. */
 MUST_USE enum result file_make_directories(const char *path, uint32_t mode, struct fail *fail);
 /* For one process at a time, until the descriptor is closed. RESULT_BUSY: another holds it. */

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "engine/base/buf.h"
 #include "engine/base/limits.h"
 #include "engine/io/file.h"
@@ -183,22 +182,6 @@ static void put_rule(struct hash_node *node, void *context)
 	buf_put_u8(buf, '\n');
 }
 
-static enum result write_file(int dir_fd, const struct buf *buf, struct fail *fail)
-{
-	int fd;
-	(void)unlinkat(dir_fd, new_name, 0); /* of a write that was cut off */
-	enum result r = file_create(dir_fd, new_name, &fd, fail);
-	if (r != RESULT_OK)
-		return r;
-	r = file_write_all(fd, buf->data, buf->len, fail);
-	if (r == RESULT_OK)
-		r = file_sync(fd, false, fail);
-	file_close(fd);
-	if (r == RESULT_OK)
-		r = file_rename_replacing(dir_fd, new_name, dir_fd, file_name, fail);
-	return r == RESULT_OK ? file_sync(dir_fd, false, fail) : r;
-}
-
 enum result holds_save(struct holds *holds, struct fail *fail)
 {
 	struct buf buf;
@@ -212,7 +195,8 @@ enum result holds_save(struct holds *holds, struct fail *fail)
 		buf.overflow ? fail_set(fail, RESULT_LIMIT, "the holds do not fit into their file")
 			     : file_open_directory(AT_FDCWD, holds->state, &dir_fd, fail);
 	if (r == RESULT_OK) {
-		r = write_file(dir_fd, &buf, fail);
+		const struct text text = buf_text(&buf);
+		r = file_replace(dir_fd, file_name, new_name, &text, 1, fail);
 		file_close(dir_fd);
 	}
 	free(memory);

@@ -93,23 +93,10 @@ bool job_drops_have(const struct job_drops *drops, struct text domain)
 static enum result write_file(
 	int state_fd, const uint64_t identity[2], const char *lines, size_t len, struct fail *fail)
 {
-	int fd;
 	char head[HEAD_BYTES];
-	size_t head_len = put_head(head, identity);
-	enum result r = file_unlink(state_fd, JOB_DROPS_NEW_NAME, NULL); /* of a write cut off */
-	r = file_create(state_fd, JOB_DROPS_NEW_NAME, &fd, fail);
-	if (r != RESULT_OK)
-		return r;
-	r = file_write_all(fd, head, head_len, fail);
-	if (r == RESULT_OK)
-		r = file_write_all(fd, lines, len, fail);
-	if (r == RESULT_OK)
-		r = file_sync(fd, false, fail);
-	file_close(fd);
-	if (r == RESULT_OK)
-		r = file_rename_replacing(
-			state_fd, JOB_DROPS_NEW_NAME, state_fd, JOB_DROPS_NAME, fail);
-	return r == RESULT_OK ? file_sync(state_fd, false, fail) : r;
+	const struct text parts[] = { text_of_bytes(head, put_head(head, identity)),
+		text_of_bytes(lines, len) };
+	return file_replace(state_fd, JOB_DROPS_NAME, JOB_DROPS_NEW_NAME, parts, COUNT_OF(parts), fail);
 }
 
 enum result job_drops_add(struct job_drops *drops, int state_fd, const uint64_t identity[2],

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include "engine/base/text.h"
 #include "engine/io/file.h"
 #include "engine/plan/warmup_counts.h"
@@ -61,22 +60,6 @@ enum result warmup_file_read(const char *spool, struct warmup_counts *counts, st
 		file_name);
 }
 
-static enum result replace(int dir_fd, const struct warmup_text *text, struct fail *fail)
-{
-	int fd;
-	(void)unlinkat(dir_fd, new_name, 0); /* of a write that was cut off */
-	enum result r = file_create(dir_fd, new_name, &fd, fail);
-	if (r != RESULT_OK)
-		return r;
-	r = file_write_all(fd, text->bytes, text->len, fail);
-	if (r == RESULT_OK)
-		r = file_sync(fd, false, fail);
-	file_close(fd);
-	if (r == RESULT_OK)
-		r = file_rename_replacing(dir_fd, new_name, dir_fd, file_name, fail);
-	return r == RESULT_OK ? file_sync(dir_fd, false, fail) : r;
-}
-
 static enum result append(int dir_fd, const struct warmup_text *text, struct fail *fail)
 {
 	int fd;
@@ -96,7 +79,9 @@ enum result warmup_file_write(const char *spool, const struct warmup_text *text,
 	enum result r = open_state(spool, &dir_fd, fail);
 	if (r != RESULT_OK)
 		return r;
-	r = text->is_all ? replace(dir_fd, text, fail) : append(dir_fd, text, fail);
+	const struct text all = text_of_bytes(text->bytes, text->len);
+	r = text->is_all ? file_replace(dir_fd, file_name, new_name, &all, 1, fail)
+			 : append(dir_fd, text, fail);
 	file_close(dir_fd);
 	return r;
 }
