@@ -91,24 +91,40 @@ void disk_close(int fd)
 		(void)close(fd);
 }
 
-enum result disk_allocate(int fd, uint64_t bytes, struct fail *fail)
+enum result disk_reserve(int fd, uint64_t bytes, struct fail *fail)
 {
-	/* First the space in one piece, then zeros over it: space that was only reserved would have
-	 * to be marked as written in the file system's own journal with every sync. */
 	int error = posix_fallocate(fd, 0, (off_t)bytes);
 	if (error != 0)
 		return fail_set_errno(
 			fail, error, "cannot allocate %llu bytes", (unsigned long long)bytes);
+	return RESULT_OK;
+}
+
+enum result disk_zero(int fd, uint64_t offset, uint64_t bytes, struct fail *fail)
+{
 	void *zeros = calloc(1, ZERO_BYTES);
 	if (zeros == NULL)
 		return fail_set(fail, RESULT_MEMORY, "no memory to allocate a file");
 	enum result result = RESULT_OK;
 	for (uint64_t at = 0; at < bytes && result == RESULT_OK; at += ZERO_BYTES) {
 		uint64_t left = bytes - at;
-		result = disk_write_at(
-			fd, zeros, left < ZERO_BYTES ? (size_t)left : ZERO_BYTES, at, fail);
+		result = disk_write_at(fd, zeros,
+			left < ZERO_BYTES ? (size_t)left : ZERO_BYTES, offset + at, fail);
 	}
 	free(zeros);
+	/* What cannot be begun now is left to the sync, which tells of errors too. */
+	if (result == RESULT_OK)
+		(void)sync_file_range(fd, (off_t)offset, (off_t)bytes, SYNC_FILE_RANGE_WRITE);
+	return result;
+}
+
+/* First the space in one piece, then zeros over it: space that was only reserved would have to be
+ * marked as written in the file system's own journal with every sync. */
+enum result disk_allocate(int fd, uint64_t bytes, struct fail *fail)
+{
+	enum result result = disk_reserve(fd, bytes, fail);
+	if (result == RESULT_OK)
+		result = disk_zero(fd, 0, bytes, fail);
 	return result == RESULT_OK ? disk_sync(fd, fail) : result;
 }
 

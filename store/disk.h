@@ -32,6 +32,11 @@ void disk_close(int fd);
 /* Fills the file up to `bytes` with zeros that take their place on the disk now: later writes
  * inside it need no more space, and syncing them writes no more than them. */
 MUST_USE enum result disk_allocate(int fd, uint64_t bytes, struct fail *fail);
+/* The same in steps, for who must not wait that long: first the file has its size and its place on
+ * the disk (reads as zeros, and later writes need no more space), then the zeros, piece by piece, each
+ * sent on its way to the disk without waiting for it; disk_sync() at the end. */
+MUST_USE enum result disk_reserve(int fd, uint64_t bytes, struct fail *fail);
+MUST_USE enum result disk_zero(int fd, uint64_t offset, uint64_t bytes, struct fail *fail);
 MUST_USE enum result disk_truncate(int fd, uint64_t bytes, struct fail *fail);
 MUST_USE enum result disk_size(int fd, uint64_t *out_bytes, struct fail *fail);
 /* Up to `len` bytes; fewer only at the end of the file. */

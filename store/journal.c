@@ -37,6 +37,7 @@ static struct journal *create(const struct journal_config *config)
 		.config = *config,
 		.folder = -1,
 		.fd = -1,
+		.making.fd = -1,
 		.batch_memory = memory };
 	buf_init(&journal->batch, memory, config->batch_bytes);
 	return journal;
@@ -53,7 +54,7 @@ static void cut_last_segment(struct journal *journal, uint64_t good_bytes)
 	struct journal_segment *last = &journal->segments[journal->segments_count - 1];
 	uint64_t bytes =
 		(good_bytes + JOURNAL_BLOCK_BYTES - 1) / JOURNAL_BLOCK_BYTES * JOURNAL_BLOCK_BYTES;
-	journal_segment_name(last->number, name);
+	journal_name(JOURNAL_FILE_SEGMENT, last->number, name);
 	if (bytes >= last->bytes || disk_open(journal->folder, name, false, &fd, NULL) != RESULT_OK)
 		return;
 	if (disk_truncate(fd, bytes, NULL) == RESULT_OK)
@@ -64,6 +65,7 @@ static void cut_last_segment(struct journal *journal, uint64_t good_bytes)
 static enum result start(struct journal *journal, journal_record_fn *on_record, void *context,
 	struct journal_found *found, struct fail *fail)
 {
+	char name[JOURNAL_NAME_SIZE];
 	enum result result = disk_open_folder(journal->config.path, &journal->folder, fail);
 	if (result == RESULT_OK)
 		result = journal_recover(journal, on_record, context, found, fail);
@@ -71,6 +73,11 @@ static enum result start(struct journal *journal, journal_record_fn *on_record, 
 		return result;
 	journal->committed_seq = journal->next_seq - 1;
 	cut_last_segment(journal, found->last_bytes);
+	/* They never held a record, so their numbers need not stay in a name. */
+	for (size_t i = 0; i < found->making.count; i++) {
+		journal_name(JOURNAL_FILE_MAKING, found->making.items[i], name);
+		disk_try_remove(journal->folder, name);
+	}
 	for (size_t i = 0; i < found->spares.count; i++)
 		journal_adopt_spare(journal, found->spares.items[i]);
 	result = journal_begin_segment(journal, fail);
@@ -78,9 +85,18 @@ static enum result start(struct journal *journal, journal_record_fn *on_record, 
 	 * that was ever used must stay in a name. */
 	for (size_t i = 0; i < found->drop.count && result == RESULT_OK; i++)
 		result = journal_leave_file(journal, found->drop.items[i], 0, fail);
-	if (result == RESULT_OK)
-		journal_keep_reserve(journal);
+	if (result == RESULT_OK && journal->spares_count == 0) {
+		journal_keep_reserve(journal, 0);
+		journal_finish_reserve(journal); /* nobody waits yet */
+	}
 	return result;
+}
+
+static void free_found(struct journal_found *found)
+{
+	free(found->drop.items);
+	free(found->spares.items);
+	free(found->making.items);
 }
 
 enum result journal_open(const struct journal_config *config, journal_record_fn *on_record,
@@ -93,8 +109,7 @@ enum result journal_open(const struct journal_config *config, journal_record_fn 
 	if (journal == NULL)
 		return fail_set(fail, RESULT_MEMORY, "no memory for the journal");
 	enum result result = start(journal, on_record, context, &found, fail);
-	free(found.drop.items);
-	free(found.spares.items);
+	free_found(&found);
 	if (result != RESULT_OK) {
 		(void)fail_prefix(fail, "journal %s", config->path);
 		journal_close(&journal);
@@ -115,8 +130,7 @@ enum result journal_read(const struct journal_config *config, journal_record_fn 
 	enum result result = disk_open_folder(config->path, &journal->folder, fail);
 	if (result == RESULT_OK)
 		result = journal_recover(journal, on_record, context, &found, fail);
-	free(found.drop.items);
-	free(found.spares.items);
+	free_found(&found);
 	journal_close(&journal);
 	if (result != RESULT_OK)
 		(void)fail_prefix(fail, "journal %s", config->path);
@@ -129,6 +143,7 @@ void journal_close(struct journal **journal)
 	if (j == NULL)
 		return;
 	CHECK_OBJ(j, JOURNAL_MAGIC);
+	journal_drop_reserve(j);
 	disk_close(j->fd);
 	disk_close(j->folder);
 	free(j->segments);
@@ -144,8 +159,12 @@ uint64_t journal_next_seq(const struct journal *journal) { return journal->next_
 uint64_t journal_committed_seq(const struct journal *journal) { return journal->committed_seq; }
 size_t journal_pending_bytes(const struct journal *journal) { return journal->batch.len; }
 bool journal_is_dead(const struct journal *journal) { return journal->death.result != RESULT_OK; }
-bool journal_has_reserve(const struct journal *journal) { return journal->spares_count > 0; }
 size_t journal_segments_count(const struct journal *journal) { return journal->segments_count; }
+
+bool journal_has_reserve(const struct journal *journal)
+{
+	return journal->spares_count > 0 || journal->making.fd >= 0;
+}
 
 uint64_t journal_oldest_seq(const struct journal *journal)
 {
@@ -261,13 +280,14 @@ enum result journal_commit(struct journal *journal, struct fail *fail)
 {
 	struct fail cause;
 	CHECK_OBJ(journal, JOURNAL_MAGIC);
+	size_t bytes = journal->batch.len;
 	if (journal_is_dead(journal))
 		return fail_set(fail, RESULT_IO, "%s", journal->death.text);
 	fail_clear(&cause);
 	enum result result = commit_all(journal, &cause);
 	if (result == RESULT_OK) {
 		CHECK(journal->committed_seq + 1 == journal->next_seq);
-		journal_keep_reserve(journal);
+		journal_keep_reserve(journal, bytes);
 		return RESULT_OK;
 	}
 	(void)fail_prefix(&cause, "journal %s", journal->config.path);

@@ -6,6 +6,12 @@
  *   folder/  journal-0000000000000007   segments, oldest first: fixed size, allocated beforehand
  *            journal-0000000000000008   the last one is written to
  *            spare-0000000000000005     a segment that is needed no more, to be used again
+ *            making-0000000000000009    a spare that is not whole yet
+ *
+ * Spares are as many as were ever needed at once, up to six: 96 MiB of disk beside the segments that
+ * hold something. When there is none, one is made: its space is taken at once, and the zeros that
+ * make it cheap to write to follow with the next commits, a piece with each, so that none of them
+ * waits for the whole.
  *
  * Records are numbered without gaps, over all segments and all runs: the number (seq) is also that
  * of the event line that the record carries. Records are framed by length and checksum, never by
@@ -88,7 +94,8 @@ uint64_t journal_committed_seq(const struct journal *journal);
 size_t journal_pending_bytes(const struct journal *journal);
 bool journal_is_dead(const struct journal *journal);
 /* False when no segment beyond this one could be allocated: the disk is full. The segments there
- * are take what is in flight; nothing new should be begun. Asked anew with each commit. */
+ * are take what is in flight; nothing new should be begun. Asked anew with each commit. True as soon as
+ * a spare has its space, whole or not. */
 bool journal_has_reserve(const struct journal *journal);
 
 /* The oldest record that is still there; equal to journal_next_seq() if there is none. */

@@ -18,7 +18,7 @@ enum {
 struct names {
 	struct journal *journal;
 	struct journal_numbers segments; /* unsorted at first */
-	struct journal_numbers *spares;
+	struct journal_found *found;
 	struct fail *fail;
 };
 
@@ -42,14 +42,19 @@ static enum result take_name(const char *name, void *context)
 {
 	struct names *names = context;
 	struct journal *journal = names->journal;
-	bool spare;
+	struct journal_numbers *const lists[JOURNAL_FILE_KINDS] = {
+		[JOURNAL_FILE_SEGMENT] = &names->segments,
+		[JOURNAL_FILE_SPARE] = &names->found->spares,
+		[JOURNAL_FILE_MAKING] = &names->found->making,
+	};
+	enum journal_file file;
 	uint64_t number;
 	/* Other names are not ours to judge. */
-	if (!journal_parse_name(name, &spare, &number))
+	if (!journal_parse_name(name, &file, &number))
 		return RESULT_OK;
 	if (number > journal->number_max)
 		journal->number_max = number;
-	return number_add(spare ? names->spares : &names->segments, number, names->fail);
+	return number_add(lists[file], number, names->fail);
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -145,7 +150,7 @@ static enum result recover_segment(struct recovery *r, uint64_t number)
 	char name[JOURNAL_NAME_SIZE];
 	size_t len = 0;
 	int fd;
-	journal_segment_name(number, name);
+	journal_name(JOURNAL_FILE_SEGMENT, number, name);
 	enum result result = disk_open(r->journal->folder, name, false, &fd, r->fail);
 	if (result != RESULT_OK)
 		return result;
@@ -165,7 +170,7 @@ static enum result recover_segment(struct recovery *r, uint64_t number)
 enum result journal_recover(struct journal *journal, journal_record_fn *on_record, void *context,
 	struct journal_found *out_found, struct fail *fail)
 {
-	struct names names = { .journal = journal, .spares = &out_found->spares, .fail = fail };
+	struct names names = { .journal = journal, .found = out_found, .fail = fail };
 	struct recovery r = { .journal = journal,
 		.on_record = on_record,
 		.context = context,

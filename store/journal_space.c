@@ -12,30 +12,23 @@
 #include "store/journal_frame.h"
 #include "store/journal_internal.h"
 
-static const char segment_prefix[] = "journal-", spare_prefix[] = "spare-";
+static const char *const prefixes[JOURNAL_FILE_KINDS] = {
+	[JOURNAL_FILE_SEGMENT] = "journal-",
+	[JOURNAL_FILE_SPARE] = "spare-",
+	[JOURNAL_FILE_MAKING] = "making-",
+};
 
 enum { NUMBER_DIGITS = 16 };
 
-void journal_segment_name(uint64_t number, char name[JOURNAL_NAME_SIZE])
+void journal_name(enum journal_file file, uint64_t number, char name[JOURNAL_NAME_SIZE])
 {
 	(void)snprintf(
-		name, JOURNAL_NAME_SIZE, "%s%016llx", segment_prefix, (unsigned long long)number);
+		name, JOURNAL_NAME_SIZE, "%s%016llx", prefixes[file], (unsigned long long)number);
 }
 
-void journal_spare_name(uint64_t number, char name[JOURNAL_NAME_SIZE])
+static bool parse_number(struct text text, uint64_t *out_number)
 {
-	(void)snprintf(
-		name, JOURNAL_NAME_SIZE, "%s%016llx", spare_prefix, (unsigned long long)number);
-}
-
-bool journal_parse_name(const char *name, bool *out_spare, uint64_t *out_number)
-{
-	struct text text = text_of(name);
 	uint64_t number = 0;
-	*out_spare = text_starts(text, text_of(spare_prefix));
-	if (!*out_spare && !text_starts(text, text_of(segment_prefix)))
-		return false;
-	text = text_skip(text, strlen(*out_spare ? spare_prefix : segment_prefix));
 	if (text.len != NUMBER_DIGITS)
 		return false;
 	for (size_t i = 0; i < NUMBER_DIGITS; i++) {
@@ -46,6 +39,17 @@ bool journal_parse_name(const char *name, bool *out_spare, uint64_t *out_number)
 	}
 	*out_number = number;
 	return true;
+}
+
+bool journal_parse_name(const char *name, enum journal_file *out_file, uint64_t *out_number)
+{
+	for (unsigned file = 0; file < JOURNAL_FILE_KINDS; file++) {
+		struct text text = text_of(name), prefix = text_of(prefixes[file]);
+		*out_file = (enum journal_file)file;
+		if (text_starts(text, prefix))
+			return parse_number(text_skip(text, prefix.len), out_number);
+	}
+	return false;
 }
 
 enum result journal_list_add(
@@ -66,27 +70,11 @@ enum result journal_list_add(
 	return RESULT_OK;
 }
 
-/* A new file of full size under the name, closed on error and removed again if that is possible. */
-static enum result create_file(
-	struct journal *journal, const char *name, int *out_fd, struct fail *fail)
-{
-	enum result result = disk_open(journal->folder, name, true, out_fd, fail);
-	if (result != RESULT_OK)
-		return result;
-	result = disk_allocate(*out_fd, journal->config.segment_bytes, fail);
-	if (result == RESULT_OK)
-		return RESULT_OK;
-	disk_close(*out_fd);
-	*out_fd = -1;
-	disk_try_remove(journal->folder, name);
-	return result;
-}
-
 static enum result take_spare(
 	struct journal *journal, const char *name, int *out_fd, struct fail *fail)
 {
 	char spare[JOURNAL_NAME_SIZE];
-	journal_spare_name(journal->spares[journal->spares_count - 1], spare);
+	journal_name(JOURNAL_FILE_SPARE, journal->spares[journal->spares_count - 1], spare);
 	enum result result = disk_open(journal->folder, spare, false, out_fd, fail);
 	if (result != RESULT_OK)
 		return result;
@@ -122,9 +110,12 @@ enum result journal_begin_segment(struct journal *journal, struct fail *fail)
 	};
 	char name[JOURNAL_NAME_SIZE];
 	int fd = -1;
-	journal_segment_name(segment.number, name);
-	enum result result = journal->spares_count > 0 ? take_spare(journal, name, &fd, fail)
-						       : create_file(journal, name, &fd, fail);
+	journal_name(JOURNAL_FILE_SEGMENT, segment.number, name);
+	if (journal->spares_count == 0)
+		journal_finish_reserve(journal);
+	enum result result = journal->spares_count > 0
+				     ? take_spare(journal, name, &fd, fail)
+				     : journal_create_file(journal, name, &fd, fail);
 	if (result != RESULT_OK)
 		return result;
 	journal->number_max = segment.number;
@@ -144,44 +135,13 @@ enum result journal_begin_segment(struct journal *journal, struct fail *fail)
 	return RESULT_OK;
 }
 
-void journal_keep_reserve(struct journal *journal)
-{
-	char name[JOURNAL_NAME_SIZE];
-	int fd;
-	if (journal->spares_count > 0)
-		return;
-	journal_spare_name(journal->number_max + 1, name);
-	if (create_file(journal, name, &fd, NULL) != RESULT_OK)
-		return;
-	disk_close(fd);
-	journal->spares[journal->spares_count++] = ++journal->number_max;
-}
-
-void journal_adopt_spare(struct journal *journal, uint64_t number)
-{
-	char name[JOURNAL_NAME_SIZE];
-	uint64_t bytes = 0;
-	int fd;
-	journal_spare_name(number, name);
-	/* One that a crash left half made is not whole. */
-	if (disk_open(journal->folder, name, false, &fd, NULL) == RESULT_OK) {
-		if (disk_size(fd, &bytes, NULL) != RESULT_OK)
-			bytes = 0;
-		disk_close(fd);
-	}
-	if (bytes == journal->config.segment_bytes && journal->spares_count < JOURNAL_SPARES_MAX)
-		journal->spares[journal->spares_count++] = number;
-	else
-		disk_try_remove(journal->folder, name);
-}
-
 enum result journal_leave_file(
 	struct journal *journal, uint64_t number, uint64_t bytes, struct fail *fail)
 {
 	char name[JOURNAL_NAME_SIZE], spare[JOURNAL_NAME_SIZE];
 	enum result result;
-	journal_segment_name(number, name);
-	journal_spare_name(number, spare);
+	journal_name(JOURNAL_FILE_SEGMENT, number, name);
+	journal_name(JOURNAL_FILE_SPARE, number, spare);
 	if (bytes == journal->config.segment_bytes && journal->spares_count < JOURNAL_SPARES_MAX) {
 		result = disk_rename(journal->folder, name, spare, fail);
 		if (result == RESULT_OK)

@@ -37,8 +37,9 @@ static struct {
 	size_t changes_count;
 	struct sim_file *open[OPEN_MAX];
 	uint64_t calls_left, syncs_left, space;
-	bool dead;
+	bool dead, fails_zero;
 	uint64_t seed;
+	uint64_t made, removed, syncs, written;
 } disk;
 
 static void set_name(char to[NAME_SIZE], const char *from)
@@ -78,6 +79,7 @@ void sim_disk_reset(uint64_t seed)
 }
 
 void sim_disk_fail_after(uint64_t calls) { disk.calls_left = calls; }
+void sim_disk_fail_zero(void) { disk.fails_zero = true; }
 void sim_disk_set_space(uint64_t bytes) { disk.space = bytes; }
 void sim_disk_fail_sync(uint64_t syncs) { disk.syncs_left = syncs > 0 ? syncs : UINT64_MAX; }
 
@@ -224,6 +226,19 @@ size_t sim_disk_files_count(void)
 	return count;
 }
 
+size_t sim_disk_count(const char *prefix)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < disk.files_count; i++)
+		count += strncmp(disk.files[i]->name, prefix, strlen(prefix)) == 0;
+	return count;
+}
+
+uint64_t sim_disk_made(void) { return disk.made; }
+uint64_t sim_disk_removed(void) { return disk.removed; }
+uint64_t sim_disk_syncs(void) { return disk.syncs; }
+uint64_t sim_disk_written(void) { return disk.written; }
+
 size_t sim_disk_open_count(void)
 {
 	size_t count = 0;
@@ -323,6 +338,7 @@ enum result disk_remove(int folder, const char *name, struct fail *fail)
 	if (file == NULL)
 		return fail_set(fail, RESULT_NOT_FOUND, "no %s", name);
 	note_change(file, "");
+	disk.removed++;
 	return failed ? no_power(fail) : RESULT_OK;
 }
 
@@ -347,6 +363,7 @@ enum result disk_open(int folder, const char *name, bool create, int *out_fd, st
 	if (create) {
 		file = make(name);
 		note_change(file, name);
+		disk.made++;
 	}
 	if (failed)
 		return no_power(fail);
@@ -395,7 +412,7 @@ enum result disk_truncate(int fd, uint64_t bytes, struct fail *fail)
 	return failed ? no_power(fail) : RESULT_OK;
 }
 
-enum result disk_allocate(int fd, uint64_t bytes, struct fail *fail)
+enum result disk_reserve(int fd, uint64_t bytes, struct fail *fail)
 {
 	uint64_t used = 0;
 	for (size_t i = 0; i < disk.files_count; i++) {
@@ -404,7 +421,27 @@ enum result disk_allocate(int fd, uint64_t bytes, struct fail *fail)
 	}
 	if (used + bytes > disk.space)
 		return fail_set(fail, RESULT_NO_SPACE, "disk full");
-	enum result result = disk_truncate(fd, bytes, fail);
+	return disk_truncate(fd, bytes, fail);
+}
+
+enum result disk_zero(int fd, uint64_t offset, uint64_t bytes, struct fail *fail)
+{
+	if (disk.fails_zero) {
+		disk.fails_zero = false;
+		return fail_set(fail, RESULT_IO, "cannot write");
+	}
+	uint8_t *zeros = calloc(1, (size_t)bytes);
+	assert_non_null(zeros);
+	enum result result = disk_write_at(fd, zeros, (size_t)bytes, offset, fail);
+	free(zeros);
+	return result;
+}
+
+enum result disk_allocate(int fd, uint64_t bytes, struct fail *fail)
+{
+	enum result result = disk_reserve(fd, bytes, fail);
+	if (result == RESULT_OK)
+		result = disk_zero(fd, 0, bytes, fail);
 	return result == RESULT_OK ? disk_sync(fd, fail) : result;
 }
 
@@ -440,6 +477,7 @@ enum result disk_write_at(
 	if (failed && !last)
 		return no_power(fail);
 	put_bytes(&file_of(fd)->visible, data, len, (size_t)offset);
+	disk.written += len;
 	note_unsynced(file_of(fd), data, len, (size_t)offset);
 	return failed ? no_power(fail) : RESULT_OK;
 }
@@ -451,6 +489,7 @@ enum result disk_sync(int fd, struct fail *fail)
 	struct sim_file *file = file_of(fd);
 	if (power_failed(&last))
 		return no_power(fail);
+	disk.syncs++;
 	if (disk.syncs_left != UINT64_MAX && --disk.syncs_left == 0) {
 		disk.syncs_left = UINT64_MAX;
 		return fail_set(fail, RESULT_IO, "sync failed");

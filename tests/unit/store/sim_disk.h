@@ -23,6 +23,8 @@ void sim_disk_kill(void);
 void sim_disk_set_space(uint64_t bytes);
 /* The n-th sync from now on fails with RESULT_IO, once. 0: none. */
 void sim_disk_fail_sync(uint64_t syncs);
+/* The next disk_zero() fails with RESULT_IO. */
+void sim_disk_fail_zero(void);
 
 /* The visible bytes of a file, NULL if there is none; may be changed. */
 uint8_t *sim_disk_bytes(const char *name, size_t *out_len);
@@ -30,6 +32,13 @@ uint8_t *sim_disk_bytes(const char *name, size_t *out_len);
 void sim_disk_put(const char *name, const uint8_t *data, size_t len);
 void sim_disk_cut(const char *name, size_t len);
 size_t sim_disk_files_count(void);
+/* Visible files whose names begin so. */
+size_t sim_disk_count(const char *prefix);
+/* Since the last reset: files made and removed, syncs of files, bytes written. */
+uint64_t sim_disk_made(void);
+uint64_t sim_disk_removed(void);
+uint64_t sim_disk_syncs(void);
+uint64_t sim_disk_written(void);
 size_t sim_disk_open_count(void);
 
 #endif

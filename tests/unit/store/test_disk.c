@@ -1,4 +1,5 @@
 /* store/disk.c on the real disk: what sim_disk.c plays in the other tests. */
+#include <sys/stat.h>
 #include "tests/unit/store/temp_folder.h"
 #include "store/disk.h"
 
@@ -73,6 +74,42 @@ static void errors_are_results_with_the_name(void **state)
 	disk_close(other);
 }
 
+static void space_may_be_taken_first_and_zeroed_in_pieces(void **state)
+{
+	(void)state;
+	char text[8];
+	int fd;
+	size_t len;
+	uint64_t bytes;
+	struct stat st;
+	enum { SIZE = 600000, PIECE = 300000 };
+	assert_int_equal(disk_open(folder, "r", true, &fd, &fail), RESULT_OK);
+	assert_int_equal(disk_reserve(fd, SIZE, &fail), RESULT_OK);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_true(st.st_blocks * 512 >= SIZE);
+	assert_int_equal(disk_write_at(fd, "old", 3, PIECE - 2, &fail), RESULT_OK);
+	assert_int_equal(disk_zero(fd, 0, PIECE, &fail), RESULT_OK); /* more than one write */
+	assert_int_equal(disk_read_at(fd, text, 3, PIECE - 2, &len, &fail), RESULT_OK);
+	assert_memory_equal(text, "\0\0d", 3);
+	assert_int_equal(disk_zero(fd, PIECE, SIZE - PIECE, &fail), RESULT_OK);
+	assert_int_equal(disk_read_at(fd, text, 3, PIECE - 2, &len, &fail), RESULT_OK);
+	assert_memory_equal(text, "\0\0\0", 3);
+	assert_int_equal(disk_sync(fd, &fail), RESULT_OK);
+	assert_int_equal(disk_size(fd, &bytes, &fail), RESULT_OK);
+	assert_int_equal(bytes, SIZE);
+	disk_close(fd);
+	assert_int_equal(disk_remove(folder, "r", &fail), RESULT_OK);
+	/* A device has no space to take. */
+	int devices;
+	assert_int_equal(disk_open_folder("/dev", &devices, &fail), RESULT_OK);
+	assert_int_equal(disk_open(devices, "full", false, &fd, &fail), RESULT_OK);
+	assert_int_not_equal(disk_reserve(fd, SIZE, &fail), RESULT_OK);
+	assert_non_null(strstr(fail.text, "cannot allocate 600000 bytes"));
+	assert_int_equal(disk_zero(fd, 0, PIECE, &fail), RESULT_NO_SPACE);
+	disk_close(fd);
+	disk_close(devices);
+}
+
 struct seen { unsigned a, others; };
 
 static enum result look(const char *name, void *context)
@@ -109,6 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read_at_its_place),
+		cmocka_unit_test(space_may_be_taken_first_and_zeroed_in_pieces),
 		cmocka_unit_test(errors_are_results_with_the_name),
 		cmocka_unit_test(names_are_listed_twice_the_same),
 	};

@@ -7,6 +7,12 @@
 #define SEEDS 400 /* some seconds; more with -DSEEDS=100000 */
 #endif
 
+enum {
+	SPARES_MAX = 6,
+	/* A step is a block here: one commit takes the space, eight write zeros, one syncs. */
+	STEPS = TEST_SEGMENT_BYTES / JOURNAL_BLOCK_BYTES,
+};
+
 /* What is known to anybody outside: what was appended, what was told to be durable. */
 struct world {
 	uint64_t seed;
@@ -106,9 +112,10 @@ static void run_seed(uint64_t seed)
 	}
 	struct journal *journal;
 	assert_int_equal(reopen(&w, &journal), RESULT_OK);
-	/* No crash leaves files behind that nobody ever takes away: a spare or two, the segments,
-	 * and one to come. */
-	assert_true(sim_disk_files_count() <= journal_segments_count(journal) + 2);
+	/* No crash leaves files behind that nobody ever takes away: the segments and the spares; and
+	 * none is left half made. */
+	assert_true(sim_disk_files_count() <= journal_segments_count(journal) + SPARES_MAX);
+	assert_int_equal(sim_disk_count("making-"), 0);
 	journal_close(&journal);
 	assert_int_equal(sim_disk_open_count(), 0);
 }
@@ -236,6 +243,221 @@ static void a_full_disk_is_told_early_and_may_be_waited_for(void **state)
 	journal_close(&journal);
 }
 
+/* ---- the reserve, made in steps ---- */
+
+/* A journal whose spare has just become the second segment; the next one is begun. */
+static struct journal *open_with_reserve_begun(struct world *w, uint64_t seed)
+{
+	struct journal *journal;
+	memset(w, 0, sizeof *w);
+	w->needed = 1;
+	sim_disk_reset(seed);
+	assert_int_equal(reopen(w, &journal), RESULT_OK);
+	assert_int_equal(sim_disk_count("spare-"), 1); /* nobody waited for it */
+	while (journal_segments_count(journal) < 2)
+		commit_some(w, journal, &seed, 1);
+	assert_int_equal(sim_disk_count("making-"), 1);
+	assert_int_equal(sim_disk_count("spare-"), 0);
+	return journal;
+}
+
+/* The smallest commit: a block. Returns what it wrote beside the journal's records. */
+static uint64_t commit_one(struct world *w, struct journal *journal)
+{
+	uint64_t before = sim_disk_written();
+	w->seeds[journal_next_seq(journal)] = 1;
+	struct test_payload p;
+	test_payload_make(&p, 1);
+	p.len = p.len < 200 ? p.len : 200;
+	assert_int_equal(journal_append(journal, p.type, text_of_bytes(p.data, p.len)), RESULT_OK);
+	w->appended = journal_next_seq(journal) - 1;
+	assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
+	return sim_disk_written() - before - JOURNAL_BLOCK_BYTES;
+}
+
+static void a_reserve_counts_from_the_start_and_costs_each_commit_a_piece(void **state)
+{
+	(void)state;
+	static struct world w;
+	struct journal *journal = open_with_reserve_begun(&w, 1);
+	for (int i = 0; i < 4; i++) {
+		uint64_t syncs = sim_disk_syncs();
+		assert_true(journal_has_reserve(journal));
+		assert_int_equal(commit_one(&w, journal), JOURNAL_BLOCK_BYTES);
+		assert_int_equal(sim_disk_syncs() - syncs, 1); /* that of the commit */
+	}
+	assert_int_equal(journal_segments_count(journal), 2);
+	assert_int_equal(sim_disk_count("making-"), 1);
+	journal_close(&journal);
+}
+
+static uint64_t commit_bytes(struct journal *journal, size_t records, size_t len)
+{
+	static const uint8_t bytes[JOURNAL_PAYLOAD_BYTES_MAX];
+	uint64_t before = sim_disk_written();
+	for (size_t i = 0; i < records; i++)
+		assert_int_equal(journal_append(journal, 1, text_of_bytes(bytes, len)), RESULT_OK);
+	size_t batch = (journal_pending_bytes(journal) + JOURNAL_BLOCK_BYTES - 1) /
+		JOURNAL_BLOCK_BYTES * JOURNAL_BLOCK_BYTES;
+	assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
+	return sim_disk_written() - before - batch;
+}
+
+/* With the sizes of a real journal: ahead of the segment being filled, and never much at once. */
+static void a_piece_is_twice_what_was_committed_within_bounds(void **state)
+{
+	(void)state;
+	const struct journal_config config = { .path = ".", .segment_bytes = JOURNAL_SEGMENT_BYTES,
+		.batch_bytes = JOURNAL_BATCH_BYTES };
+	struct came_back back = { .next = 0 };
+	struct journal *journal;
+	sim_disk_reset(1);
+	assert_int_equal(journal_open(&config, take_back, &back, &journal, NULL), RESULT_OK);
+	while (sim_disk_count("making-") == 0)
+		(void)commit_bytes(journal, 12, 250000);
+	assert_int_equal(commit_bytes(journal, 0, 0), 256 * 1024);
+	assert_int_equal(commit_bytes(journal, 1, 10), 256 * 1024);
+	assert_in_range(commit_bytes(journal, 2, 200000), 800000, 810000);
+	assert_int_equal(commit_bytes(journal, 10, 200000), 1024 * 1024);
+	journal_close(&journal);
+}
+
+static void when_it_is_whole_and_synced_a_reserve_is_a_spare(void **state)
+{
+	(void)state;
+	static struct world w;
+	struct journal *journal = open_with_reserve_begun(&w, 1);
+	size_t len;
+	/* Without the records of a commit as much as that. */
+	for (int i = 0; i < STEPS + 1; i++) {
+		assert_int_equal(sim_disk_count("spare-"), 0);
+		assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
+	}
+	assert_int_equal(sim_disk_count("spare-"), 1);
+	assert_int_equal(sim_disk_count("making-"), 0);
+	assert_int_equal(sim_disk_open_count(), 1);
+	/* Power is lost at once: as a spare or not at all, but never as one with holes. */
+	journal_close(&journal);
+	sim_disk_lose_power();
+	assert_int_equal(reopen(&w, &journal), RESULT_OK);
+	(void)sim_disk_bytes("spare-0000000000000003", &len);
+	assert_true(len == 0 || len == TEST_SEGMENT_BYTES);
+	journal_close(&journal);
+}
+
+/* Steps enough for 0, 1, 2 ... pieces; then so much at once that the segment is full. */
+static void a_rotation_that_comes_sooner_finishes_the_reserve(void **state)
+{
+	(void)state;
+	static struct world w;
+	for (int steps = 0; steps <= STEPS; steps++) {
+		struct journal *journal = open_with_reserve_begun(&w, 3);
+		uint64_t numbers = 3;
+		size_t len;
+		for (int i = 0; i < steps; i++)
+			assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
+		sim_disk_set_space(0); /* it has its space */
+		while (journal_segments_count(journal) < 3)
+			commit_some(&w, journal, &numbers, 1);
+		assert_non_null(sim_disk_bytes("journal-0000000000000003", &len));
+		assert_int_equal(len, TEST_SEGMENT_BYTES);
+		assert_false(journal_has_reserve(journal));
+		journal_close(&journal);
+		sim_disk_lose_power();
+		sim_disk_set_space(UINT64_MAX);
+		assert_int_equal(reopen(&w, &journal), RESULT_OK);
+		journal_close(&journal);
+	}
+}
+
+static void what_a_crash_left_half_made_is_removed_and_never_read(void **state)
+{
+	(void)state;
+	static struct world w;
+	static uint8_t records[TEST_SEGMENT_BYTES];
+	struct journal *journal = open_with_reserve_begun(&w, 1);
+	size_t len;
+	journal_close(&journal);
+	assert_int_equal(sim_disk_count("making-"), 0); /* an orderly end leaves none */
+	/* Of full size, and its bytes those of a segment with records. */
+	memcpy(records, sim_disk_bytes("journal-0000000000000001", &len), sizeof records);
+	assert_int_equal(len, sizeof records);
+	sim_disk_put("making-0000000000000001", records, sizeof records);
+	sim_disk_put("making-0000000000000009", records, sizeof records);
+	sim_disk_put("making-000000000000000a", records, 0);
+	assert_int_equal(reopen(&w, &journal), RESULT_OK);
+	assert_int_equal(sim_disk_count("making-"), 0);
+	/* No number is used again. */
+	assert_non_null(sim_disk_bytes("journal-000000000000000b", &len));
+	journal_close(&journal);
+}
+
+static void a_step_that_fails_takes_the_reserve_away_and_the_journal_lives(void **state)
+{
+	(void)state;
+	static struct world w;
+	/* The one sync of a commit without records is that of the reserve. */
+	struct journal *journal = open_with_reserve_begun(&w, 1);
+	for (int i = 0; i < STEPS; i++)
+		assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
+	sim_disk_fail_sync(1);
+	assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
+	assert_int_equal(sim_disk_count("spare-") + sim_disk_count("making-"), 0);
+	assert_false(journal_has_reserve(journal));
+	assert_int_equal(sim_disk_open_count(), 1);
+	assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
+	assert_true(journal_has_reserve(journal));
+	/* In the midst of it: the zeros do not go onto the disk. */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
+	sim_disk_fail_zero();
+	assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
+	assert_false(journal_has_reserve(journal));
+	assert_int_equal(sim_disk_count("making-"), 0);
+	/* And where the rotation is to finish it: a file is made as if there had been none. */
+	assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
+	sim_disk_fail_zero();
+	uint64_t numbers = 3;
+	while (journal_segments_count(journal) < 3)
+		commit_some(&w, journal, &numbers, 1);
+	assert_false(journal_is_dead(journal));
+	journal_close(&journal);
+	sim_disk_lose_power();
+	assert_int_equal(reopen(&w, &journal), RESULT_OK);
+	journal_close(&journal);
+}
+
+/* As a job does: six segments fill, then all that is done goes at once. After the first time nothing is
+ * made and nothing removed. */
+static void what_is_retired_at_once_is_there_for_the_rotations_that_follow(void **state)
+{
+	(void)state;
+	static struct world w;
+	struct journal *journal;
+	uint64_t numbers = 4, made = 0;
+	memset(&w, 0, sizeof w);
+	w.needed = 1;
+	sim_disk_reset(1);
+	assert_int_equal(reopen(&w, &journal), RESULT_OK);
+	for (int wave = 0; wave < 8; wave++) {
+		while (journal_segments_count(journal) < SPARES_MAX)
+			commit_some(&w, journal, &numbers, 1);
+		w.needed = w.committed = journal_committed_seq(journal);
+		assert_int_equal(journal_retire(journal, w.committed + 1, NULL), RESULT_OK);
+		assert_int_equal(journal_segments_count(journal), 1);
+		if (wave == 1)
+			made = sim_disk_made();
+	}
+	assert_int_equal(sim_disk_made(), made);
+	assert_int_equal(sim_disk_removed(), 0);
+	assert_true(sim_disk_files_count() <= SPARES_MAX + 1);
+	journal_close(&journal);
+	/* They serve the next run too. */
+	assert_int_equal(reopen(&w, &journal), RESULT_OK);
+	assert_true(sim_disk_count("spare-") >= SPARES_MAX - 2);
+	journal_close(&journal);
+}
+
 static void a_disk_too_full_to_begin_is_an_error_of_open(void **state)
 {
 	(void)state;
@@ -296,6 +518,13 @@ int main(void)
 		cmocka_unit_test(every_single_call_may_be_the_last),
 		cmocka_unit_test(after_a_failed_sync_the_journal_is_dead),
 		cmocka_unit_test(a_full_disk_is_told_early_and_may_be_waited_for),
+		cmocka_unit_test(a_reserve_counts_from_the_start_and_costs_each_commit_a_piece),
+		cmocka_unit_test(a_piece_is_twice_what_was_committed_within_bounds),
+		cmocka_unit_test(when_it_is_whole_and_synced_a_reserve_is_a_spare),
+		cmocka_unit_test(a_rotation_that_comes_sooner_finishes_the_reserve),
+		cmocka_unit_test(what_a_crash_left_half_made_is_removed_and_never_read),
+		cmocka_unit_test(a_step_that_fails_takes_the_reserve_away_and_the_journal_lives),
+		cmocka_unit_test(what_is_retired_at_once_is_there_for_the_rotations_that_follow),
 		cmocka_unit_test(a_disk_too_full_to_begin_is_an_error_of_open),
 		cmocka_unit_test(many_restarts_do_not_fill_the_disk),
 	};
