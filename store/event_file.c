@@ -165,6 +165,8 @@ uint64_t event_file_last_seq(const struct event_file *file) { return file->last_
 
 bool event_file_keeps(const struct event_file *file) { return file->regular; }
 
+int event_file_fd(const struct event_file *file) { return file->fd; }
+
 /* ---- writing ---- */
 
 static const char *name_of(const struct event_file *file)

@@ -41,6 +41,8 @@ MUST_USE enum result event_file_write(
 	struct event_file *file, struct text lines, struct fail *fail);
 /* Is what was written still there for a next run? A regular file; not a pipe, whose reader may be gone. */
 bool event_file_keeps(const struct event_file *file);
+/* For who syncs it elsewhere and does not wait; the file's own, until it is reopened or closed. */
+int event_file_fd(const struct event_file *file);
 /* Makes what was written durable where that is possible. */
 MUST_USE enum result event_file_sync(struct event_file *file, struct fail *fail);
 /* After SIGHUP: syncs the old file, opens the path anew. On error the old one stays in use. */

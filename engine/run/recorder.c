@@ -301,11 +301,13 @@ static enum result note_written(struct recorder *r, struct fail *fail)
 	return RESULT_OK;
 }
 
-/* SIGHUP. Lines that are due go to the old file, so that its successor begins with new ones. */
-static void reopen(struct recorder *r)
+/* Lines that are due go to the old file, so that its successor begins with new ones. While that file is being
+ * synced nothing is done with it: an error is told to one of two syncs only. */
+void recorder_reopen(struct recorder *r)
 {
 	struct fail fail = { 0 };
-	if (r->events == NULL || !commit(r))
+	r->reopen_due = r->sync_op.in_flight;
+	if (r->reopen_due || r->events == NULL || !commit(r))
 		return;
 	enum result result = note_written(r, &fail);
 	if (r->failed)
@@ -316,6 +318,8 @@ static void reopen(struct recorder *r)
 		lose_events(r, &fail);
 	else
 		log_write(&r->log, LOG_EVENTS_REOPENED, LOG_NO_FIELDS);
+	if (result == RESULT_OK)
+		r->synced_seq = r->written_seq; /* the old file was, before it was let go */
 }
 
 static void hear(struct loop *loop, const struct mailbox_message *message)
@@ -356,7 +360,7 @@ static void hear(struct loop *loop, const struct mailbox_message *message)
 		recorder_forgotten(r, message->a);
 		break;
 	case POST_REOPEN:
-		reopen(r);
+		recorder_reopen(r);
 		break;
 	case POST_RECORDER_FLUSH:
 		if (commit(r))
@@ -385,6 +389,7 @@ void *recorder_run(void *recorder)
 		return r;
 	r->loop.nap_ns = LOOP_NAP_NS;
 	loop_run(&r->loop);
+	recorder_retire_rest(r);
 	/* The last word after a failure: a disk that has room again takes what is in memory. */
 	struct fail fail = { 0 };
 	if (r->failed && !journal_is_dead(r->journal) && journal_commit(r->journal, &fail) == RESULT_OK)

@@ -55,6 +55,11 @@ struct recorder {
 	bool events_failed;              /* no line is written any more; the scheduler knows */
 	uint64_t written_seq;            /* lines of records up to here are in event files */
 	uint64_t rotated_seq;            /* of those, the ones that an earlier run saw rotated away */
+	struct io_op sync_op;            /* makes the event file durable, for retiring; one at a time */
+	uint64_t syncing_seq;            /* lines of records up to here were written when it began */
+	uint64_t synced_seq;             /* and up to here they are durable */
+	bool reopen_due;                 /* SIGHUP came while it was in flight */
+	uint64_t retire_again_ns;        /* something failed: not before this */
 	bool told_full;                  /* the disk is nearly full; the scheduler knows */
 	bool has_job_notices;            /* there was one of a recipient of a job in this run */
 
@@ -76,6 +81,8 @@ void recorder_append(struct recorder *r, struct outcome_record *record, size_t l
 void recorder_append_silent(struct recorder *r, const struct outcome_record *record);
 void recorder_commit_soon(struct recorder *r);
 struct record_file recorder_file_of(const struct message *message);
+/* SIGHUP; when nothing is in flight on the event file, else then. */
+void recorder_reopen(struct recorder *r);
 /* The journal needs what it has of the message from `seq` on. */
 void recorder_note_live(struct recorder *r, struct message *message, uint64_t seq);
 
@@ -110,7 +117,10 @@ MUST_USE enum result recorder_open_state(struct recorder *r, int new_fd, struct 
 /* ---- recorder_retire.c ---- */
 /* A record with an outcome of the message has this seq. */
 void recorder_note_live(struct recorder *r, struct message *message, uint64_t seq);
+/* Once a turn. */
 void recorder_retire(struct recorder *r);
+/* At the end: waits for what is in flight, and retires what can be. */
+void recorder_retire_rest(struct recorder *r);
 /* POST_JOB_SAVED, POST_UNLINKED */
 void recorder_job_saved(struct recorder *r, struct message *message, bool was_recovered, uint64_t seq);
 void recorder_unlinked(struct recorder *r, struct message *message, bool stuck);
