@@ -66,6 +66,7 @@ static void begin(struct delivery *d, struct attempt *attempt)
 	outcome_prepare(attempt);
 	delivery_let_fly(d, &attempt->work->transaction);
 	d->begun_count++;
+	d->begun_in_row++;
 	smtp_session_begin(&d->smtp, &attempt->work->transaction);
 }
 

@@ -59,7 +59,7 @@ struct delivery {
 	struct ip_address local;       /* our end; until it is connected that of the source, maybe none */
 	const struct source *source;
 	struct attempt *waiting;       /* opened for this one; not yet begun */
-	uint32_t begun_count;          /* attempts inside the SMTP session: 0 to 2 */
+	uint32_t begun_count, begun_in_row; /* attempts inside the SMTP session: 0 to 2; since it idled */
 	struct timer timer;
 	uint64_t timer_ns;             /* when it fires */
 	struct fail fail;              /* why the protocol failed */

@@ -55,6 +55,7 @@ struct lease {
 	struct list sessions;          /* all open deliveries */
 	struct list idle;              /* those of them without work, last used last */
 	uint32_t fifo_count, sessions_count;
+	uint32_t urgent_count;         /* of the fifo, transactional */
 	uint32_t bodies_awaited;       /* attempts that wait for their body before they join the fifo */
 	uint32_t quitting_sessions;    /* of these, saying goodbye */
 	uint32_t worker_slots;         /* how many sessions it may have */
@@ -62,6 +63,7 @@ struct lease {
 	uint32_t answers_owed;         /* call-backs to be answered with the next POST_SLOTS */
 	uint32_t fallback_sessions;    /* at hosts of a worse preference (CONFORMANCE 0.4: at most 2) */
 	struct list_node pump_node;    /* has something to do at the end of this turn */
+	struct list_node held_node;    /* has mail for which no session may begin now (worker_inflight.c) */
 
 	/* both: the worker puts, the scheduler takes, when the effects of that come (heard.h) */
 	_Atomic(char *) why;           /* the last words that mean trouble to the throttle; on the heap */

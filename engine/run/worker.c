@@ -73,6 +73,7 @@ static void drain(struct worker *w, bool at_once)
 {
 	w->draining = true;
 	reads_drain(w);
+	inflight_drain(w);
 	for_each_delivery(w, at_once ? delivery_stop : stop_softly);
 }
 
@@ -129,6 +130,7 @@ static void turn_end(struct loop *loop)
 			0, 0);
 	}
 	leases_pump(w);
+	inflight_measure(w);
 	tell_drained(w);
 }
 
@@ -211,11 +213,14 @@ void *worker_run(void *worker)
 	if (loop_init(&w->loop, &options, worker_mailbox(w), &handlers, w, &w->fail) != RESULT_OK)
 		return w;
 	check_set_reporter(report, w);
+	inflight_begin(w);
 	if (open_tools(w) != RESULT_OK) {
+		inflight_end(w);
 		loop_deinit(&w->loop);
 		return w;
 	}
 	loop_run(&w->loop);
+	inflight_end(w);
 	tls_context_destroy(w->tls);
 	conn_pool_deinit(&w->conns);
 	loop_deinit(&w->loop);
@@ -239,6 +244,7 @@ enum result worker_create(struct hub *hub, uint32_t index, int new_fd,
 	w->new_fd = new_fd;
 	w->next_session = index + 1;
 	list_init(&w->dirty_leases);
+	list_init(&w->inflight.held);
 	list_init(&w->unsent_reports);
 	mailbox_credits_init(&w->reports, HUB_REPORTS_MAX);
 	random_init(&w->random);

@@ -45,6 +45,7 @@ static void put(struct worker *w, struct attempt *attempt, bool first)
 	else
 		insert(lease, attempt);
 	lease->fifo_count++;
+	lease->urgent_count += attempt->transactional;
 	lease_touch(w, lease);
 }
 
@@ -52,11 +53,21 @@ void lease_add(struct worker *w, struct attempt *attempt) { put(w, attempt, fals
 
 void lease_add_first(struct worker *w, struct attempt *attempt) { put(w, attempt, true); }
 
+/* It may be gone when its turn would come. */
+static void stop_waiting(struct lease *lease)
+{
+	if (list_node_is_linked(&lease->held_node))
+		list_remove(&lease->held_node);
+}
+
 static void take_out(struct lease *lease, struct attempt *attempt)
 {
 	list_remove(&attempt->node);
 	CHECK(lease->fifo_count > 0);
 	lease->fifo_count--;
+	lease->urgent_count -= attempt->transactional;
+	if (lease->fifo_count == 0)
+		stop_waiting(lease);
 }
 
 /* The reply that says most: a 421, else another refusal. NULL: no host said anything. */
@@ -135,7 +146,8 @@ static void return_all(struct worker *w, struct lease *lease)
 	struct list all;
 	list_init(&all);
 	list_splice_back(&all, &lease->fifo);
-	lease->fifo_count = 0;
+	lease->fifo_count = lease->urgent_count = 0;
+	stop_waiting(lease);
 	struct list_node *node;
 	while ((node = list_pop_front(&all)) != NULL)
 		lease_return(w, CONTAINER_OF(node, struct attempt, node));
@@ -196,16 +208,18 @@ void lease_session_idle(struct worker *w, struct delivery *d)
 	if (d->is_idle)
 		return;
 	d->is_idle = true;
+	d->begun_in_row = 0;
+	w->idle_sessions++;
 	list_push_back(&d->lease->idle, &d->idle_node);
 	lease_touch(w, d->lease);
 }
 
 void lease_session_busy(struct worker *w, struct delivery *d)
 {
-	(void)w;
 	if (!d->is_idle)
 		return;
 	d->is_idle = false;
+	w->idle_sessions--;
 	list_remove(&d->idle_node);
 }
 
@@ -227,9 +241,14 @@ struct attempt *lease_take_for(struct worker *w, struct delivery *d)
 	if (w->draining || lease->worker_called_back > 0)
 		return NULL;
 	size_t looked = 0;
+	bool may_go_on = inflight_may_go_on(w, d);
+	if (!may_go_on && lease->fifo_count > lease->urgent_count)
+		inflight_turn_over(w, lease);
+	if (!may_go_on && lease->urgent_count == 0)
+		return NULL;
 	LIST_FOR_EACH (node, &lease->fifo) {
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
-		if (delivery_serves(d, attempt)) {
+		if ((may_go_on || attempt->transactional) && delivery_serves(d, attempt)) {
 			take_out(lease, attempt);
 			return attempt;
 		}
@@ -278,6 +297,7 @@ static enum match match(struct worker *w, struct lease *lease, struct attempt *a
 		return MATCH_DONE;
 	list_push_front(&lease->fifo, &attempt->node);
 	lease->fifo_count++;
+	lease->urgent_count += attempt->transactional;
 	return MATCH_NO_ROOM;
 }
 
@@ -290,7 +310,8 @@ static void end_called_back(struct lease *lease)
 		delivery_quit(CONTAINER_OF(list_first(&lease->idle), struct delivery, idle_node));
 }
 
-static void pump(struct worker *w, struct lease *lease)
+/* At most `bulk` sessions begin with bulk mail. */
+static void pump(struct worker *w, struct lease *lease, uint32_t bulk)
 {
 	struct list skipped;
 	size_t skipped_count = 0;
@@ -299,7 +320,13 @@ static void pump(struct worker *w, struct lease *lease)
 		lease_drain(w, lease);
 	while (!list_is_empty(&lease->fifo) && skipped_count < WORKER_MATCH_MAX) {
 		struct attempt *attempt = CONTAINER_OF(list_first(&lease->fifo), struct attempt, node);
-		enum match found = match(w, lease, attempt);
+		bool is_held = !attempt->transactional && bulk == 0;
+		if (is_held)
+			inflight_hold(w, lease);
+		if (is_held && lease->urgent_count == 0)
+			break;
+		bulk -= !attempt->transactional && !is_held;
+		enum match found = is_held ? MATCH_WAITS : match(w, lease, attempt);
 		if (found == MATCH_NO_ROOM)
 			break;
 		if (found == MATCH_DONE)
@@ -321,7 +348,10 @@ void leases_pump(struct worker *w)
 	list_splice_back(&now, &w->dirty_leases);
 	struct list_node *node;
 	while ((node = list_pop_front(&now)) != NULL)
-		pump(w, CONTAINER_OF(node, struct lease, pump_node));
+		pump(w, CONTAINER_OF(node, struct lease, pump_node), inflight_left(w));
+	struct lease *held;
+	while ((held = inflight_next(w)) != NULL)
+		pump(w, held, 1);
 }
 
 void lease_drain(struct worker *w, struct lease *lease)

@@ -2,6 +2,7 @@
  *   worker.c         the thread: messages in, the end of a turn, draining
  *   worker_read.c    message files: read, parse, read again
  *   worker_job.c     recipients of jobs: merged out of template and line
+ *   worker_inflight.c  how many sessions are at work, whose turn it is
  *   worker_lease.c   which attempt goes to which session, and when a session is opened
  *   walk.c           the way of an attempt over hosts and addresses
  *   delivery.c       one session: connect, TLS, SMTP
@@ -26,6 +27,7 @@
 #include "engine/run/job_merge.h"
 #include "engine/run/site.h"
 #include "engine/run/worker.h"
+#include "engine/run/worker_inflight.h"
 #include "engine/spool/message_file.h"
 #include "tls/tls_context.h"
 
@@ -64,6 +66,8 @@ struct worker {
 	struct slab races;               /* of deliveries that connect to a host in both families */
 	uint64_t next_session;           /* ids, unique in this run */
 	struct list dirty_leases;        /* to be pumped at the end of this turn */
+	uint32_t idle_sessions;          /* of all leases */
+	struct worker_inflight inflight;
 	uint32_t attempts_count;         /* here, in whatever place */
 	struct mailbox_credits reports;  /* session reports that the recorder has not taken */
 	struct list unsent_reports;      /* session_report: wait for a credit */

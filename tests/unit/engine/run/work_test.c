@@ -9,7 +9,7 @@
 
 static void make_site(struct work *w)
 {
-	struct site *site = calloc(1, sizeof *site + sizeof site->leases[0]);
+	struct site *site = calloc(1, sizeof *site + COUNT_OF(w->leases) * sizeof site->leases[0]);
 	assert_non_null(site);
 	w->provider = calloc(1, sizeof *w->provider);
 	assert_non_null(w->provider);
@@ -18,14 +18,16 @@ static void make_site(struct work *w)
 	site->magic = SITE_MAGIC;
 	site->provider = w->provider;
 	site->source = &w->base.config.sources[0];
-	struct lease *lease = &site->leases[0];
-	lease->magic = LEASE_MAGIC;
-	lease->site = site;
-	list_init(&lease->fifo);
-	list_init(&lease->sessions);
-	list_init(&lease->idle);
+	for (size_t i = 0; i < COUNT_OF(w->leases); i++) {
+		struct lease *lease = w->leases[i] = &site->leases[i];
+		lease->magic = LEASE_MAGIC;
+		lease->site = site;
+		list_init(&lease->fifo);
+		list_init(&lease->sessions);
+		list_init(&lease->idle);
+	}
 	w->site = site;
-	w->lease = lease;
+	w->lease = w->leases[0];
 }
 
 void work_init(struct work *w, const char *const *flags)
@@ -72,7 +74,7 @@ static void hear_as_scheduler(struct work *w, const struct mailbox_message *mess
 		w->heard_count--; /* counts those of outcomes */
 		break;
 	case POST_SLOTS:
-		assert_ptr_equal(message->object, w->lease);
+		assert_true(message->object == w->leases[0] || message->object == w->leases[1]);
 		assert_true(message->number <= w->slots);
 		w->slots -= message->number;
 		w->call_backs_answered += (uint32_t)message->a;
@@ -270,7 +272,8 @@ void work_end(struct work *w)
 		;
 	assert_int_equal(w->drained, 1);
 	worker_destroy(w->worker);
-	free(atomic_load(&w->lease->why));
+	for (size_t i = 0; i < COUNT_OF(w->leases); i++)
+		free(atomic_load(&w->leases[i]->why));
 	free(w->site);
 	free(w->provider);
 	remove_spool(w);

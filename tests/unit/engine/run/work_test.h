@@ -36,7 +36,8 @@ struct work {
 	uint64_t expires_ns; /* of what is sent; for ever unless a test says so */
 	uint32_t source;     /* of what is sent; the first one unless a test says so */
 	struct site *site;
-	struct lease *lease;
+	struct lease *lease; /* of what is sent; the first of two unless a test says so */
+	struct lease *leases[2];
 
 	uint32_t slots; /* that the worker has */
 	uint32_t call_backs_answered;

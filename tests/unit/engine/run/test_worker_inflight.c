@@ -1,0 +1,177 @@
+/* As many sessions at work as the machine has the cores for: who waits, and in which order. The limit is set
+ * here; how it moves is tests/unit/engine/plan/test_inflight.c. */
+#include <stdio.h>
+#include "engine/io/clock.h"
+#include "engine/run/worker_state.h"
+#include "tests/unit/engine/run/work_test.h"
+
+enum { MAILS = 2 * WORKER_TURN_MESSAGES };
+
+static struct work w;
+static struct peer peer;
+
+static void set_up(uint32_t max)
+{
+	const char *const flags[] = { "--idle-timeout=1m", "--retry-first=4ms", NULL };
+	work_init(&w, flags);
+	peer_init(&peer, "127.0.0.1");
+	/* It may have been about to write them itself: whole turns later it is not. */
+	do {
+		w.worker->inflight.limit.max = max;
+		w.worker->inflight.until_ns = UINT64_MAX;
+		assert_int_equal(mailbox_test(w.base.hub.workers[0], WORK_WAIT_MS, NULL), RESULT_OK);
+	} while (w.worker->inflight.limit.max != max || w.worker->inflight.until_ns != UINT64_MAX);
+}
+
+static void tear_down(void)
+{
+	work_end(&w);
+	peer_deinit(&peer);
+}
+
+static struct attempt *send_as(enum envelope_class class, uint32_t slots)
+{
+	const struct test_mail mail = { .class = class };
+	return work_send_slots(&w, work_route_to(&peer), &mail, slots);
+}
+
+static void take_delivered(struct attempt **out_attempt)
+{
+	*out_attempt = work_outcome(&w);
+	assert_int_equal((*out_attempt)->rcpts[0].fate, ATTEMPT_DELIVERED);
+}
+
+static void what_is_too_many_waits_and_opens_no_session(void **state)
+{
+	(void)state;
+	struct attempt *attempt;
+	set_up(1);
+	peer.rules[0].banner_ms = 50;
+	peer.rules_count = 1;
+	for (int i = 0; i < MAILS; i++)
+		send_as(ENVELOPE_CLASS_BULK, 1);
+	for (int i = 0; i < MAILS; i++) {
+		take_delivered(&attempt);
+		work_done(&w, attempt);
+	}
+	assert_int_equal(atomic_load(&peer.conns_count), 1);
+	assert_int_equal(atomic_load(&peer.taken), MAILS);
+	tear_down();
+}
+
+static void transactional_mail_stands_in_no_line(void **state)
+{
+	(void)state;
+	set_up(1);
+	peer.rules[0].silent_at = PEER_FINAL;
+	peer.rules_count = 2;
+	struct attempt *silent = send_as(ENVELOPE_CLASS_BULK, 1);
+	WORK_WAIT(&w, peer_said(&peer, 0, "\r\n.\r\n"));
+	struct attempt *held = send_as(ENVELOPE_CLASS_BULK, 1);
+	struct attempt *urgent = send_as(ENVELOPE_CLASS_TRANSACTIONAL, 1);
+	struct attempt *attempt;
+	take_delivered(&attempt);
+	assert_ptr_equal(attempt, urgent);
+	work_done(&w, urgent);
+	assert_int_equal(w.outcomes_count, 1);
+	assert_int_equal(atomic_load(&peer.mails), 2);
+	hub_post(w.base.hub.workers[0], POST_WORKER_DRAIN, NULL, 1, 0);
+	assert_ptr_equal(work_returned(&w), held);
+	attempt = work_outcome(&w);
+	assert_ptr_equal(attempt, silent);
+	work_done(&w, held);
+	work_done(&w, silent);
+	WORK_WAIT(&w, w.drained == 1);
+	tear_down();
+}
+
+/* One lease has a session at work, the other waits until that has sent its share. */
+static void leases_take_turns_of_some_messages(void **state)
+{
+	(void)state;
+	struct attempt *attempt;
+	set_up(1);
+	peer.rules[0].banner_ms = 200; /* by then all of it is there */
+	peer.rules_count = 1;
+	for (int lease = 0; lease < 2; lease++) {
+		w.lease = w.leases[lease];
+		for (int i = 0; i < MAILS; i++)
+			send_as(ENVELOPE_CLASS_BULK, i == 0);
+	}
+	for (int i = 0; i < 2 * MAILS; i++) {
+		take_delivered(&attempt);
+		assert_ptr_equal(attempt->lease, w.leases[i / WORKER_TURN_MESSAGES % 2]);
+		work_done(&w, attempt);
+	}
+	assert_int_equal(atomic_load(&peer.conns_count), 2);
+	tear_down();
+}
+
+/* Nobody else waits: it goes on, and the body of one goes with the commands of the next. */
+static void a_lease_that_is_alone_does_not_give_up_its_turn(void **state)
+{
+	(void)state;
+	struct attempt *attempt;
+	set_up(1);
+	peer.rules[0].pipelining = true;
+	peer.rules[0].banner_ms = 200;
+	peer.rules_count = 1;
+	for (int i = 0; i < 2 * MAILS; i++)
+		send_as(ENVELOPE_CLASS_BULK, i == 0);
+	for (int i = 0; i < 2 * MAILS; i++) {
+		take_delivered(&attempt);
+		work_done(&w, attempt);
+	}
+	assert_int_equal(atomic_load(&peer.conns_count), 1);
+	assert_int_equal(atomic_load(&peer.taken), 2 * MAILS);
+	tear_down();
+}
+
+/* Mail that waits for its turn comes back, and nothing looks at its lease after that. */
+static void who_waits_for_a_turn_comes_back_where_all_stops(void **state)
+{
+	(void)state;
+	set_up(0);
+	struct attempt *attempts[MAILS];
+	for (int i = 0; i < MAILS; i++)
+		attempts[i] = send_as(ENVELOPE_CLASS_BULK, 1);
+	hub_post(w.base.hub.workers[0], POST_WORKER_DRAIN, NULL, 0, 0);
+	for (int i = 0; i < MAILS; i++)
+		assert_ptr_equal(work_returned(&w), attempts[i]);
+	for (int i = 0; i < MAILS; i++)
+		work_done(&w, attempts[i]);
+	WORK_WAIT(&w, w.drained == 1);
+	assert_int_equal(atomic_load(&peer.conns_count), 0);
+	tear_down();
+}
+
+/* The scheduler needs its slots for others. */
+static void slots_that_are_called_back_go_while_their_mail_waits(void **state)
+{
+	(void)state;
+	set_up(0);
+	struct attempt *attempts[3];
+	for (int i = 0; i < 3; i++)
+		attempts[i] = send_as(ENVELOPE_CLASS_BULK, 1);
+	for (int i = 0; i < 3; i++)
+		hub_post(w.base.hub.workers[0], POST_CALL_BACK, w.lease, 0, 0);
+	for (int i = 0; i < 3; i++)
+		assert_ptr_equal(work_returned(&w), attempts[i]);
+	WORK_WAIT(&w, w.slots == 0 && w.call_backs_answered == 3);
+	for (int i = 0; i < 3; i++)
+		work_done(&w, attempts[i]);
+	tear_down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_too_many_waits_and_opens_no_session),
+		cmocka_unit_test(transactional_mail_stands_in_no_line),
+		cmocka_unit_test(leases_take_turns_of_some_messages),
+		cmocka_unit_test(a_lease_that_is_alone_does_not_give_up_its_turn),
+		cmocka_unit_test(who_waits_for_a_turn_comes_back_where_all_stops),
+		cmocka_unit_test(slots_that_are_called_back_go_while_their_mail_waits),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
