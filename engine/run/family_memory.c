@@ -1,5 +1,4 @@
 #include "engine/run/family_memory.h"
-#include <stdlib.h>
 #include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/ip_address.h"
@@ -12,20 +11,10 @@ struct host_key {
 };
 
 struct host {
-	struct hash_node node;
-	struct list_node use_node;
-	uint64_t until_ns;  /* so long `first` counts */
-	uint64_t took_ns;   /* how long a connection by `first` takes, smoothed; 0: unknown */
+	uint64_t until_ns; /* so long `first` counts */
+	uint64_t took_ns;  /* how long a connection by `first` takes, smoothed; 0: unknown */
 	uint8_t first;
-	size_t key_len;
-	char key[];
 };
-
-static struct text key_of(const struct hash_node *node)
-{
-	const struct host *host = CONTAINER_OF(node, struct host, node);
-	return text_of_bytes(host->key, host->key_len);
-}
 
 static struct host_key make_key(const struct family_host *of)
 {
@@ -41,50 +30,22 @@ static struct host_key make_key(const struct family_host *of)
 enum result family_memory_init(struct family_memory *memory)
 {
 	struct siphash_key key = random_siphash_key();
-	list_init(&memory->by_use);
-	return hash_map_init(&memory->hosts, 64, &key, key_of);
+	return lru_map_init(&memory->hosts, FAMILY_MEMORY_MAX, sizeof(struct host), &key);
 }
 
-static void forget(struct family_memory *memory, struct host *host)
-{
-	hash_map_remove(&memory->hosts, &host->node);
-	list_remove(&host->use_node);
-	free(host);
-}
-
-void family_memory_deinit(struct family_memory *memory)
-{
-	while (!list_is_empty(&memory->by_use))
-		forget(memory, CONTAINER_OF(list_first(&memory->by_use), struct host, use_node));
-	hash_map_deinit(&memory->hosts);
-}
+void family_memory_deinit(struct family_memory *memory) { lru_map_deinit(&memory->hosts); }
 
 static struct host *find(struct family_memory *memory, const struct family_host *of)
 {
 	struct host_key key = make_key(of);
-	struct hash_node *node = hash_map_find(&memory->hosts, text_of_bytes(key.bytes, key.len));
-	if (node == NULL)
-		return NULL;
-	struct host *host = CONTAINER_OF(node, struct host, node);
-	list_remove(&host->use_node);
-	list_push_back(&memory->by_use, &host->use_node);
-	return host;
+	return lru_map_use(&memory->hosts, text_of_bytes(key.bytes, key.len));
 }
 
 /* NULL: no memory to remember it in; the next one is raced as if nothing was known. */
-static struct host *add(struct family_memory *memory, const struct family_host *of)
+static struct host *find_or_add(struct family_memory *memory, const struct family_host *of)
 {
-	if (hash_map_count(&memory->hosts) >= FAMILY_MEMORY_MAX)
-		forget(memory, CONTAINER_OF(list_first(&memory->by_use), struct host, use_node));
 	struct host_key key = make_key(of);
-	struct host *host = calloc(1, sizeof *host + key.len);
-	if (host == NULL)
-		return NULL;
-	host->key_len = key.len;
-	memcpy(host->key, key.bytes, key.len);
-	hash_map_insert(&memory->hosts, &host->node);
-	list_push_back(&memory->by_use, &host->use_node);
-	return host;
+	return lru_map_use_or_add(&memory->hosts, text_of_bytes(key.bytes, key.len));
 }
 
 static uint8_t other(uint8_t family) { return family == IP_FAMILY_6 ? IP_FAMILY_4 : IP_FAMILY_6; }
@@ -108,11 +69,10 @@ struct family_plan family_memory_plan(
 	return (struct family_plan){ host->first, head_start_ns(host->took_ns) };
 }
 
-static void decide(struct family_memory *memory, const struct family_host *of, struct host *host,
-	uint8_t first, uint64_t took_ns, uint64_t now_ns)
+static void decide(struct family_memory *memory, const struct family_host *of, uint8_t first,
+	uint64_t took_ns, uint64_t now_ns)
 {
-	if (host == NULL)
-		host = add(memory, of);
+	struct host *host = find_or_add(memory, of);
 	if (host == NULL)
 		return;
 	host->first = first;
@@ -128,7 +88,7 @@ void family_memory_won(struct family_memory *memory, const struct family_host *o
 		took_ns = 1;
 	struct host *host = find(memory, of);
 	if (host == NULL || now_ns >= host->until_ns || host->first != family)
-		decide(memory, of, host, family, took_ns, now_ns);
+		decide(memory, of, family, took_ns, now_ns);
 	else if (host->took_ns == 0)
 		host->took_ns = took_ns;
 	else
@@ -140,9 +100,9 @@ void family_memory_failed(
 	struct family_memory *memory, const struct family_host *of, uint8_t family, uint64_t now_ns)
 {
 	CHECK(family == IP_FAMILY_4 || family == IP_FAMILY_6);
-	struct host *host = find(memory, of);
+	const struct host *host = find(memory, of);
 	bool counts = host != NULL && now_ns < host->until_ns;
 	if (counts && host->first != family)
 		return; /* as was known */
-	decide(memory, of, host, other(family), 0, now_ns);
+	decide(memory, of, other(family), 0, now_ns);
 }

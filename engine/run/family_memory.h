@@ -8,8 +8,7 @@
 #define ENGINE_RUN_FAMILY_MEMORY_H
 
 #include <stdint.h>
-#include "engine/base/hash_map.h"
-#include "engine/base/list.h"
+#include "engine/base/lru_map.h"
 #include "engine/base/result.h"
 
 /* RFC 8305 5, 8: a quarter of a second between attempts, two seconds at most. RFC 6555 4.2 remembers a choice
@@ -25,8 +24,7 @@ enum {
 };
 
 struct family_memory {
-	struct hash_map hosts;
-	struct list by_use; /* the one not used longest first */
+	struct lru_map hosts;
 };
 
 /* Who is meant: a host as the route names it, reached from one of our sources, whose network may have one

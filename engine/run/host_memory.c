@@ -1,5 +1,4 @@
 #include "engine/run/host_memory.h"
-#include <stdlib.h>
 #include <string.h>
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
@@ -30,8 +29,6 @@ struct host_key {
 
 /* An address or a host at an address: each uses its own fields only. */
 struct host {
-	struct hash_node node;
-	struct list_node use_node;
 	uint32_t failures;       /* of the address: connections in a row that did not come about */
 	uint64_t down_until_ns;
 	uint64_t rung_until_ns, avoid_until_ns; /* of the host */
@@ -39,15 +36,7 @@ struct host {
 	unsigned avoid, suspected;
 	uint64_t suspected_ns;        /* since when */
 	struct refusal_rate refusals; /* of the host */
-	size_t key_len;
-	char key[];
 };
-
-static struct text key_of(const struct hash_node *node)
-{
-	const struct host *host = CONTAINER_OF(node, struct host, node);
-	return text_of_bytes(host->key, host->key_len);
-}
 
 static struct host_key make_key(const char *name, const struct ip_address *ip, uint16_t port)
 {
@@ -65,53 +54,25 @@ enum result host_memory_init(struct host_memory *memory, uint64_t down_first_ns)
 {
 	struct siphash_key key = random_siphash_key();
 	memory->down_first_ns = down_first_ns;
-	list_init(&memory->by_use);
-	return hash_map_init(&memory->hosts, 256, &key, key_of);
+	return lru_map_init(&memory->hosts, HOST_MEMORY_MAX, sizeof(struct host), &key);
 }
 
-static void forget(struct host_memory *memory, struct host *host)
-{
-	hash_map_remove(&memory->hosts, &host->node);
-	list_remove(&host->use_node);
-	free(host);
-}
+void host_memory_deinit(struct host_memory *memory) { lru_map_deinit(&memory->hosts); }
 
-void host_memory_deinit(struct host_memory *memory)
-{
-	while (!list_is_empty(&memory->by_use))
-		forget(memory, CONTAINER_OF(list_first(&memory->by_use), struct host, use_node));
-	hash_map_deinit(&memory->hosts);
-}
-
+/* To ask is no use: what was not heard of for longest goes. */
 static struct host *find(struct host_memory *memory, const char *name, const struct ip_address *ip,
 	uint16_t port)
 {
 	struct host_key key = make_key(name, ip, port);
-	struct hash_node *node = hash_map_find(&memory->hosts, text_of_bytes(key.bytes, key.len));
-	return node != NULL ? CONTAINER_OF(node, struct host, node) : NULL;
+	return lru_map_peek(&memory->hosts, text_of_bytes(key.bytes, key.len));
 }
 
 /* NULL: no memory to remember it in, which costs a repeated try and nothing else. */
 static struct host *find_or_add(struct host_memory *memory, const char *name,
 	const struct ip_address *ip, uint16_t port)
 {
-	struct host *host = find(memory, name, ip, port);
-	if (host != NULL) {
-		list_remove(&host->use_node);
-		list_push_back(&memory->by_use, &host->use_node);
-		return host;
-	}
-	if (hash_map_count(&memory->hosts) >= HOST_MEMORY_MAX)
-		forget(memory, CONTAINER_OF(list_first(&memory->by_use), struct host, use_node));
 	struct host_key key = make_key(name, ip, port);
-	host = calloc(1, sizeof *host + key.len);
-	if (host == NULL)
-		return NULL;
-	host->key_len = key.len;
-	memcpy(host->key, key.bytes, key.len);
-	hash_map_insert(&memory->hosts, &host->node);
-	list_push_back(&memory->by_use, &host->use_node);
-	return host;
+	return lru_map_use_or_add(&memory->hosts, text_of_bytes(key.bytes, key.len));
 }
 
 /* ---- addresses ---- */

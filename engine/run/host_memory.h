@@ -9,9 +9,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "engine/base/hash_map.h"
 #include "engine/base/ip_address.h"
-#include "engine/base/list.h"
+#include "engine/base/lru_map.h"
 
 /* CONFORMANCE 0.4, TLS-03 and TLS-27: each rung on a fresh connection, the last only where nothing
  * demands TLS. */
@@ -22,8 +21,7 @@ enum tls_rung {
 };
 
 struct host_memory {
-	struct hash_map hosts;
-	struct list by_use;      /* the one not used longest first */
+	struct lru_map hosts;
 	uint64_t down_first_ns;  /* the first wait for a dead address; doubles */
 };
 

@@ -113,7 +113,7 @@ static void the_host_that_was_not_used_for_longest_is_forgotten_for_a_new_one(vo
 	family_memory_failed(&memory, &mx, IP_FAMILY_6, NOW_NS);
 	assert_plan(&first, NOW_NS, IP_FAMILY_4, 250);
 	assert_plan(&second, NOW_NS, IP_FAMILY_6, 250);
-	assert_int_equal(hash_map_count(&memory.hosts), FAMILY_MEMORY_MAX);
+	assert_int_equal(lru_map_count(&memory.hosts), FAMILY_MEMORY_MAX);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

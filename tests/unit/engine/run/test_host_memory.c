@@ -189,7 +189,7 @@ static void pipelining_that_works_is_suspected_no_more(void **state)
 	assert_int_equal(facts_at(NOW_NS + 11).avoid, (unsigned)SMTP_CAP_PIPELINING);
 	/* Of one that was never heard of nothing is kept. */
 	host_memory_works(&memory, "mx.b.example", &ip, 25, (unsigned)SMTP_CAP_PIPELINING);
-	assert_int_equal(hash_map_count(&memory.hosts), 1);
+	assert_int_equal(lru_map_count(&memory.hosts), 1);
 }
 
 static void a_host_that_is_up_again_keeps_what_was_learned_of_it(void **state)
@@ -238,11 +238,11 @@ static void when_memory_is_full_the_one_not_used_longest_is_forgotten(void **sta
 		struct ip_address address = numbered(i);
 		host_memory_down(&memory, &address, 25, NOW_NS);
 	}
-	assert_int_equal(hash_map_count(&memory.hosts), MAX);
+	assert_int_equal(lru_map_count(&memory.hosts), MAX);
 	struct ip_address first = numbered(0), second = numbered(1);
 	host_memory_down(&memory, &first, 25, NOW_NS); /* used: now the newest */
 	host_memory_down(&memory, &ip, 25, NOW_NS);
-	assert_int_equal(hash_map_count(&memory.hosts), MAX);
+	assert_int_equal(lru_map_count(&memory.hosts), MAX);
 	assert_true(host_memory_is_down(&memory, &first, 25, NOW_NS, NULL));
 	assert_false(host_memory_is_down(&memory, &second, 25, NOW_NS, NULL));
 	assert_true(host_memory_is_down(&memory, &ip, 25, NOW_NS, NULL));
