@@ -344,6 +344,13 @@ static unsigned works(const struct delivery *d)
 	return d->smtp.delivered_count > 0 ? used : 0;
 }
 
+/* A group whose beginning was answered, and the rest not in time. A flight is a speculation of ours: whatever
+ * speaks against it counts in full. */
+static unsigned was_silent(const struct delivery *d)
+{
+	return d->smtp.end == SMTP_END_TIMEOUT ? (unsigned)SMTP_CAP_PIPELINING : 0;
+}
+
 /* Once of each session: what is avoided from the second time on has to fail in two of them. */
 void delivery_remember(struct delivery *d)
 {
@@ -351,8 +358,12 @@ void delivery_remember(struct delivery *d)
 	unsigned failed = smtp_session_learned(&d->smtp) & ~d->remembered;
 	unsigned worked = works(d) & ~(d->remembered | failed);
 	d->remembered |= failed | worked;
-	if (failed != 0)
-		host_memory_avoid(hosts, d->host->name, &d->ip, d->host->port, failed, d->opened_ns,
+	unsigned silent = failed & was_silent(d);
+	if (silent != 0)
+		host_memory_silent(hosts, d->host->name, &d->ip, d->host->port, silent, d->opened_ns,
+			worker_now(d->worker));
+	if (failed != silent)
+		host_memory_avoid(hosts, d->host->name, &d->ip, d->host->port, failed & ~silent, d->opened_ns,
 			worker_now(d->worker));
 	if (worked != 0)
 		host_memory_works(hosts, d->host->name, &d->ip, d->host->port, worked);

@@ -10,6 +10,7 @@
 #define DOWN_MAX_NS (600 * SECOND_NS)
 #define RUNG_NS (3600 * SECOND_NS)
 #define AVOID_NS (24 * 3600 * SECOND_NS)
+#define SILENT_NS (3600 * SECOND_NS)
 
 /* What fails once may be the fault of the network, and to do without it costs each message round trips:
  * avoided when it fails again within the time, and did not work in between. A host that takes much mail
@@ -31,9 +32,9 @@ struct host_key {
 struct host {
 	uint32_t failures;       /* of the address: connections in a row that did not come about */
 	uint64_t down_until_ns;
-	uint64_t rung_until_ns, avoid_until_ns; /* of the host */
+	uint64_t rung_until_ns, avoid_until_ns, silent_until_ns; /* of the host */
 	enum tls_rung rung;
-	unsigned avoid, suspected;
+	unsigned avoid, silent, suspected;
 	uint64_t suspected_ns;        /* since when */
 	struct refusal_rate refusals; /* of the host */
 };
@@ -123,7 +124,9 @@ struct host_facts host_memory_get(struct host_memory *memory, const char *name,
 	if (now_ns < host->rung_until_ns)
 		facts.rung = host->rung;
 	if (now_ns < host->avoid_until_ns)
-		facts.avoid = host->avoid;
+		facts.avoid |= host->avoid;
+	if (now_ns < host->silent_until_ns)
+		facts.avoid |= host->silent;
 	facts.seldom_refuses = refusal_rate_is_low(&host->refusals);
 	return facts;
 }
@@ -149,21 +152,46 @@ void host_memory_tls_works(struct host_memory *memory, const char *name, const s
 		host->rung_until_ns = 0;
 }
 
+/* What is certain of what failed now. */
+static unsigned certain(struct host *host, unsigned learned, uint64_t opened_ns, uint64_t now_ns)
+{
+	if (now_ns - host->suspected_ns >= AVOID_NS)
+		host->suspected = 0;
+	/* Sessions that fail together are one failure. */
+	unsigned again = opened_ns >= host->suspected_ns ? host->suspected : 0;
+	if (learned & SUSPECTED_FIRST & ~host->suspected)
+		host->suspected_ns = now_ns;
+	host->suspected |= learned & SUSPECTED_FIRST;
+	return learned & (~SUSPECTED_FIRST | again);
+}
+
+static void avoid_until(
+	unsigned *set, uint64_t *until_ns, unsigned learned, uint64_t keep_ns, uint64_t now_ns)
+{
+	if (learned == 0)
+		return;
+	*set = (now_ns < *until_ns ? *set : 0) | learned;
+	*until_ns = now_ns + keep_ns;
+}
+
 void host_memory_avoid(struct host_memory *memory, const char *name, const struct ip_address *ip,
 	uint16_t port, unsigned learned, uint64_t opened_ns, uint64_t now_ns)
 {
 	struct host *host = find_or_add(memory, name, ip, port);
 	if (host == NULL)
 		return;
-	if (now_ns >= host->avoid_until_ns)
-		host->avoid = host->suspected = 0;
-	/* Sessions that fail together are one failure. */
-	unsigned again = opened_ns >= host->suspected_ns ? host->suspected : 0;
-	host->avoid |= learned & (~SUSPECTED_FIRST | again);
-	if (learned & SUSPECTED_FIRST & ~host->suspected)
-		host->suspected_ns = now_ns;
-	host->suspected |= learned & SUSPECTED_FIRST;
-	host->avoid_until_ns = now_ns + AVOID_NS;
+	unsigned avoid = certain(host, learned, opened_ns, now_ns);
+	avoid_until(&host->avoid, &host->avoid_until_ns, avoid, AVOID_NS, now_ns);
+}
+
+void host_memory_silent(struct host_memory *memory, const char *name, const struct ip_address *ip,
+	uint16_t port, unsigned learned, uint64_t opened_ns, uint64_t now_ns)
+{
+	struct host *host = find_or_add(memory, name, ip, port);
+	if (host == NULL)
+		return;
+	unsigned silent = certain(host, learned, opened_ns, now_ns);
+	avoid_until(&host->silent, &host->silent_until_ns, silent, SILENT_NS, now_ns);
 }
 
 void host_memory_works(struct host_memory *memory, const char *name, const struct ip_address *ip,

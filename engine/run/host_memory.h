@@ -60,6 +60,10 @@ void host_memory_tls_works(struct host_memory *memory, const char *name, const s
  * worked meanwhile. */
 void host_memory_avoid(struct host_memory *memory, const char *name, const struct ip_address *ip,
 	uint16_t port, unsigned learned, uint64_t opened_ns, uint64_t now_ns);
+/* The same of what was not answered in time: remembered for an hour, since it may have been busy, or the
+ * network broken. */
+void host_memory_silent(struct host_memory *memory, const char *name, const struct ip_address *ip,
+	uint16_t port, unsigned learned, uint64_t opened_ns, uint64_t now_ns);
 /* Set of enum smtp_cap that worked there. */
 void host_memory_works(struct host_memory *memory, const char *name, const struct ip_address *ip,
 	uint16_t port, unsigned worked);

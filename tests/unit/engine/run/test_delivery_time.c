@@ -195,6 +195,30 @@ static void an_old_session_takes_no_new_message(void **state)
 	tear_down();
 }
 
+static void a_host_that_is_silent_behind_mail_twice_gets_its_commands_one_by_one(void **state) /* EXT-PIPE-01 */
+{
+	(void)state;
+	const struct peer_rules silent = { .silent_at = PEER_RCPT, .pipelining = true };
+	const struct peer_rules none = { .rcpt = "450 4.2.0 later", .pipelining = true };
+	for (size_t times = 1; times <= 2; times++) {
+		set_up("--command-timeout=200ms");
+		for (size_t i = 0; i < times; i++)
+			peers[0].rules[i] = silent;
+		peers[0].rules[times] = none;
+		peers[0].rules_count = times + 1;
+		for (size_t i = 0; i <= times; i++) {
+			struct attempt *attempt =
+				work_send(&w, work_route_to(&peers[0]), &(struct test_mail){ 0 });
+			assert_ptr_equal(work_outcome(&w), attempt);
+			assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DEFERRED);
+			work_done(&w, attempt);
+		}
+		assert_int_equal(peers[0].conns_count, times + 1);
+		assert_int_equal(peer_said(&peers[0], times, "DATA"), times == 1);
+		tear_down();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +227,7 @@ int main(void)
 		cmocka_unit_test(a_connection_that_does_not_come_about_ends_in_time),
 		cmocka_unit_test(an_idle_session_is_closed_in_good_order_and_its_slot_comes_back),
 		cmocka_unit_test(an_old_session_takes_no_new_message),
+		cmocka_unit_test(a_host_that_is_silent_behind_mail_twice_gets_its_commands_one_by_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,6 +192,47 @@ static void pipelining_that_works_is_suspected_no_more(void **state)
 	assert_int_equal(lru_map_count(&memory.hosts), 1);
 }
 
+static void group_was_silent(uint64_t opened_ns, uint64_t now_ns)
+{
+	host_memory_silent(
+		&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_PIPELINING, opened_ns, now_ns);
+}
+
+static void pipelining_that_was_not_answered_in_time_is_avoided_for_an_hour(void **state)
+{
+	(void)state;
+	const unsigned pipelining = (unsigned)SMTP_CAP_PIPELINING;
+	uint64_t hour_ns = 3600 * SECOND_NS;
+	group_was_silent(NOW_NS, NOW_NS + 1);
+	assert_int_equal(facts_at(NOW_NS + 1).avoid, 0);
+	group_was_silent(NOW_NS + 1, NOW_NS + 2);
+	assert_int_equal(facts_at(NOW_NS + 1 + hour_ns).avoid, pipelining);
+	assert_int_equal(facts_at(NOW_NS + 2 + hour_ns).avoid, 0);
+	/* It is under suspicion still: that it is silent once more is enough. */
+	uint64_t later_ns = NOW_NS + 2 * hour_ns;
+	group_was_silent(later_ns, later_ns);
+	assert_int_equal(facts_at(later_ns).avoid, pipelining);
+	assert_int_equal(facts_at(later_ns + hour_ns).avoid, 0);
+	/* Or that it hangs up on a group: that is worth a day. */
+	later_ns += hour_ns;
+	group_failed(later_ns, later_ns);
+	assert_int_equal(facts_at(later_ns + 24 * hour_ns - 1).avoid, pipelining);
+	assert_int_equal(facts_at(later_ns + 24 * hour_ns).avoid, 0);
+}
+
+static void what_was_answered_wrongly_stays_avoided_when_silence_is_forgotten(void **state)
+{
+	(void)state;
+	uint64_t hour_ns = 3600 * SECOND_NS;
+	host_memory_avoid(&memory, "mx.a.example", &ip, 25, (unsigned)SMTP_CAP_DSN, 0, NOW_NS);
+	group_was_silent(NOW_NS, NOW_NS);
+	group_was_silent(NOW_NS + 1, NOW_NS + 1);
+	assert_int_equal(
+		facts_at(NOW_NS + 1).avoid, (unsigned)SMTP_CAP_DSN | (unsigned)SMTP_CAP_PIPELINING);
+	assert_int_equal(facts_at(NOW_NS + 1 + hour_ns).avoid, (unsigned)SMTP_CAP_DSN);
+	assert_int_equal(facts_at(NOW_NS + 24 * hour_ns).avoid, 0); /* nor does silence prolong it */
+}
+
 static void a_host_that_is_up_again_keeps_what_was_learned_of_it(void **state)
 {
 	(void)state;
@@ -279,6 +320,8 @@ int main(void)
 		TEST(pipelining_is_avoided_when_it_failed_twice_within_a_day),
 		TEST(groups_that_break_together_are_one_failure),
 		TEST(pipelining_that_works_is_suspected_no_more),
+		TEST(pipelining_that_was_not_answered_in_time_is_avoided_for_an_hour),
+		TEST(what_was_answered_wrongly_stays_avoided_when_silence_is_forgotten),
 		TEST(a_host_that_is_up_again_keeps_what_was_learned_of_it),
 		TEST(names_at_one_address_have_memories_of_their_own),
 		TEST(a_host_seldom_refuses_when_it_took_enough),
