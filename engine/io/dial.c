@@ -1,5 +1,6 @@
 #include "engine/io/dial.h"
 #include <errno.h>
+#include <unistd.h>
 #include "engine/base/check.h"
 #include "engine/io/loop.h"
 #include "engine/io/socket.h"
@@ -29,13 +30,26 @@ static void try_finish(struct dial *dial)
 	dial->handlers->closed(dial); /* and it is the owner's: not touched any more */
 }
 
+static struct dial_lane *other_of(struct dial_lane *lane)
+{
+	struct dial *dial = lane->dial;
+	return &dial->lanes[lane == &dial->lanes[0]];
+}
+
 static void begin(struct dial *dial, struct dial_lane *lane)
 {
 	const struct dial_to *to = &lane->to;
 	const struct ip_address *source = to->source.family != IP_FAMILY_NONE ? &to->source : NULL;
 	lane->state = DIAL_LANE_CONNECTING;
 	lane->begun_ns = loop_now_ns(dial->loop);
-	if (socket_open_tcp(to->peer.family, source, &lane->fd, &lane->fail) != RESULT_OK) {
+	enum result r = socket_open_tcp(to->peer.family, source, &lane->fd, &lane->fail);
+	if (r == RESULT_LIMIT && other_of(lane)->fd >= 0) {
+		/* The one descriptor that we have is the other's: when that fails it is this one's turn. */
+		lane->state = DIAL_LANE_WAITS;
+		lane->begun_ns = 0;
+		return;
+	}
+	if (r != RESULT_OK) {
 		ring_post(dial->loop->ring, &lane->op, refused_done);
 		return;
 	}
@@ -57,8 +71,12 @@ static void end_others(struct dial *dial, const struct dial_lane *but)
 static void lane_failed(struct dial_lane *lane)
 {
 	struct dial *dial = lane->dial;
-	struct dial_lane *other = &dial->lanes[lane == &dial->lanes[0]];
-	close_lane(dial, lane);
+	struct dial_lane *other = other_of(lane);
+	/* At once, which costs little without a connection: the other one may need the descriptor. */
+	if (lane->fd >= 0)
+		close(lane->fd);
+	lane->fd = -1;
+	lane->state = DIAL_LANE_OVER;
 	bool last = other->state == DIAL_LANE_OVER;
 	if (last)
 		dial->over = true;

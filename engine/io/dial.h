@@ -37,7 +37,7 @@ struct dial_handlers {
 };
 
 enum dial_lane_state {
-	DIAL_LANE_WAITS, /* for the head start of the other */
+	DIAL_LANE_WAITS, /* for the head start of the other, or for its descriptor */
 	DIAL_LANE_CONNECTING,
 	DIAL_LANE_OVER,
 };
@@ -64,7 +64,8 @@ struct dial {
 	struct dial_lane lanes[DIAL_LANES];
 };
 
-/* The second address has its turn `head_start_ns` after the first, unless that has answered or failed. */
+/* The second address has its turn `head_start_ns` after the first, unless that has answered or failed. When
+ * no descriptor is left for it then, it has its turn when the first has failed. */
 void dial_start(struct dial *dial, struct loop *loop, const struct dial_handlers *handlers, void *owner,
 	const struct dial_to to[static DIAL_LANES], uint16_t port, uint64_t head_start_ns);
 /* Gives it up; `closed` follows in a later turn. Nothing if it is over. */

@@ -26,6 +26,14 @@ uint64_t run_config_first_wait_ns(const struct run_config *config)
 	return (ms < 15000 ? ms : 15000) * 1000000 + 1;
 }
 
+uint64_t run_config_session_files(const struct run_config *config)
+{
+	bool races = false;
+	for (uint32_t i = 0; i < config->sources_count; i++)
+		races = races || source_is_dual(&config->sources[i]);
+	return (uint64_t)config->options->sessions * (races ? 2 : 1);
+}
+
 /* ---- who we are ---- */
 
 static void init_smtp(struct smtp_session_config *smtp, const struct send_options *options, const char *helo)

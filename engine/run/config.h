@@ -71,6 +71,9 @@ struct route_builder_config run_config_routes(const struct run_config *config, c
 /* How long a dead host, or a site without any, is left alone at first: a quarter of the first retry wait,
  * at most 15 s, so that the retry of what failed there finds it free to be tried. */
 uint64_t run_config_first_wait_ns(const struct run_config *config);
+/* Descriptors that all sessions together may need at one time: one each, two where a source has addresses of
+ * both families, since such a session may connect to two. */
+uint64_t run_config_session_files(const struct run_config *config);
 /* The logger of a thread. */
 struct logger run_config_logger(const struct run_config *config, const char *thread);
 

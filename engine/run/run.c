@@ -432,12 +432,12 @@ static int parse(struct run *run, int argc, char *const *argv, bool *out_done)
 	return RUN_EXIT_ARGUMENTS;
 }
 
-/* A session needs a descriptor, and a message file being read another. */
+/* Sessions need descriptors, and a message file being read another. */
 static void raise_limits(struct run *run)
 {
 	uint64_t files = limits_process_raise_files();
 	uint64_t reads = (uint64_t)run->config.workers_count * HUB_READS_MAX;
-	uint64_t wanted = (uint64_t)run->options.sessions + reads + 64;
+	uint64_t wanted = run_config_session_files(&run->config) + reads + 64;
 	if (files < wanted)
 		log_write(&run->log, LOG_LIMIT_LOW,
 			LOG_FIELDS(log_cstr("what", "open files (RLIMIT_NOFILE, LimitNOFILE=)"),

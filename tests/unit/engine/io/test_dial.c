@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "engine/io/dial.h"
@@ -284,6 +285,60 @@ static void a_socket_that_cannot_be_made_is_a_failed_address(void **state)
 	close(second);
 }
 
+/* So many more can be opened. */
+static struct rlimit leave_descriptors(unsigned count)
+{
+	struct rlimit before;
+	int next = dup(STDERR_FILENO); /* all below are taken */
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	const struct rlimit few = { (rlim_t)next + count, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	return before;
+}
+
+static void without_a_descriptor_for_both_the_second_address_comes_when_the_first_has_failed(void **state)
+{
+	(void)state;
+	uint16_t port;
+	int second = listen_on("127.0.0.2", 0, &port);
+	struct silent first;
+	silent_init(&first, "127.0.0.1", port);
+	struct rlimit before = leave_descriptors(1);
+	start_from(NULL, port, MS_NS);
+	while (timer_is_running(&dial.timer))
+		loop_run_once(&loop, clock_now_ns() + 20 * MS_NS);
+	for (int i = 0; i < 5; i++)
+		loop_run_once(&loop, clock_now_ns() + 5 * MS_NS);
+	assert_int_equal(failed[0] + failed[1] + connected, 0); /* the first has all the time it wants */
+	assert_false(dial_lane_began(&dial, 1));
+	(void)shutdown(first.listener, SHUT_RDWR); /* the next SYN is refused */
+	until_closed();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(failed[0], 1);
+	assert_int_equal(failed[1], 0);
+	assert_int_equal(why, RESULT_REFUSED);
+	assert_int_equal(connected, 1);
+	assert_int_equal(winner, 1);
+	silent_deinit(&first);
+	close(second);
+}
+
+static void without_any_descriptor_both_addresses_fail(void **state)
+{
+	(void)state;
+	uint16_t port;
+	close(listen_on("127.0.0.1", 0, &port));
+	struct rlimit before = leave_descriptors(0);
+	start_from(NULL, port, MS_NS);
+	until_closed();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(failed[0] + failed[1], 2);
+	assert_int_equal(last, 1);
+	assert_int_equal(why, RESULT_LIMIT);
+}
+
 static void what_is_given_up_leaves_nothing_behind(void **state)
 {
 	(void)state;
@@ -334,6 +389,8 @@ int main(void)
 		TEST(of_two_that_are_slow_one_is_given_and_the_other_closed),
 		TEST(when_both_fail_the_last_one_says_so),
 		TEST(a_socket_that_cannot_be_made_is_a_failed_address),
+		TEST(without_a_descriptor_for_both_the_second_address_comes_when_the_first_has_failed),
+		TEST(without_any_descriptor_both_addresses_fail),
 		TEST(what_is_given_up_leaves_nothing_behind),
 		TEST(it_may_be_given_up_when_the_first_address_fails),
 	};

@@ -239,6 +239,20 @@ static void a_dead_host_is_left_alone_for_a_quarter_of_the_first_wait(void **sta
 	}
 }
 
+static void a_session_that_may_race_two_addresses_needs_two_descriptors(void **state) /* MX-17 */
+{
+	(void)state;
+	static struct parsed p;
+	parse(&p, FLAGS(GOOD, "--sessions=100"));
+	assert_int_equal(run_config_session_files(&p.config), 100);
+	parse(&p, FLAGS(GOOD, "--sessions=100", "--source=192.0.2.1,helo=a.example",
+			  "--source=2001:db8::1,helo=b.example"));
+	assert_int_equal(run_config_session_files(&p.config), 100); /* two sources of one family each */
+	parse(&p, FLAGS(GOOD, "--sessions=100", "--source=192.0.2.9,helo=a.example", "--source=192.0.2.1",
+			  "--source=2001:db8::1"));
+	assert_int_equal(run_config_session_files(&p.config), 200);
+}
+
 static void ceilings_of_tls_are_warned_about_and_floors_are_not(void **state) /* DESIGN 1 */
 {
 	(void)state;
@@ -389,6 +403,7 @@ int main(void)
 		cmocka_unit_test(time_limits_go_to_the_steps_they_are_meant_for),
 		cmocka_unit_test(the_defaults_are_those_of_the_standard),
 		cmocka_unit_test(a_dead_host_is_left_alone_for_a_quarter_of_the_first_wait),
+		cmocka_unit_test(a_session_that_may_race_two_addresses_needs_two_descriptors),
 		cmocka_unit_test(ceilings_of_tls_are_warned_about_and_floors_are_not),
 		cmocka_unit_test(routes_are_kept_in_their_order),
 		cmocka_unit_test(what_the_flags_say_reaches_dns_and_route),
