@@ -90,6 +90,39 @@ static void lacks_pool(struct scheduler *s, struct attempt *attempt)
 	outcome_settle(s, attempt, ATTEMPT_DEFERRED, BOUNCE_CLASS_OTHER, "4.3.5", why);
 }
 
+static const char *family_of_hosts(const struct route *route)
+{
+	for (size_t i = 0; i < route->hosts_count; i++) {
+		const struct route_host *host = &route->hosts[i];
+		if (host->state == ROUTE_HOST_READY && host->addresses_count > 0)
+			return host->addresses[0].ip.family == IP_FAMILY_6 ? "IPv6" : "IPv4";
+	}
+	return "fitting";
+}
+
+static bool any_fits(const struct scheduler *s, const struct route *route)
+{
+	for (uint32_t i = 0; i < s->config->sources_count; i++)
+		if (domain_source_fits(route, &s->config->sources[i]))
+			return true;
+	return false;
+}
+
+/* Each source reaches a family: where none fits, the hosts have the other one only. */
+static void lacks_family(struct scheduler *s, struct attempt *attempt, const struct source_pool *pool)
+{
+	enum { POOL_SHOWN_MAX = 64 };
+	const struct route *route = attempt->domain->route;
+	char why[ATTEMPT_LAST_MAX], of[POOL_SHOWN_MAX + 32] = "";
+	struct text name = text_cut(pool->name, POOL_SHOWN_MAX);
+	if (any_fits(s, route))
+		(void)snprintf(of, sizeof of, " of the pool '%.*s'", TEXT_ARG(name));
+	(void)snprintf(why, sizeof why,
+		"no --source%s has an %s address, and the hosts of the domain have no other", of,
+		family_of_hosts(route));
+	outcome_settle(s, attempt, ATTEMPT_DEFERRED, BOUNCE_CLASS_NETWORK, "4.4.4", why);
+}
+
 static uint32_t choose(
 	struct scheduler *s, const struct attempt *attempt, const struct source_pool *pool,
 	uint32_t *out_count)
@@ -122,8 +155,7 @@ const struct source *sources_choose(struct scheduler *s, struct attempt *attempt
 	if (count > 0)
 		warmups_wait(s, attempt, pool);
 	else
-		outcome_settle(s, attempt, ATTEMPT_DEFERRED, BOUNCE_CLASS_NETWORK, "4.4.4",
-			"no --source has an address of a family that the hosts of the domain have");
+		lacks_family(s, attempt, pool);
 	return NULL;
 }
 

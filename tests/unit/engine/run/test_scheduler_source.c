@@ -122,6 +122,50 @@ static void a_pool_that_nobody_has_defers_its_mail_with_words(void **state)
 	sched_end(&s);
 }
 
+/* The name of the domain says it. */
+static struct route *of_one_family(struct sched *sched, const char *domain)
+{
+	(void)sched;
+	const struct test_host hosts[] = { { "mx.example", 10, 0,
+						   strncmp(domain, "six", 3) == 0 ? "2001:db8::25" : "192.0.2.1",
+						   0, NULL, 0 },
+		{ NULL, 0, 0, NULL, 0, NULL, 0 } };
+	return test_route(domain, hosts, UINT64_MAX);
+}
+
+static void mail_that_no_source_can_bring_to_its_hosts_says_which_are_meant(void **state) /* MX-17 */
+{
+	(void)state;
+	static const struct {
+		const char *sources[2], *pool, *rcpt, *words;
+	} table[] = {
+		{ { "--source=" A }, NULL, "1@six.example",
+			"no --source has an IPv6 address, and the hosts of the domain have no other" },
+		{ { "--source=" A " pool=alerts", "--source=" B }, "alerts", "1@six.example",
+			"no --source has an IPv6 address" },
+		{ { "--source=" SIX, "--source=2001:db8::2 pool=alerts" }, NULL, "1@four.example",
+			"no --source has an IPv4 address" },
+		{ { "--source=" A " pool=alerts", "--source=" SIX }, "Alerts", "1@six.example",
+			"no --source of the pool 'alerts' has an IPv6 address, and the hosts" },
+		{ { "--source=" A " pool=alerts", "--source=" SIX }, NULL, "1@four.example",
+			"no --source of the pool 'default' has an IPv4 address, and the hosts" },
+	};
+	for (size_t i = 0; i < COUNT_OF(table); i++) {
+		sched_init(&s, (const char *const[]){ "--retry-first=1h", table[i].sources[0],
+				       table[i].sources[1], NULL });
+		s.route_for = of_one_family;
+		struct fake_file *file =
+			sched_mail(&s, &(struct test_mail){ .rcpts = table[i].rcpt, .pool = table[i].pool });
+		sched_settle(&s);
+		assert_int_equal(file->by_fate[ATTEMPT_DEFERRED], 1);
+		assert_string_equal(file->status, "4.4.4");
+		if (strstr(file->reason, table[i].words) == NULL)
+			fail_msg("row %zu: %s", i, file->reason);
+		assert_int_equal(s.leased_total, 0);
+		sched_end(&s);
+	}
+}
+
 /* ---- blocks ---- */
 
 static void what_waits_at_a_blocked_source_goes_from_another(void **state)
@@ -526,6 +570,7 @@ int main(void)
 		cmocka_unit_test(many_small_providers_have_the_shares_together),
 		cmocka_unit_test(mail_leaves_from_the_pool_that_it_names),
 		cmocka_unit_test(a_pool_that_nobody_has_defers_its_mail_with_words),
+		cmocka_unit_test(mail_that_no_source_can_bring_to_its_hosts_says_which_are_meant),
 		cmocka_unit_test(what_waits_at_a_blocked_source_goes_from_another),
 		cmocka_unit_test(what_cannot_leave_a_blocked_source_is_in_nobodys_way),
 		cmocka_unit_test(a_source_whose_block_ends_takes_what_waits_at_one_that_stays_blocked),
