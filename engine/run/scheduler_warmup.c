@@ -211,14 +211,15 @@ void warmups_settle(struct scheduler *s, struct attempt *attempt)
 
 /* ---- no room ---- */
 
-/* What is on its way may fail, and leave some. */
-static bool is_used_up(struct scheduler *s, const struct provider *provider, const struct source_pool *pool)
+/* What is on its way may fail, and leave some, to those from where it may go. */
+static bool is_used_up(struct scheduler *s, const struct domain *domain, const struct source_pool *pool)
 {
 	for (uint32_t i = 0; i < pool->count; i++) {
 		const struct source *source = &s->config->sources[pool->sources[i]];
 		const struct warmup_count *count = warmup_counts_find(
-			&s->sources.counts, text_of(source->text), text_of(provider->whole));
-		if (count != NULL && count->sent < s->sources.limits[source->index])
+			&s->sources.counts, text_of(source->text), text_of(domain->provider->whole));
+		if (count != NULL && count->sent < s->sources.limits[source->index] &&
+			domain_source_fits(domain->route, source))
 			return false;
 	}
 	return true;
@@ -245,7 +246,7 @@ void warmups_wait(struct scheduler *s, struct attempt *attempt, const struct sou
 	uint64_t due_ns = scheduler_now(s) + retry->first_ms * MS_NS;
 	/* A second later, so that no rounding brings it back the evening before. */
 	int64_t morning_ns = outcome_instant_of(s, warmup_day_begins_us(day + 1) / 1000000 + 1);
-	if (morning_ns > 0 && ((uint64_t)morning_ns < due_ns || is_used_up(s, provider, pool)))
+	if (morning_ns > 0 && ((uint64_t)morning_ns < due_ns || is_used_up(s, attempt->domain, pool)))
 		due_ns = (uint64_t)morning_ns;
 	note(attempt, provider->whole, day);
 	struct message *message = attempt->message;

@@ -1,5 +1,6 @@
 /* From which of our addresses mail leaves: weights, pools, blocks, and what a warm-up allows. */
 #include <string.h>
+#include "engine/base/nanoseconds.h"
 #include "engine/io/clock.h"
 #include "tests/unit/engine/run/sched_jobs.h"
 
@@ -325,6 +326,37 @@ static void without_a_warm_source_mail_waits_for_the_next_day_and_says_so(void *
 	sched_end(&s);
 }
 
+static struct route *at_google_in_one_family(struct sched *sched, const char *domain)
+{
+	(void)sched;
+	const struct test_host hosts[] = { { "smtp.google.com", 10, 0,
+						   strncmp(domain, "six", 3) == 0 ? "2001:db8::25" : "192.0.2.1",
+						   0, NULL, 0 },
+		{ NULL, 0, 0, NULL, 0, NULL, 0 } };
+	return test_route(domain, hosts, UINT64_MAX);
+}
+
+/* Else it would look every second at a source that can never carry it. */
+static void room_at_a_source_that_does_not_reach_the_hosts_is_not_waited_for(void **state)
+{
+	(void)state;
+	sched_init(&s, (const char *const[]){ "--source=" A " warmup=5",
+			       "--source=" SIX " helo=six.sender.example warmup=5", "--retry-first=1s", NULL });
+	s.route_for = at_google_in_one_family;
+	fill("1@six.example", 1);
+	assert_int_equal(answer_all(SIX, ATTEMPT_DELIVERED), 1); /* it has room for four */
+	fill("1@four.example", 6);
+	assert_int_equal(answer_all(A, ATTEMPT_DELIVERED), 5);
+	assert_int_equal(sched_count(&s, &s.base.hub.counters.waiting), 1);
+	fill("1@four.example", 1);
+	struct fake_file *last = s.files[s.files_count - 1];
+	const struct attempt *attempt =
+		CONTAINER_OF(list_first(&last->message->attempts), struct attempt, message_node);
+	assert_true(attempt->waits_for_room);
+	assert_true(attempt->due_ns > clock_now_ns() + 2 * SECOND_NS);
+	sched_end(&s);
+}
+
 static void what_was_not_taken_leaves_its_room_to_others(void **state)
 {
 	(void)state;
@@ -580,6 +612,7 @@ int main(void)
 		cmocka_unit_test(parts_of_a_provider_that_rules_set_apart_have_one_warm_up),
 		cmocka_unit_test(each_recipient_counts),
 		cmocka_unit_test(without_a_warm_source_mail_waits_for_the_next_day_and_says_so),
+		cmocka_unit_test(room_at_a_source_that_does_not_reach_the_hosts_is_not_waited_for),
 		cmocka_unit_test(what_was_not_taken_leaves_its_room_to_others),
 		cmocka_unit_test(before_its_first_day_nothing_leaves_from_a_source),
 		cmocka_unit_test(a_ramp_that_is_over_is_no_limit),
