@@ -189,6 +189,21 @@ static bool waits_for_notices(const struct scheduler *s)
 	       hub_read(&s->hub->counters.notices) >= NOTICES_JOBS_WAIT;
 }
 
+/* CONFORMANCE 0.4: the time in which nobody of them could be tried is not of their lifetime. */
+static void note_standstill(struct scheduler *s)
+{
+	int64_t now_ns = (int64_t)scheduler_now(s), since_ns = (int64_t)s->jobs_stand_since_ns;
+	s->jobs_stand_since_ns = waits_for_notices(s) ? (uint64_t)now_ns : 0;
+	if (since_ns == 0)
+		return;
+	LIST_FOR_EACH(node, &s->job_runs)
+	{
+		struct job_run *job = CONTAINER_OF(node, struct job_run, run_node);
+		int64_t later_ns = job->lives_from_ns + (now_ns - since_ns);
+		job->lives_from_ns = later_ns < now_ns ? later_ns : now_ns;
+	}
+}
+
 /* What the operator holds is not even made, nor what no source of ours may send. */
 bool jobs_may_go_on(struct scheduler *s, const struct job_run *job)
 {
@@ -204,6 +219,7 @@ bool jobs_may_go_on(struct scheduler *s, const struct job_run *job)
 static void pump(struct scheduler *s)
 {
 	bool is_more = true;
+	note_standstill(s);
 	for (int looks = 0; is_more && looks < LOOKS_PER_TURN;) {
 		is_more = false;
 		LIST_FOR_EACH(node, &s->job_runs)
@@ -285,6 +301,7 @@ static void job_due(struct timer *timer)
 {
 	struct job_run *job = CONTAINER_OF(timer, struct job_run, timer);
 	struct scheduler *s = job->scheduler;
+	note_standstill(s);
 	int64_t now_ns = (int64_t)scheduler_now(s), next_ns = jobs_expire_at(s, job);
 	if (now_ns >= next_ns) {
 		judge(s, job, ATTEMPT_EXPIRED);

@@ -40,7 +40,8 @@ void jobs_ask(struct scheduler *s, struct job_domain *domain, struct site *site,
 bool jobs_hold_domain(struct scheduler *s, struct job_domain *domain);
 /* When those of it who had no turn expire. A recipient's lifetime counts from when he was made, which is when
  * he can be tried (CONFORMANCE 0.4); but who never can be does not wait for ever: the job goes on for as long
- * as somebody of it has an answer from time to time. */
+ * as somebody of it has an answer from time to time. Time in which jobs stand still for notifications in the
+ * spool does not count. */
 int64_t jobs_expire_at(const struct scheduler *s, const struct job_run *job);
 /* False: it begins later, or the operator holds it. */
 bool jobs_may_go_on(struct scheduler *s, const struct job_run *job);

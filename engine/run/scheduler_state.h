@@ -96,8 +96,7 @@ struct scheduler {
 	struct hungry hungry;
 	struct rules_in_force site_rules; /* of --site */
 	struct fair_flow *free_flows;    /* linked through node.next */
-	uint64_t slots;                  /* granted in all */
-	uint64_t slots_called_back;      /* of these, asked back */
+	uint64_t slots, slots_called_back; /* granted in all; of these, asked back */
 	uint32_t *worker_slots;          /* by worker */
 	struct mailbox_credits unrecorded, site_reports;
 	struct list settled;             /* attempts with fates that wait for an unrecorded credit */
@@ -127,6 +126,7 @@ struct scheduler {
 	/* jobs */
 	bool wants_look;                 /* recipients of a job that is gone are in the queue */
 	struct list job_runs;            /* that are open, by run_node */
+	uint64_t jobs_stand_since_ns;    /* for notifications, when looked at last; 0: they go on */
 	struct list job_reads;           /* recipients whose line is there: to be merged */
 	struct list job_backs;           /* by again_node: their site has enough; back to their job */
 	struct list job_fetches;         /* from the queue: their line is to be read */

@@ -95,6 +95,29 @@ static void a_job_that_is_cancelled_ends_though_too_many_notifications_wait(void
 	sched_jobs_end(&s);
 }
 
+/* CONFORMANCE 0.4: they could not be tried, and that was our doing. */
+static void the_time_for_which_a_job_waits_for_notifications_is_not_of_its_lifetime(void **state)
+{
+	(void)state;
+	sched_jobs_init(&s, (const char *const[]){ "--bounce=dsn", "--site-sessions=1", "--lifetime=2s", NULL });
+	struct fake_job *job = put(&(struct test_job){ 0 }, "a", 300);
+	deliver(10);
+	hub_count(&s.base.hub.counters.notices, NOTICES_JOBS_WAIT);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	uint32_t made = job->tally[0].made;
+	assert_in_range(made, 11, 299);
+	sched_pass(&s, 3000);
+	assert_int_equal(of_fate(job, ATTEMPT_EXPIRED), 0);
+	assert_int_equal(job->tally[0].made, made);
+	hub_uncount(&s.base.hub.counters.notices, 1);
+	sched_mail(&s, &(struct test_mail){ .rcpts = "1@b.example" }); /* something that goes on */
+	sched_settle(&s);
+	sched_answer_all(&s, ATTEMPT_DELIVERED);
+	assert_int_equal(of_fate(job, ATTEMPT_DELIVERED), 300);
+	assert_int_equal(job->unlinked, 1);
+	sched_jobs_end(&s);
+}
+
 /* His sender has that word already, and the recorder has the attempt that tells of him. */
 static void who_was_told_of_as_waiting_is_not_given_back_when_his_provider_blocks_us(void **state)
 {
@@ -454,6 +477,7 @@ int main(void)
 #define TEST_OF(name) cmocka_unit_test_setup_teardown(name, temp_folder_make, temp_folder_remove)
 	const struct CMUnitTest tests[] = {
 		TEST_OF(a_job_whose_failures_are_mail_waits_while_too_many_of_these_are_in_the_spool),
+		TEST_OF(the_time_for_which_a_job_waits_for_notifications_is_not_of_its_lifetime),
 		TEST_OF(a_job_that_tells_by_events_does_not_wait_for_notifications),
 		TEST_OF(a_job_that_is_cancelled_ends_though_too_many_notifications_wait),
 		TEST_OF(who_was_told_of_as_waiting_is_not_given_back_when_his_provider_blocks_us),
