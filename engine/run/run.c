@@ -22,6 +22,7 @@
 #include "engine/run/site.h"
 #include "engine/run/site_rules_set.h"
 #include "engine/run/status.h"
+#include "engine/run/suppress_start.h"
 #include "engine/run/suppressor.h"
 #include "engine/run/threads.h"
 #include "engine/run/verifier.h"
@@ -147,15 +148,6 @@ static void end_mailboxes(struct hub *hub)
 
 /* ---- parts ---- */
 
-/* The list is made here, so that what a tool adds later is seen. */
-static enum result open_suppress(struct hub *hub, struct fail *fail)
-{
-	char state[4096];
-	if (snprintf(state, sizeof state, "%s/state", hub->config->options->spool) >= (int)sizeof state)
-		return fail_set(fail, RESULT_TOO_LONG, "--spool: the path is too long");
-	return suppress_open(state, true, &hub->suppress, fail);
-}
-
 static enum result load_holds(struct run *run)
 {
 	char state[4096];
@@ -186,9 +178,7 @@ static enum result make_parts(struct run *run)
 	if (r == RESULT_OK)
 		recorder_forget_gone(run->recorder, files_new_fd(run->files));
 	if (r == RESULT_OK)
-		r = open_suppress(hub, fail);
-	if (r == RESULT_OK)
-		r = recorder_suppress_recovered(run->recorder, hub->suppress, fail);
+		r = suppress_start(hub, run->recorder, fail);
 	if (r == RESULT_OK && hub->suppressor != NULL)
 		r = suppressor_create(hub, &run->suppressor, fail);
 	if (r == RESULT_OK)

@@ -1,6 +1,7 @@
 """Holds the write lock of a cache, as a sender does that was stopped in the middle of a write.
 
-hold_cache.py DIRECTORY: prints a line once it has the lock, then waits to be ended.
+hold_cache.py DIRECTORY [GIBIBYTES]: prints a line once it has the lock, then waits to be ended. The size is that
+of the map, of a list of suppressed addresses 16.
 """
 
 import ctypes
@@ -8,7 +9,7 @@ import os
 import signal
 import sys
 
-MAP_BYTES = 64 << 30  # CACHE_MAP_BYTES of store/cache.h
+MAP_BYTES = (int(sys.argv[2]) if len(sys.argv) > 2 else 64) << 30  # CACHE_MAP_BYTES of store/cache.h
 NO_TLS = 0x200000
 
 lmdb = ctypes.CDLL("liblmdb.so.0")

@@ -2,12 +2,15 @@
 (--suppress-bounces), but only where nobody can have forged them unless the operator wants otherwise."""
 
 import json
+import os
 import signal
 import subprocess
+import sys
 
 from case import case
 from sender import check, equal, message, program
 
+HOLD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hold_cache.py")
 NO_USER = "550 5.1.1 no such user here"
 
 
@@ -124,6 +127,25 @@ def a_tool_that_holds_the_list_stops_no_mail_and_no_end(t):
     sender.run()
     equal([event["event"] for event in sender.outcomes(rcpt=f"gone@{domain}")],
           ["bounced", "suppressed"])
+
+
+@case("DESIGN-5", alone=True)
+def a_start_that_waits_for_another_writer_of_the_list_says_for_whom(t):
+    domain, receiver = t.domain_with_receiver()
+    sender = t.sender()
+    folder = os.path.join(sender.spool, "state", "suppress")
+    os.makedirs(folder, mode=0o700)
+    with subprocess.Popen(
+            [sys.executable, HOLD, folder, "16"], stdout=subprocess.PIPE, text=True) as holder:
+        equal(holder.stdout.readline(), "held\n")
+        sender.put(f"ann@{domain}")
+        process = sender.start("--once")
+        process.until(lambda: "event=suppress_held" in process.stderr(), "a word of it")
+        check(f'who="{holder.pid} (' in process.stderr(), process.tail())
+        equal(receiver.accepted(), [])
+        holder.kill()
+    sender.finish(process)
+    equal(len(receiver.accepted()), 1)
 
 
 @case("DNS-01")
