@@ -1,11 +1,11 @@
 """What else the rate depends on: worker threads and the size of the messages. Receivers answer at once, so that
-the CPU is what bounds; windows of a job under way, all sessions up. The bare loop runs with as many threads, and
+the CPU is what bounds; windows of a job under way. The bare loop runs with as many threads, and
 with messages of the same size, at the same receivers."""
 
 import os
 
 import scale_spool
-from scale_sessions import RATE_MOST, SITE_SESSIONS, all_up
+from scale_sessions import RATE_MOST, SITE_SESSIONS, UP_SECONDS
 from scale_window import window
 
 WORKERS_SESSIONS, SIZES_SESSIONS = 500, 100
@@ -14,6 +14,7 @@ SIZES_QUICK = (2048, 32768, 1048576)
 SIZE = 8192
 # No sender sends more octets a second.
 BYTES_MOST = 750 * 1000 * 1000 * os.cpu_count()
+WARM_MESSAGES_A_SESSION = 10
 FLOOR_SECONDS = 2
 FLOOR_MESSAGES_A_SESSION = 10
 
@@ -27,9 +28,9 @@ def under_way(lab, sessions, size, seconds, *flags):
     sender = lab.sender(spool, f"--sessions={sessions}", f"--site-sessions={site_sessions}",
                         "--messages-per-session=1000000", *flags)
     sender.until_started()
-    before = sender.sockets()
     scale_spool.hand_over_job(spool)
-    all_up(sender, sessions, before)
+    if not sender.until(lambda: sender.delivered() >= WARM_MESSAGES_A_SESSION * sessions, UP_SECONDS):
+        raise RuntimeError(f"the job does not come to speed\n{sender.process.tail()}")
     figures = window(sender, seconds, count)
     del figures["gaps"]
     sender.kill()

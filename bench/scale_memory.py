@@ -28,7 +28,7 @@ def idle_run(lab, sessions, wrapper=(), look=lambda sender: None):
     sites = -(-sessions // site_sessions)
     spool = scale_spool.make(lab.fresh("spool"))
     # Enough for as long as the sessions come up, under valgrind too.
-    scale_spool.write_job(spool, 40000 + 60 * sessions, SMALL, lambda n: n % sites)
+    scale_spool.write_job(spool, 40000 + 60 * sessions, SMALL, lambda n: n % sites, in_class="transactional")
     sender = lab.sender(spool, f"--sessions={sessions}", f"--site-sessions={site_sessions}",
                         "--messages-per-session=1000000", "--idle-timeout=5m", wrapper=wrapper)
     sender.until_started()

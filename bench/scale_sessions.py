@@ -2,6 +2,9 @@
 takes. Each step is a start of longship with so many sessions; what is measured is a window in which all of them
 are up. Then the job is held, the sessions stay open without work, and their memory is read.
 
+Bulk opens no more sessions than keep the machine busy, so they are brought up by a job of transactional mail, which
+is held before the window: the mail in it is bulk, and may use as many of them as it likes.
+
 The bound is sessions / delay: one round trip a message. longship-floor at the same receivers, with the same number
 of sessions and no other work, tells how much of it this machine can do, receivers included."""
 
@@ -20,7 +23,11 @@ SITE_SESSIONS = 100
 FILES_BESIDE = 150
 # More than that no sender does, so that a job lasts.
 RATE_MOST = 15000 * os.cpu_count()
+# The job that brings the sessions up.
+UP = "up"
 UP_SECONDS = 120
+# Before the window: as many as are of use find to their work.
+WARM_SECONDS = 2
 QUIET_SECONDS = 20
 FLOOR_ROUNDS = 2
 # A message that comes so long after the one before it has waited for a second round trip.
@@ -34,9 +41,8 @@ def steps(quick, files_max):
 
 
 def job_count(sessions, seconds):
-    """Recipients that last while the sessions come up and for the window."""
-    bound = min(sessions * 1000 // DELAY_MS, RATE_MOST)
-    return int(bound * (seconds + 8 + sessions / 400))
+    """Recipients that last for so long."""
+    return int(min(sessions * 1000 // DELAY_MS, RATE_MOST) * seconds)
 
 
 def floor(lab, sessions, seconds):
@@ -60,9 +66,9 @@ def all_up(sender, sessions, before):
     return most["count"], most["at"] - began
 
 
-def idle(lab, sender, spool, before):
+def idle(lab, sender, spool, before, job=scale_spool.JOB):
     """Holds the job and waits until nothing more comes; the memory and the sessions that are open then."""
-    lab.queue(spool, "hold", "--job", scale_spool.JOB)
+    lab.queue(spool, "hold", "--job", job)
     last = {"count": -1, "at": time.monotonic()}
 
     def quiet():
@@ -79,16 +85,24 @@ def idle(lab, sender, spool, before):
 def step(lab, sessions, seconds):
     site_sessions = min(sessions, SITE_SESSIONS)
     sites = -(-sessions // site_sessions)
-    count = job_count(sessions, seconds)
+    count = job_count(sessions, seconds + WARM_SECONDS + 4)
     spool = scale_spool.make(lab.fresh("spool"))
+    scale_spool.write_job(spool, job_count(sessions, 8 + sessions / 400), SIZE, lambda n: n % sites, UP,
+                          "transactional")
     scale_spool.write_job(spool, count, SIZE, lambda n: n % sites)
     sender = lab.sender(spool, f"--sessions={sessions}", f"--site-sessions={site_sessions}",
                         "--messages-per-session=1000000", "--idle-timeout=5m")
     sender.until_started()
     before, empty_kb = sender.sockets(), sender.memory_kb()
-    scale_spool.hand_over_job(spool)
+    scale_spool.hand_over_job(spool, UP)
     up, up_seconds = all_up(sender, sessions, before)
-    figures = window(sender, seconds, count)
+    idle(lab, sender, spool, before, UP)
+    scale_spool.hand_over_job(spool)
+    brought = sender.delivered()
+    if not sender.until(lambda: sender.delivered() > brought, UP_SECONDS):
+        raise RuntimeError(f"the job is not begun\n{sender.process.tail()}")
+    time.sleep(WARM_SECONDS)
+    figures = window(sender, seconds, brought + count)
     gaps = figures.pop("gaps")
     late = sum(gap > LATE_ROUND_TRIPS * DELAY_MS for gap in gaps)
     figures["more_trips"] = late / len(gaps) if gaps else None

@@ -27,9 +27,9 @@ def make(spool):
     return spool
 
 
-def write_job(spool, count, size, domain):
+def write_job(spool, count, size, domain, job=JOB, in_class="bulk"):
     """Writes a job in tmp/; domain(n): the number of the domain that recipient n is in."""
-    hidden = os.path.join(spool, "tmp", JOB)
+    hidden = os.path.join(spool, "tmp", job)
     os.makedirs(hidden)
     with open(os.path.join(hidden, "template.eml"), "w", newline="") as file:
         file.write(template(size))
@@ -37,11 +37,11 @@ def write_job(spool, count, size, domain):
         file.writelines(f'{{"to":"r{n}@d{domain(n)}.{ZONE}","id":"{n}","vars":{{"name":"Person {n}"}}}}\n'
                         for n in range(count))
     with open(os.path.join(hidden, "manifest.json"), "w") as file:
-        json.dump({"version": 1, "id": JOB, "recipients": count, "sender": SENDER}, file)
+        json.dump({"version": 1, "id": job, "recipients": count, "sender": SENDER, "class": in_class}, file)
 
 
-def hand_over_job(spool):
-    os.rename(os.path.join(spool, "tmp", JOB), os.path.join(spool, "new", JOB))
+def hand_over_job(spool, job=JOB):
+    os.rename(os.path.join(spool, "tmp", job), os.path.join(spool, "new", job))
 
 
 def write_files(lab, spool, count, size, domains):
