@@ -38,7 +38,7 @@ struct delivery {
 	uint8_t state;                 /* enum delivery_state */
 	uint8_t rung;                  /* enum tls_rung it was opened with */
 	bool is_fallback;              /* counted in lease->fallback_sessions */
-	bool is_idle;                  /* in lease->idle */
+	bool is_idle, turn_is_over;    /* in lease->idle; sent its share since then (worker_inflight.h) */
 	bool is_quitting;              /* counted in lease->quitting_sessions */
 	bool was_open;                 /* the connection was made */
 	bool is_up;                    /* it was ready for mail once, and the scheduler knows */

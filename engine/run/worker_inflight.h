@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "engine/base/list.h"
+#include "engine/base/timer_wheel.h"
 #include "engine/io/thread_load.h"
 #include "engine/plan/inflight.h"
 
@@ -26,6 +27,7 @@ struct worker_inflight {
 	struct list held;             /* leases, the one that has waited longest first */
 	bool has_held;                /* some had to wait in this window */
 	struct thread_load load;
+	struct timer timer;           /* ends the window while some have to wait */
 	uint64_t since_ns, until_ns;  /* the window */
 	uint64_t ran_ns, waited_ns;   /* of the load, when it began */
 };
@@ -39,8 +41,10 @@ uint32_t inflight_left(const struct worker *w);
 bool inflight_may_go_on(const struct worker *w, const struct delivery *d);
 /* The lease has bulk mail that must wait for its turn. */
 void inflight_hold(struct worker *w, struct lease *lease);
-/* A session of it has had its turn: the lease goes behind all others. */
-void inflight_turn_over(struct worker *w, struct lease *lease);
+/* The session has had its turn, and its lease has more bulk mail: the lease goes behind all others, once. */
+void inflight_turn_over(struct worker *w, struct delivery *d);
+/* Sessions at work. */
+uint32_t inflight_active(const struct worker *w);
 /* The next in line, or NULL. */
 struct lease *inflight_next(struct worker *w);
 /* Nothing new is begun: who stands in line is looked at, and gives its mail back. */

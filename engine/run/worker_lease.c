@@ -19,13 +19,9 @@ void lease_grant(struct worker *w, struct lease *lease, uint32_t slots)
 	lease_touch(w, lease);
 }
 
-/* Transactional mail goes before bulk and behind its own kind. */
-static void insert(struct lease *lease, struct attempt *attempt)
+/* Between transactional mail and bulk: no bulk stands before that. */
+static void insert_between(struct lease *lease, struct attempt *attempt)
 {
-	if (!attempt->transactional) {
-		list_push_back(&lease->fifo, &attempt->node);
-		return;
-	}
 	LIST_FOR_EACH (node, &lease->fifo) {
 		if (CONTAINER_OF(node, struct attempt, node)->transactional)
 			continue;
@@ -40,10 +36,12 @@ static void put(struct worker *w, struct attempt *attempt, bool first)
 	struct lease *lease = attempt->lease;
 	CHECK_OBJ(lease, LEASE_MAGIC);
 	/* Without a slot, or while draining, it is given back at the end of the turn. */
-	if (first)
+	if (first && attempt->transactional)
 		list_push_front(&lease->fifo, &attempt->node);
+	else if (first || attempt->transactional)
+		insert_between(lease, attempt);
 	else
-		insert(lease, attempt);
+		list_push_back(&lease->fifo, &attempt->node);
 	lease->fifo_count++;
 	lease->urgent_count += attempt->transactional;
 	lease_touch(w, lease);
@@ -209,6 +207,7 @@ void lease_session_idle(struct worker *w, struct delivery *d)
 		return;
 	d->is_idle = true;
 	d->begun_in_row = 0;
+	d->turn_is_over = false;
 	w->idle_sessions++;
 	list_push_back(&d->lease->idle, &d->idle_node);
 	lease_touch(w, d->lease);
@@ -243,7 +242,7 @@ struct attempt *lease_take_for(struct worker *w, struct delivery *d)
 	size_t looked = 0;
 	bool may_go_on = inflight_may_go_on(w, d);
 	if (!may_go_on && lease->fifo_count > lease->urgent_count)
-		inflight_turn_over(w, lease);
+		inflight_turn_over(w, d);
 	if (!may_go_on && lease->urgent_count == 0)
 		return NULL;
 	LIST_FOR_EACH (node, &lease->fifo) {
@@ -325,8 +324,10 @@ static void pump(struct worker *w, struct lease *lease, uint32_t bulk)
 			inflight_hold(w, lease);
 		if (is_held && lease->urgent_count == 0)
 			break;
-		bulk -= !attempt->transactional && !is_held;
+		bool is_bulk = !attempt->transactional;
+		uint32_t active = inflight_active(w);
 		enum match found = is_held ? MATCH_WAITS : match(w, lease, attempt);
+		bulk -= is_bulk && inflight_active(w) > active;
 		if (found == MATCH_NO_ROOM)
 			break;
 		if (found == MATCH_DONE)
