@@ -8,8 +8,8 @@
  * A file of full size may thus be half made: it is the name that says it is whole. After a crash what
  * has the first name is removed. It never held a record, and no reader looks at it.
  *
- * A failure of any step takes the file away: there is no reserve then, and the next commit begins one
- * anew. */
+ * A failure of any step takes the file away, and another one is begun at once. There is no reserve only
+ * when that cannot be: the disk is full. The next commit tries again. */
 #include "store/disk.h"
 #include "store/journal_internal.h"
 
@@ -103,18 +103,23 @@ static void make_whole(struct journal *journal)
 	journal->spares[journal->spares_count++] = making->number;
 }
 
-void journal_keep_reserve(struct journal *journal, uint64_t committed)
+static void go_on(struct journal *journal, uint64_t committed)
 {
-	if (journal->making.fd < 0 && journal->spares_count > 0)
-		return;
-	if (journal->making.fd < 0)
-		begin(journal);
-	else if (journal->making.zeroed < journal->config.segment_bytes)
+	if (journal->making.zeroed < journal->config.segment_bytes)
 		zero(journal, step_bytes(journal, committed));
 	else if (journal->spares_count < JOURNAL_SPARES_MAX)
 		make_whole(journal);
 	else
 		journal_drop_reserve(journal); /* so many were retired meanwhile */
+}
+
+void journal_keep_reserve(struct journal *journal, uint64_t committed)
+{
+	if (journal->making.fd >= 0)
+		go_on(journal, committed);
+	/* Also when that has just failed: who asks for the reserve is to hear of a full disk only. */
+	if (journal->making.fd < 0 && journal->spares_count == 0)
+		begin(journal);
 }
 
 void journal_finish_reserve(struct journal *journal)

@@ -392,28 +392,40 @@ static void what_a_crash_left_half_made_is_removed_and_never_read(void **state)
 	journal_close(&journal);
 }
 
-static void a_step_that_fails_takes_the_reserve_away_and_the_journal_lives(void **state)
+/* The disk has room: what failed is taken away and another one is begun, with the same commit, so that nobody
+ * thinks it full. */
+static void a_step_that_fails_begins_the_reserve_anew_and_the_journal_lives(void **state)
 {
 	(void)state;
 	static struct world w;
+	size_t len;
 	/* The one sync of a commit without records is that of the reserve. */
 	struct journal *journal = open_with_reserve_begun(&w, 1);
 	for (int i = 0; i < STEPS; i++)
 		assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
+	assert_non_null(sim_disk_bytes("making-0000000000000004", &len));
 	sim_disk_fail_sync(1);
 	assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
-	assert_int_equal(sim_disk_count("spare-") + sim_disk_count("making-"), 0);
-	assert_false(journal_has_reserve(journal));
-	assert_int_equal(sim_disk_open_count(), 1);
-	assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
 	assert_true(journal_has_reserve(journal));
+	assert_int_equal(sim_disk_count("spare-"), 0);
+	assert_int_equal(sim_disk_count("making-"), 1);
+	assert_non_null(sim_disk_bytes("making-0000000000000005", &len)); /* not the one that failed */
 	/* In the midst of it: the zeros do not go onto the disk. */
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
 	sim_disk_fail_zero();
 	assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
+	assert_true(journal_has_reserve(journal));
+	assert_int_equal(sim_disk_count("making-"), 1);
+	assert_non_null(sim_disk_bytes("making-0000000000000006", &len));
+	/* Only where there is no room for another one the disk is full. */
+	sim_disk_set_space(0);
+	sim_disk_fail_zero();
+	assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
 	assert_false(journal_has_reserve(journal));
 	assert_int_equal(sim_disk_count("making-"), 0);
+	assert_int_equal(sim_disk_open_count(), 1);
+	sim_disk_set_space(UINT64_MAX);
 	/* And where the rotation is to finish it: a file is made as if there had been none. */
 	assert_int_equal(journal_commit(journal, NULL), RESULT_OK);
 	sim_disk_fail_zero();
@@ -523,7 +535,7 @@ int main(void)
 		cmocka_unit_test(when_it_is_whole_and_synced_a_reserve_is_a_spare),
 		cmocka_unit_test(a_rotation_that_comes_sooner_finishes_the_reserve),
 		cmocka_unit_test(what_a_crash_left_half_made_is_removed_and_never_read),
-		cmocka_unit_test(a_step_that_fails_takes_the_reserve_away_and_the_journal_lives),
+		cmocka_unit_test(a_step_that_fails_begins_the_reserve_anew_and_the_journal_lives),
 		cmocka_unit_test(what_is_retired_at_once_is_there_for_the_rotations_that_follow),
 		cmocka_unit_test(a_disk_too_full_to_begin_is_an_error_of_open),
 		cmocka_unit_test(many_restarts_do_not_fill_the_disk),
