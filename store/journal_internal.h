@@ -104,8 +104,9 @@ MUST_USE enum result journal_leave_file(
 /* A new file of full size under the name, whole; none is left on error, if that is possible. */
 MUST_USE enum result journal_create_file(
 	struct journal *journal, const char *name, int *out_fd, struct fail *fail);
-/* Where there is no spare: begins one, or goes on with it by one step. `committed`: bytes that were
- * written to the segment since the last call. A full disk is no error. */
+/* Where there is no spare: begins one, or goes on with it by one step; after a step that failed
+ * begins another. `committed`: bytes that were written to the segment since the last call. A full
+ * disk is no error. */
 void journal_keep_reserve(struct journal *journal, uint64_t committed);
 /* Makes the one that was begun whole on the spot. If that cannot be, it goes. */
 void journal_finish_reserve(struct journal *journal);

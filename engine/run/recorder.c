@@ -66,8 +66,15 @@ static void give_credits(struct recorder *r)
 }
 
 /* The journal still takes everything, so nothing is sent twice; the lines that are missing are written by
- * the next run, out of the journal. This one ends in order (exit status 74). */
-static void lose_events(struct recorder *r, const struct fail *fail)
+ * the next run, out of the journal: from here on nothing of it is retired, and no note says that they are
+ * written. This run ends in order (exit status 74).
+ *
+ * After a failed sync it is the tail of the file that tells the next run what is missing. The limit of that:
+ * the kernel tells of lost pages once, and may keep them in memory as if they were written. A next run of
+ * the same boot finds their lines there, takes them for written, and they last as long as the machine is up;
+ * the first one after a boot finds what the disk has. A page that was lost before others that were not is not
+ * found: the last whole line is all that is looked at. */
+void recorder_lose_events(struct recorder *r, const struct fail *fail)
 {
 	r->events_failed = true;
 	log_write(&r->log, LOG_EVENTS_FAILED, LOG_FIELDS(log_fail("why", fail)));
@@ -83,7 +90,7 @@ static void write_lines(struct recorder *r)
 	if (r->events != NULL && r->lines.len > 0 && !r->events_failed)
 		result = event_file_write(r->events, buf_text(&r->lines), &fail);
 	if (result != RESULT_OK)
-		lose_events(r, &fail);
+		recorder_lose_events(r, &fail);
 	else if (!r->events_failed)
 		r->written_seq = journal_committed_seq(r->journal);
 	buf_reset(&r->lines);
@@ -287,7 +294,8 @@ static void record_rejected(struct recorder *r, struct message *message)
  * again whatever the journal still has. */
 static enum result note_written(struct recorder *r, struct fail *fail)
 {
-	if (r->events_failed || r->written_seq == 0 || !event_file_keeps(r->events))
+	CHECK(!r->events_failed);
+	if (r->written_seq == 0 || !event_file_keeps(r->events))
 		return RESULT_OK;
 	enum result result = event_file_sync(r->events, fail);
 	if (result != RESULT_OK)
@@ -302,12 +310,13 @@ static enum result note_written(struct recorder *r, struct fail *fail)
 }
 
 /* Lines that are due go to the old file, so that its successor begins with new ones. While that file is being
- * synced nothing is done with it: an error is told to one of two syncs only. */
+ * synced nothing is done with it: an error is told to one of two syncs only. Nor when it has failed: a sync
+ * that is OK then says nothing of what was lost before. */
 void recorder_reopen(struct recorder *r)
 {
 	struct fail fail = { 0 };
 	r->reopen_due = r->sync_op.in_flight;
-	if (r->reopen_due || r->events == NULL || !commit(r))
+	if (r->reopen_due || r->events == NULL || !commit(r) || r->events_failed)
 		return;
 	enum result result = note_written(r, &fail);
 	if (r->failed)
@@ -315,7 +324,7 @@ void recorder_reopen(struct recorder *r)
 	if (result == RESULT_OK)
 		result = event_file_reopen(r->events, &fail);
 	if (result != RESULT_OK)
-		lose_events(r, &fail);
+		recorder_lose_events(r, &fail);
 	else
 		log_write(&r->log, LOG_EVENTS_REOPENED, LOG_NO_FIELDS);
 	if (result == RESULT_OK)

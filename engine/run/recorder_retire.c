@@ -43,10 +43,10 @@ static void sync_done(struct io_op *op, const struct io_result *result)
 	struct fail fail = { 0 };
 	if (result->value >= 0) {
 		r->synced_seq = r->syncing_seq;
-	} else {
+	} else if (!r->events_failed) { /* a write may have failed meanwhile */
 		fail_set_errno(&fail, -result->value, "cannot sync the event file %s",
 			r->config->options->events);
-		retire_failed(r, &fail);
+		recorder_lose_events(r, &fail);
 	}
 	if (r->reopen_due)
 		recorder_reopen(r);

@@ -83,6 +83,9 @@ void recorder_commit_soon(struct recorder *r);
 struct record_file recorder_file_of(const struct message *message);
 /* SIGHUP; when nothing is in flight on the event file, else then. */
 void recorder_reopen(struct recorder *r);
+/* The event file could not be written or synced: no line more in this run, and none counts as written that
+ * may be lost. Once. */
+void recorder_lose_events(struct recorder *r, const struct fail *fail);
 /* The journal needs what it has of the message from `seq` on. */
 void recorder_note_live(struct recorder *r, struct message *message, uint64_t seq);
 
