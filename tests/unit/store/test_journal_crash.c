@@ -340,7 +340,7 @@ static void when_it_is_whole_and_synced_a_reserve_is_a_spare(void **state)
 	journal_close(&journal);
 	sim_disk_lose_power();
 	assert_int_equal(reopen(&w, &journal), RESULT_OK);
-	(void)sim_disk_bytes("spare-0000000000000003", &len);
+	(void)sim_disk_bytes("spare-0000000000000004", &len);
 	assert_true(len == 0 || len == TEST_SEGMENT_BYTES);
 	journal_close(&journal);
 }
@@ -359,7 +359,7 @@ static void a_rotation_that_comes_sooner_finishes_the_reserve(void **state)
 		sim_disk_set_space(0); /* it has its space */
 		while (journal_segments_count(journal) < 3)
 			commit_some(&w, journal, &numbers, 1);
-		assert_non_null(sim_disk_bytes("journal-0000000000000003", &len));
+		assert_non_null(sim_disk_bytes("journal-0000000000000005", &len));
 		assert_int_equal(len, TEST_SEGMENT_BYTES);
 		assert_false(journal_has_reserve(journal));
 		journal_close(&journal);
