@@ -249,6 +249,10 @@ struct attempt *lease_take_for(struct worker *w, struct delivery *d)
 		struct attempt *attempt = CONTAINER_OF(node, struct attempt, node);
 		if ((may_go_on || attempt->transactional) && delivery_serves(d, attempt)) {
 			take_out(lease, attempt);
+			/* It may have come with a slot for a session that had to wait for its turn: the
+			 * scheduler waits to hear of that session. */
+			if (lease->worker_slots > lease->sessions_count)
+				lease_touch(w, lease);
 			return attempt;
 		}
 		if (++looked == WORKER_MATCH_MAX)

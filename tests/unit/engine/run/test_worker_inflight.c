@@ -223,6 +223,31 @@ static void a_limit_that_is_too_low_rises_while_all_at_work_wait(void **state)
 	tear_down();
 }
 
+/* The scheduler gives a site that grows no other slot before that session is up. */
+static void the_slot_of_mail_that_a_session_at_work_took_goes_back(void **state)
+{
+	(void)state;
+	set_up(1);
+	peer.rules[0].pipelining = true;
+	peer.rules[0].banner_ms = 200; /* by then all of it is there */
+	peer.rules[0].silent_at = PEER_FINAL;
+	peer.rules_count = 1;
+	struct attempt *attempts[2];
+	for (int i = 0; i < 2; i++)
+		attempts[i] = send_as(ENVELOPE_CLASS_BULK, 1);
+	WORK_WAIT(&w, peer_said(&peer, 0, "\r\n.\r\n"));
+	WORK_WAIT(&w, w.slots == 1);
+	assert_int_equal(atomic_load(&peer.conns_count), 1);
+	hub_post(w.base.hub.workers[0], POST_WORKER_DRAIN, NULL, 1, 0);
+	WORK_WAIT(&w, w.outcomes_count + w.returned_count == 2);
+	for (int i = 0; i < 2; i++) {
+		list_remove(&attempts[i]->node);
+		work_done(&w, attempts[i]);
+	}
+	WORK_WAIT(&w, w.drained == 1);
+	tear_down();
+}
+
 /* CONFORMANCE 0.4: two sessions at a worse MX. Who waits for one of them takes nobody's turn, and the worker
  * goes on. */
 static void who_waits_for_a_fallback_session_does_not_use_up_a_turn(void **state)
@@ -298,6 +323,7 @@ int main(void)
 		cmocka_unit_test(a_session_sends_its_lease_behind_the_others_once),
 		cmocka_unit_test(no_bulk_stands_before_transactional_mail),
 		cmocka_unit_test(a_limit_that_is_too_low_rises_while_all_at_work_wait),
+		cmocka_unit_test(the_slot_of_mail_that_a_session_at_work_took_goes_back),
 		cmocka_unit_test(who_waits_for_a_fallback_session_does_not_use_up_a_turn),
 		cmocka_unit_test(who_waits_for_a_turn_comes_back_where_all_stops),
 		cmocka_unit_test(slots_that_are_called_back_go_while_their_mail_waits),
