@@ -323,12 +323,12 @@ static void pump(struct worker *w, struct lease *lease, uint32_t bulk)
 		lease_drain(w, lease);
 	while (!list_is_empty(&lease->fifo) && skipped_count < WORKER_MATCH_MAX) {
 		struct attempt *attempt = CONTAINER_OF(list_first(&lease->fifo), struct attempt, node);
-		bool is_held = !attempt->transactional && bulk == 0;
+		bool is_bulk = !attempt->transactional;
+		bool is_held = is_bulk && bulk == 0;
 		if (is_held)
 			inflight_hold(w, lease);
 		if (is_held && lease->urgent_count == 0)
 			break;
-		bool is_bulk = !attempt->transactional;
 		uint32_t active = inflight_active(w);
 		enum match found = is_held ? MATCH_WAITS : match(w, lease, attempt);
 		bulk -= is_bulk && inflight_active(w) > active;
