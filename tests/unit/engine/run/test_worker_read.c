@@ -37,6 +37,16 @@ static void read_it(struct message *message)
 	assert_ptr_equal(w.read, message);
 }
 
+/* A message that has its envelope and gave its body away. */
+static struct message *read_bodyless(const char *name, const char *text)
+{
+	struct message *message = work_file(&w, name, text);
+	read_it(message);
+	body_unref(message->body);
+	message->body = NULL;
+	return message;
+}
+
 /* ---- reading ---- */
 
 static void a_file_is_read_into_envelope_and_body(void **state)
@@ -188,10 +198,7 @@ static void a_body_that_is_not_there_is_read_again(void **state)
 {
 	(void)state;
 	set_up();
-	struct message *message = work_file(&w, "m1", MAIL);
-	read_it(message);
-	body_unref(message->body);
-	message->body = NULL;
+	struct message *message = read_bodyless("m1", MAIL);
 	struct attempt *attempt = work_send_bodyless(&w, work_route_to(&peers[0]), message);
 	assert_ptr_equal(work_outcome(&w), attempt);
 	assert_int_equal(attempt->rcpts[0].fate, ATTEMPT_DELIVERED);
@@ -212,10 +219,7 @@ static void a_file_that_changed_since_is_withdrawn(void **state) /* DESIGN 1 */
 	set_up();
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
 		snprintf(name, sizeof name, "m%zu", i);
-		struct message *message = work_file(&w, name, MAIL);
-		read_it(message);
-		body_unref(message->body);
-		message->body = NULL;
+		struct message *message = read_bodyless(name, MAIL);
 		if (texts[i] == NULL) {
 			assert_int_equal(unlinkat(w.new_fd, name, 0), 0);
 		} else { /* written over in place: the same inode, birth time and name */
@@ -239,10 +243,7 @@ static void a_body_that_finds_no_room_waits_until_there_is_some(void **state)
 {
 	(void)state;
 	set_up();
-	struct message *message = work_file(&w, "m1", MAIL);
-	read_it(message);
-	body_unref(message->body);
-	message->body = NULL;
+	struct message *message = read_bodyless("m1", MAIL);
 	struct body *large = test_body(&w.base.hub.bodies, "x");
 	w.base.hub.bodies.max_bytes = 1;
 	struct attempt *attempt = work_send_bodyless(&w, work_route_to(&peers[0]), message);
@@ -290,10 +291,7 @@ static void a_body_is_read_only_when_there_is_room_for_its_file_too(void **state
 
 static struct message *without_its_body(const char *name, const char *text)
 {
-	struct message *message = work_file(&w, name, text);
-	read_it(message);
-	body_unref(message->body);
-	message->body = NULL;
+	struct message *message = read_bodyless(name, text);
 	return message;
 }
 
@@ -380,10 +378,7 @@ static void what_was_waiting_for_memory_is_returned_by_a_drain(void **state)
 {
 	(void)state;
 	set_up();
-	struct message *message = work_file(&w, "m1", MAIL);
-	read_it(message);
-	body_unref(message->body);
-	message->body = NULL;
+	struct message *message = read_bodyless("m1", MAIL);
 	struct body *large = test_body(&w.base.hub.bodies, "x");
 	w.base.hub.bodies.max_bytes = 1;
 	struct attempt *attempt = work_send_bodyless(&w, work_route_to(&peers[0]), message);
