@@ -10,6 +10,8 @@
 #include "engine/io/ring.h"
 #include "tests/unit/engine/run/recorder_test.h"
 
+enum { ROTATED_SIZE = 160 };
+
 void __wrap_ring_sync(struct ring *ring, struct io_op *op, int fd, bool data_only, io_done_fn *done);
 void __real_ring_sync(struct ring *ring, struct io_op *op, int fd, bool data_only, io_done_fn *done);
 
@@ -90,12 +92,26 @@ static void make_old_segment(void)
 	assert_int_equal(rec_segments(), 1);
 }
 
-static void nothing_waits_while_the_event_file_is_synced(void **state)
+/* A run with a segment that may go, for which a sync is in flight. */
+static void start_with_sync(void)
 {
-	(void)state;
 	make_old_segment();
 	rec_start();
 	wait_for_sync();
+}
+
+/* The same, and the event file has another name by now. */
+static void start_and_rotate(char rotated[static ROTATED_SIZE])
+{
+	snprintf(rotated, ROTATED_SIZE, "%s.1", rec_events_path);
+	start_with_sync();
+	assert_int_equal(rename(rec_events_path, rotated), 0);
+}
+
+static void nothing_waits_while_the_event_file_is_synced(void **state)
+{
+	(void)state;
+	start_with_sync();
 	for (int i = 0; i < 3; i++)
 		rec_record_one("m2", ATTEMPT_DELIVERED);
 	let_it_turn();
@@ -127,9 +143,7 @@ static void fill_a_segment(void)
 static void what_was_written_after_the_sync_began_is_not_retired_by_it(void **state)
 {
 	(void)state;
-	make_old_segment();
-	rec_start();
-	wait_for_sync();
+	start_with_sync();
 	/* While it is in flight this run's first segment is filled, and all in it is done. */
 	fill_a_segment();
 	let_it_turn();
@@ -147,9 +161,7 @@ static void what_was_written_after_the_sync_began_is_not_retired_by_it(void **st
  * on a sync would be true, and say that all is well. */
 static void start_with_failed_sync(void)
 {
-	make_old_segment();
-	rec_start();
-	wait_for_sync();
+	start_with_sync();
 	rec_record_one("m2", ATTEMPT_DELIVERED);
 	held.holds = false;
 	end_sync(EIO);
@@ -186,12 +198,8 @@ static void after_a_sync_that_failed_nothing_is_retired_and_the_next_run_writes_
 static void after_a_sync_that_failed_sighup_notes_nothing_as_written(void **state)
 {
 	(void)state;
-	char rotated[160];
-	snprintf(rotated, sizeof rotated, "%s.1", rec_events_path);
-	make_old_segment();
-	rec_start();
-	wait_for_sync();
-	assert_int_equal(rename(rec_events_path, rotated), 0);
+	char rotated[ROTATED_SIZE];
+	start_and_rotate(rotated);
 	hub_post(rec.base.hub.recorder, POST_REOPEN, NULL, 0, 0); /* waits for the sync */
 	rec_record_one("m2", ATTEMPT_DELIVERED);
 	held.holds = false;
@@ -213,12 +221,8 @@ static void after_a_sync_that_failed_sighup_notes_nothing_as_written(void **stat
 static void sighup_waits_for_the_sync_and_loses_no_line(void **state)
 {
 	(void)state;
-	char rotated[160];
-	snprintf(rotated, sizeof rotated, "%s.1", rec_events_path);
-	make_old_segment();
-	rec_start();
-	wait_for_sync();
-	assert_int_equal(rename(rec_events_path, rotated), 0);
+	char rotated[ROTATED_SIZE];
+	start_and_rotate(rotated);
 	hub_post(rec.base.hub.recorder, POST_REOPEN, NULL, 0, 0);
 	rec_record_one("m2", ATTEMPT_DELIVERED); /* still into the old one */
 	assert_int_equal(access(rec_events_path, F_OK), -1);
@@ -234,12 +238,8 @@ static void sighup_waits_for_the_sync_and_loses_no_line(void **state)
 static void a_run_that_ends_waits_for_the_sync_and_for_sighup(void **state)
 {
 	(void)state;
-	char rotated[160];
-	snprintf(rotated, sizeof rotated, "%s.1", rec_events_path);
-	make_old_segment();
-	rec_start();
-	wait_for_sync();
-	assert_int_equal(rename(rec_events_path, rotated), 0);
+	char rotated[ROTATED_SIZE];
+	start_and_rotate(rotated);
 	rec_record_one("m2", ATTEMPT_DELIVERED);
 	hub_post(rec.base.hub.recorder, POST_REOPEN, NULL, 0, 0);
 	hub_post(rec.base.hub.recorder, POST_STOP, NULL, 0, 0);
